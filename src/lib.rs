@@ -1,0 +1,1 @@
+//! Order Service: owns a shop's orders.
