@@ -1,1 +1,3 @@
 //! Order Service: owns a shop's orders.
+
+pub mod domain;

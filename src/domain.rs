@@ -1,0 +1,11 @@
+//! The language of orders: pure values and rules. No I/O, no async, no clock, no framework.
+
+pub mod cart;
+pub mod event;
+pub mod ids;
+pub mod money;
+pub mod order;
+pub mod plan;
+pub mod principal;
+pub mod search;
+pub mod status;

@@ -1,0 +1,205 @@
+//! What happens to an order. Every fact becomes a numbered event: the customer's timeline, the
+//! audit trail and the outbox at once.
+
+use time::OffsetDateTime;
+
+use super::order::CancelReason;
+use super::plan::Step;
+use super::status::ShippingStatus;
+
+/// Something that happened to an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// It was accepted.
+    OrderPlaced,
+    /// It was taken over from elsewhere.
+    OrderImported,
+    /// Inventory holds every line.
+    StockReserved {
+        /// Inventory's number for what it holds.
+        reservation_id: String,
+    },
+    /// Inventory cannot hold every line.
+    StockRefused {
+        /// Inventory's words, for the operator.
+        reason: String,
+    },
+    /// Payment took the total.
+    PaymentTaken {
+        /// Payment's number for the charge.
+        payment_id: String,
+        /// Payment's reference for statements.
+        reference: Option<String>,
+    },
+    /// Payment refused the charge.
+    PaymentDeclined {
+        /// Payment's words, for the operator.
+        reason: String,
+    },
+    /// Shipping took the parcel on.
+    ShipmentCreated {
+        /// Shipping's number for it.
+        shipment_id: String,
+        /// Who carries it.
+        carrier: Option<String>,
+        /// The carrier's number.
+        tracking_no: Option<String>,
+    },
+    /// Shipping refused the parcel.
+    ShipmentRefused {
+        /// Shipping's words, for the operator.
+        reason: String,
+    },
+    /// Inventory refused to hand out what it had reserved.
+    StockCommitRefused {
+        /// Inventory's words, for the operator.
+        reason: String,
+    },
+    /// Stock, money and shipment are settled.
+    OrderConfirmed,
+    /// The parcel is somewhere else now.
+    ParcelMoved {
+        /// Our word for where it is.
+        to: ShippingStatus,
+        /// The carrier's word.
+        carrier_status: String,
+    },
+    /// The parcel left.
+    OrderShipped,
+    /// The parcel arrived.
+    OrderDelivered,
+    /// Somebody asked to call the order off.
+    CancelRequested {
+        /// On whose behalf.
+        reason: CancelReason,
+    },
+    /// It was too late to call the order off.
+    CancelRefused {
+        /// Shipping's words, for the operator.
+        reason: String,
+    },
+    /// The order is being called off.
+    CallingOff {
+        /// Why.
+        reason: CancelReason,
+    },
+    /// The parcel was called back before it left.
+    ShipmentCancelled {
+        /// Shipping's number for it.
+        shipment_id: String,
+    },
+    /// The money went back.
+    PaymentRefunded {
+        /// Payment's number for the charge.
+        payment_id: String,
+    },
+    /// The stock went back.
+    StockReleased,
+    /// The order is called off, and everything that was done is undone.
+    OrderCancelled,
+    /// Fulfilment stands still until a person decides.
+    PersonNeeded {
+        /// Where it stands.
+        step: Step,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Fact {
+    /// The name for machines.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::OrderPlaced => "order_placed",
+            Self::OrderImported => "order_imported",
+            Self::StockReserved { .. } => "stock_reserved",
+            Self::StockRefused { .. } => "stock_refused",
+            Self::PaymentTaken { .. } => "payment_taken",
+            Self::PaymentDeclined { .. } => "payment_declined",
+            Self::ShipmentCreated { .. } => "shipment_created",
+            Self::ShipmentRefused { .. } => "shipment_refused",
+            Self::StockCommitRefused { .. } => "stock_commit_refused",
+            Self::OrderConfirmed => "order_confirmed",
+            Self::ParcelMoved { .. } => "parcel_moved",
+            Self::OrderShipped => "order_shipped",
+            Self::OrderDelivered => "order_delivered",
+            Self::CancelRequested { .. } => "cancel_requested",
+            Self::CancelRefused { .. } => "cancel_refused",
+            Self::CallingOff { .. } => "calling_off",
+            Self::ShipmentCancelled { .. } => "shipment_cancelled",
+            Self::PaymentRefunded { .. } => "payment_refunded",
+            Self::StockReleased => "stock_released",
+            Self::OrderCancelled => "order_cancelled",
+            Self::PersonNeeded { .. } => "person_needed",
+        }
+    }
+}
+
+/// The customer's words for an event, by its code.
+pub fn words(code: &str) -> &'static str {
+    match code {
+        "order_placed" => "We received your order.",
+        "order_imported" => "Your order was taken over from our earlier shop.",
+        "stock_reserved" => "Your items are reserved.",
+        "stock_refused" => "An item is not in stock.",
+        "payment_taken" => "Your payment was received.",
+        "payment_declined" => "Your payment was declined.",
+        "shipment_created" => "Your parcel is being prepared.",
+        "shipment_refused" => "Your parcel could not be shipped.",
+        "stock_commit_refused" => "An item is no longer in stock.",
+        "order_confirmed" => "Your order is confirmed.",
+        "parcel_moved" => "There is news of your parcel.",
+        "order_shipped" => "Your order is on its way.",
+        "order_delivered" => "Your order was delivered.",
+        "cancel_requested" => "Cancellation was requested.",
+        "cancel_refused" => "Your order was already on its way and could not be cancelled.",
+        "calling_off" => "Your order is being cancelled.",
+        "shipment_cancelled" => "Your parcel was called back.",
+        "payment_refunded" => "Your payment was refunded.",
+        "stock_released" => "Your items are no longer reserved.",
+        "order_cancelled" => "Your order is cancelled.",
+        "person_needed" => "We are looking into your order.",
+        _ => "Your order was updated.",
+    }
+}
+
+/// Who caused an event: `customer:5`, `staff:1000`, `service:shipping`, or `saga`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor(String);
+
+impl Actor {
+    /// Fulfilment itself.
+    pub fn saga() -> Self {
+        Self("saga".to_owned())
+    }
+
+    /// The importer.
+    pub fn import() -> Self {
+        Self("import".to_owned())
+    }
+
+    /// A caller by role and name.
+    pub fn caller(role: &str, name: impl std::fmt::Display) -> Self {
+        Self(format!("{role}:{name}"))
+    }
+
+    /// The text that is stored.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A fact as it was recorded.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Its place in the order's history, from 1, without gaps.
+    pub seq: i32,
+    /// The name for machines, see [`Fact::code`].
+    pub code: String,
+    /// Who caused it, see [`Actor`].
+    pub actor: String,
+    /// The carrier's word, where the event is about a parcel.
+    pub carrier_status: Option<String>,
+    /// When, by the database's clock.
+    pub at: OffsetDateTime,
+}

@@ -1,0 +1,302 @@
+//! The policy of fulfilment: what comes next once something has ended. A pure value; the loop in
+//! `fulfilment` only executes it.
+
+use std::fmt;
+
+/// A step of fulfilment, in the order in which steps are done. They are undone in reverse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Inventory holds the lines.
+    ReserveStock,
+    /// Payment takes the total.
+    ChargePayment,
+    /// Shipping takes the parcel on.
+    CreateShipment,
+    /// Inventory hands the lines out.
+    CommitStock,
+}
+
+impl Step {
+    /// Every step, first to last.
+    pub const ALL: [Self; 4] = [
+        Self::ReserveStock,
+        Self::ChargePayment,
+        Self::CreateShipment,
+        Self::CommitStock,
+    ];
+
+    /// The name in the database, in metrics and in the keys sent to peers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ReserveStock => "reserve_stock",
+            Self::ChargePayment => "charge_payment",
+            Self::CreateShipment => "create_shipment",
+            Self::CommitStock => "commit_stock",
+        }
+    }
+
+    /// Reads a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|step| step.as_str() == name)
+    }
+
+    fn next(self) -> Option<Self> {
+        match self {
+            Self::ReserveStock => Some(Self::ChargePayment),
+            Self::ChargePayment => Some(Self::CreateShipment),
+            Self::CreateShipment => Some(Self::CommitStock),
+            Self::CommitStock => None,
+        }
+    }
+
+    fn previous(self) -> Option<Self> {
+        match self {
+            Self::ReserveStock => None,
+            Self::ChargePayment => Some(Self::ReserveStock),
+            Self::CreateShipment => Some(Self::ChargePayment),
+            Self::CommitStock => Some(Self::CreateShipment),
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How an attempt at a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The peer said yes.
+    Done,
+    /// The peer said a definite no.
+    Refused,
+    /// Nobody can say: no answer, or none that can be trusted. Ask again, with the same key.
+    Unclear,
+    /// The peer did something else than what was asked. A person has to look.
+    Wrong,
+}
+
+/// Where the fulfilment of an order stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// A step is to be done. `unsure`: it may have been sent before, and nobody knows how it ended.
+    Doing {
+        /// Which.
+        step: Step,
+        /// Whether it may have been sent before.
+        unsure: bool,
+    },
+    /// A cancel was asked for when the parcel was announced already: call it back, and only then
+    /// call the order off.
+    Recalling {
+        /// Whether the stock had been handed out, that is, the order was confirmed.
+        committed: bool,
+    },
+    /// A step is to be undone.
+    Undoing(Step),
+    /// Everything is done; the parcel is followed.
+    Completed,
+    /// Everything is undone.
+    Undone,
+    /// A person has to look.
+    Stuck {
+        /// Where it stands.
+        step: Step,
+        /// Whether the step was being undone.
+        undoing: bool,
+    },
+}
+
+impl Plan {
+    /// Where every order starts.
+    pub const START: Self = Self::Doing {
+        step: Step::ReserveStock,
+        unsure: false,
+    };
+
+    /// Where the plan goes once an attempt has ended.
+    pub fn after(self, outcome: Outcome) -> Self {
+        match (self, outcome) {
+            (Self::Doing { step, .. }, Outcome::Done) => {
+                step.next().map_or(Self::Completed, Self::begin)
+            }
+            (Self::Doing { step, .. }, Outcome::Unclear) => Self::Doing { step, unsure: true },
+            // What may have been executed before it was refused is undone as well; a refused
+            // reservation may hold the lines it took before it failed.
+            (Self::Doing { step, unsure: true }, Outcome::Refused)
+            | (
+                Self::Doing {
+                    step: step @ Step::ReserveStock,
+                    ..
+                },
+                Outcome::Refused,
+            ) => Self::Undoing(step),
+            (Self::Doing { step, .. }, Outcome::Refused) | (Self::Undoing(step), Outcome::Done) => {
+                step.previous().map_or(Self::Undone, Self::Undoing)
+            }
+            (Self::Recalling { .. }, Outcome::Done) => Self::Undoing(Step::ChargePayment),
+            (Self::Recalling { committed: true }, Outcome::Refused) => Self::Completed,
+            (Self::Recalling { committed: false }, Outcome::Refused) => {
+                Self::begin(Step::CommitStock)
+            }
+            (Self::Doing { step, .. }, Outcome::Wrong) => Self::Stuck {
+                step,
+                undoing: false,
+            },
+            (Self::Recalling { .. }, Outcome::Wrong) => Self::Stuck {
+                step: Step::CreateShipment,
+                undoing: true,
+            },
+            (Self::Undoing(step), Outcome::Refused | Outcome::Wrong) => Self::Stuck {
+                step,
+                undoing: true,
+            },
+            (same @ (Self::Recalling { .. } | Self::Undoing(_)), Outcome::Unclear) => same,
+            (same @ (Self::Completed | Self::Undone | Self::Stuck { .. }), _) => same,
+        }
+    }
+
+    /// Where a cancel leads from here, or `None` while this is no safe point: a step whose outcome
+    /// is open must get its answer first.
+    pub fn cancelled(self) -> Option<Self> {
+        match self {
+            Self::Doing { unsure: true, .. } => None,
+            Self::Doing {
+                step: Step::CommitStock,
+                ..
+            } => Some(Self::Recalling { committed: false }),
+            Self::Doing { step, .. } => Some(Self::Undoing(step.previous().unwrap_or(step))),
+            Self::Completed => Some(Self::Recalling { committed: true }),
+            Self::Recalling { .. } | Self::Undoing(_) | Self::Undone | Self::Stuck { .. } => None,
+        }
+    }
+
+    /// The plan of somebody who takes over from a worker that never reported back: what it was
+    /// doing may have been sent.
+    pub fn taken_over(self) -> Self {
+        match self {
+            Self::Doing { step, .. } => Self::Doing { step, unsure: true },
+            same => same,
+        }
+    }
+
+    /// Whether the order waits for nobody: it stands, it is called off, or a person has to look.
+    pub fn is_at_rest(self) -> bool {
+        matches!(self, Self::Completed | Self::Undone | Self::Stuck { .. })
+    }
+
+    /// Whether what was done is being undone.
+    pub fn is_undoing(self) -> bool {
+        matches!(self, Self::Undoing(_) | Self::Undone)
+    }
+
+    fn begin(step: Step) -> Self {
+        Self::Doing {
+            step,
+            unsure: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn walk(mut plan: Plan, outcomes: &[Outcome]) -> Plan {
+        for &outcome in outcomes {
+            plan = plan.after(outcome);
+        }
+        plan
+    }
+
+    #[test]
+    fn four_yeses_complete_an_order() {
+        assert_eq!(walk(Plan::START, &[Outcome::Done; 4]), Plan::Completed);
+    }
+
+    #[test]
+    fn a_refused_step_undoes_the_ones_before_it_in_reverse() {
+        let refused = walk(
+            Plan::START,
+            &[Outcome::Done, Outcome::Done, Outcome::Refused],
+        );
+        assert_eq!(refused, Plan::Undoing(Step::ChargePayment));
+        assert_eq!(
+            walk(refused, &[Outcome::Done]),
+            Plan::Undoing(Step::ReserveStock)
+        );
+        assert_eq!(walk(refused, &[Outcome::Done; 2]), Plan::Undone);
+    }
+
+    #[test]
+    fn a_refused_reservation_is_released() {
+        assert_eq!(
+            walk(Plan::START, &[Outcome::Refused]),
+            Plan::Undoing(Step::ReserveStock)
+        );
+    }
+
+    #[test]
+    fn what_was_ever_unclear_and_is_then_refused_is_undone_as_well() {
+        let plan = walk(
+            Plan::START,
+            &[Outcome::Done, Outcome::Unclear, Outcome::Refused],
+        );
+        assert_eq!(plan, Plan::Undoing(Step::ChargePayment));
+    }
+
+    #[test]
+    fn nothing_is_undone_while_a_step_is_open() {
+        let open = walk(Plan::START, &[Outcome::Done, Outcome::Unclear]);
+        assert_eq!(open.cancelled(), None);
+        assert_eq!(
+            open.after(Outcome::Done).cancelled(),
+            Some(Plan::Undoing(Step::ChargePayment))
+        );
+    }
+
+    #[test]
+    fn an_undo_without_an_answer_is_asked_again_for_ever() {
+        let undoing = Plan::Undoing(Step::ChargePayment);
+        assert_eq!(walk(undoing, &[Outcome::Unclear; 1000]), undoing);
+    }
+
+    #[test]
+    fn a_cancel_before_anything_was_sent_still_releases() {
+        assert_eq!(
+            Plan::START.cancelled(),
+            Some(Plan::Undoing(Step::ReserveStock))
+        );
+    }
+
+    #[test]
+    fn a_parcel_that_cannot_be_called_back_leaves_the_order_standing() {
+        let recalling = Plan::Completed.cancelled().unwrap();
+        assert_eq!(recalling.after(Outcome::Refused), Plan::Completed);
+        let early = walk(Plan::START, &[Outcome::Done; 3]).cancelled().unwrap();
+        assert_eq!(
+            early.after(Outcome::Refused),
+            Plan::Doing {
+                step: Step::CommitStock,
+                unsure: false
+            }
+        );
+        assert_eq!(
+            early.after(Outcome::Done),
+            Plan::Undoing(Step::ChargePayment)
+        );
+    }
+
+    #[test]
+    fn who_takes_over_trusts_nothing() {
+        assert_eq!(
+            Plan::START.taken_over(),
+            Plan::Doing {
+                step: Step::ReserveStock,
+                unsure: true
+            }
+        );
+    }
+}
