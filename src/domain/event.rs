@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::order::CancelReason;
 use super::plan::Step;
-use super::status::ShippingStatus;
+use super::status::{PaymentStatus, ShippingStatus};
 
 /// Something that happened to an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +64,11 @@ pub enum Fact {
         /// The carrier's word.
         carrier_status: String,
     },
+    /// The money moved, by somebody else's word.
+    PaymentMoved {
+        /// Where it is now.
+        to: PaymentStatus,
+    },
     /// The parcel left.
     OrderShipped,
     /// The parcel arrived.
@@ -121,6 +126,7 @@ impl Fact {
             Self::StockCommitRefused { .. } => "stock_commit_refused",
             Self::OrderConfirmed => "order_confirmed",
             Self::ParcelMoved { .. } => "parcel_moved",
+            Self::PaymentMoved { .. } => "payment_moved",
             Self::OrderShipped => "order_shipped",
             Self::OrderDelivered => "order_delivered",
             Self::CancelRequested { .. } => "cancel_requested",
@@ -148,6 +154,7 @@ pub fn words(code: &str) -> &'static str {
         "shipment_refused" => "Your parcel could not be shipped.",
         "stock_commit_refused" => "An item is no longer in stock.",
         "order_confirmed" => "Your order is confirmed.",
+        "payment_moved" => "There is news of your payment.",
         "parcel_moved" => "There is news of your parcel.",
         "order_shipped" => "Your order is on its way.",
         "order_delivered" => "Your order was delivered.",

@@ -161,6 +161,7 @@ impl State {
                 self.tracking_no.clone_from(tracking_no);
             }
             Fact::ParcelMoved { to, .. } => forward(&mut self.shipping_status, *to),
+            Fact::PaymentMoved { to } => forward(&mut self.payment_status, *to),
             Fact::OrderConfirmed => forward(&mut self.order_status, OrderStatus::Confirmed),
             Fact::OrderShipped => forward(&mut self.order_status, OrderStatus::Shipped),
             Fact::OrderDelivered => forward(&mut self.order_status, OrderStatus::Delivered),

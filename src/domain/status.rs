@@ -121,6 +121,21 @@ statuses! {
     }
 }
 
+impl ShippingStatus {
+    /// Our status for a carrier's word, in capitals; `None` for a word that we do not know.
+    pub fn from_carrier(word: &str) -> Option<Self> {
+        match word {
+            "PENDING" | "PACKED" => Some(Self::Pending),
+            "PICKED_UP" | "SHIPPED" | "IN_TRANSIT" | "OUT_FOR_DELIVERY" => Some(Self::Shipped),
+            "DELIVERED" => Some(Self::Delivered),
+            "FAILED" => Some(Self::Failed),
+            "CANCELLED" => Some(Self::Cancelled),
+            "RETURNED" => Some(Self::Returned),
+            _ => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

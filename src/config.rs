@@ -1,0 +1,210 @@
+//! Configuration: read once at the start, every mistake told at once, none in clear.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+use secrecy::SecretString;
+use sqlx::postgres::PgConnectOptions;
+use url::Url;
+
+use crate::db::pool::Limits;
+use crate::domain::money::{Currency, Money, parse_decimal};
+use crate::domain::order::Rates;
+use crate::{auth, fulfilment, orders, peers, telemetry};
+
+mod keys;
+mod reader;
+mod variables;
+
+pub use keys::{database, token_key};
+pub use reader::{Faults, Reader};
+pub use variables::{VARIABLES, Variable, manual};
+
+/// How long a request for a connection waits.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// The longest delay between two attempts at a step.
+const RETRY_CAP: Duration = Duration::from_secs(60);
+
+/// Everything that can be configured.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: Listen,
+    /// Where the database is.
+    pub database: PgConnectOptions,
+    /// How its pool is sized.
+    pub limits: Limits,
+    /// What is asked of tokens.
+    pub auth: auth::Settings,
+    /// Where the peers are.
+    pub peers: peers::Settings,
+    /// Where people sign in.
+    pub user_service: Url,
+    /// How the use cases work.
+    pub orders: orders::Settings,
+    /// How fulfilment works.
+    pub fulfilment: fulfilment::Settings,
+    /// How clients reach the service, where that is known.
+    pub public_url: Option<Url>,
+    /// What /metrics asks for, if anything.
+    pub metrics_token: Option<SecretString>,
+    /// How long a stop may take.
+    pub shutdown_grace: Duration,
+}
+
+/// Where to listen.
+#[derive(Clone, Copy, Debug)]
+pub struct Listen {
+    /// On which address.
+    pub host: IpAddr,
+    /// On which port; 0 for any that is free.
+    pub port: u16,
+}
+
+impl Config {
+    /// Reads everything that serving needs.
+    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let database = database(reader);
+        let listen = listen(reader);
+        let max_connections = reader.number("DATABASE_MAX_CONNECTIONS", 2..=1000);
+        let auth = auth_settings(reader);
+        let user_service = reader.value("USER_SERVICE_URL", parse_url);
+        let peers = peer_settings(reader);
+        let lease = seconds(reader, "LEASE_S", 1..=3600);
+        let orders = order_settings(reader, lease);
+        let fulfilment = fulfilment_settings(reader, lease);
+        let public_url = optional_url(reader);
+        let metrics_token = reader.text("METRICS_TOKEN").map(SecretString::from);
+        let shutdown_grace = seconds(reader, "SHUTDOWN_GRACE_S", 1..=3600);
+        if let (Some(peers), Some(lease)) = (&peers, lease)
+            && lease < peers.timeout * 3
+        {
+            reader.fault("LEASE_S", "must be at least three times PEER_TIMEOUT_MS");
+        }
+        Some(Self {
+            listen: listen?,
+            database: database?,
+            limits: Limits {
+                max_connections: usize::try_from(max_connections?).ok()?,
+                acquire_timeout: ACQUIRE_TIMEOUT,
+            },
+            auth: auth?,
+            peers: peers?,
+            user_service: user_service?,
+            orders: orders?,
+            fulfilment: fulfilment?,
+            public_url,
+            metrics_token,
+            shutdown_grace: shutdown_grace?,
+        })
+    }
+}
+
+/// Reads where to listen.
+pub fn listen(reader: &mut Reader<'_>) -> Option<Listen> {
+    let host = reader.value("HOST", |text| text.parse().map_err(|_| "must be an IP address".to_owned()));
+    let port = reader.number("PORT", 0..=65535);
+    Some(Listen { host: host?, port: u16::try_from(port?).ok()? })
+}
+
+/// Reads how logs are written.
+pub fn telemetry(reader: &mut Reader<'_>) -> Option<telemetry::Settings> {
+    let filter = reader.value("RUST_LOG", |text| Ok(text.to_owned()));
+    let format = reader.value("LOG_FORMAT", |text| match text.to_ascii_lowercase().as_str() {
+        "json" => Ok(telemetry::LogFormat::Json),
+        "pretty" => Ok(telemetry::LogFormat::Pretty),
+        _ => Err("must be json or pretty".to_owned()),
+    });
+    Some(telemetry::Settings { filter: filter?, format: format? })
+}
+
+fn auth_settings(reader: &mut Reader<'_>) -> Option<auth::Settings> {
+    let key = keys::verification_key(reader);
+    let issuer = reader.text("JWT_ISSUER");
+    let audience = reader.text("JWT_AUDIENCE");
+    let leeway_s = reader.number("JWT_LEEWAY_S", 0..=300);
+    Some(auth::Settings { key: key?, issuer, audience, leeway_s: leeway_s? })
+}
+
+fn peer_settings(reader: &mut Reader<'_>) -> Option<peers::Settings> {
+    let inventory = reader.value("INVENTORY_SERVICE_URL", parse_url);
+    let payment = reader.value("PAYMENT_SERVICE_URL", parse_url);
+    let shipping = reader.value("SHIPPING_SERVICE_URL", parse_url);
+    let timeout = milliseconds(reader, "PEER_TIMEOUT_MS", 10..=120_000);
+    let connect_timeout = milliseconds(reader, "PEER_CONNECT_TIMEOUT_MS", 10..=120_000);
+    Some(peers::Settings {
+        inventory: inventory?,
+        payment: payment?,
+        shipping: shipping?,
+        timeout: timeout?,
+        connect_timeout: connect_timeout?,
+    })
+}
+
+fn order_settings(reader: &mut Reader<'_>, lease: Option<Duration>) -> Option<orders::Settings> {
+    let currency = reader.value("CURRENCY", |text| {
+        Currency::from_code(text).ok_or("must be a currency code of ISO 4217, such as USD".to_owned())
+    });
+    let tax_rate = reader.value("TAX_RATE", |text| {
+        parse_decimal(text)
+            .ok()
+            .filter(|rate| *rate >= Decimal::ZERO && *rate <= Decimal::ONE)
+            .ok_or("must be a share from 0 to 1, such as 0.18".to_owned())
+    });
+    let shipping_fee = reader.value("SHIPPING_FEE", |text| {
+        let currency = currency.ok_or("cannot be read without CURRENCY")?;
+        match parse_decimal(text) {
+            Ok(fee) if fee.is_zero() => Ok(Money::zero(currency)),
+            _ => Money::parse_price(text, currency).map_err(|error| error.to_string()),
+        }
+    });
+    let settle_wait = milliseconds(reader, "SETTLE_WAIT_MS", 0..=60_000);
+    let rates = Rates { currency: currency?, tax_rate: tax_rate?, shipping_fee: shipping_fee? };
+    Some(orders::Settings { rates, settle_wait: settle_wait?, lease: lease? })
+}
+
+fn fulfilment_settings(reader: &mut Reader<'_>, lease: Option<Duration>) -> Option<fulfilment::Settings> {
+    let retry_base = milliseconds(reader, "RETRY_BASE_MS", 1..=60_000);
+    let follow_interval = milliseconds(reader, "FOLLOW_INTERVAL_MS", 100..=86_400_000);
+    let poll_interval = milliseconds(reader, "POLL_INTERVAL_MS", 10..=60_000);
+    let max_sagas = reader.number("MAX_SAGAS", 1..=10_000);
+    let carrier = reader.value("CARRIER", |text| Ok(text.to_owned()));
+    Some(fulfilment::Settings {
+        lease: lease?,
+        retry_base: retry_base?,
+        retry_cap: RETRY_CAP,
+        follow_interval: follow_interval?,
+        poll_interval: poll_interval?,
+        max_sagas: usize::try_from(max_sagas?).ok()?,
+        carrier: carrier?,
+    })
+}
+
+fn optional_url(reader: &mut Reader<'_>) -> Option<Url> {
+    let text = reader.text("PUBLIC_URL")?;
+    parse_url(&text).map_err(|fault| reader.fault("PUBLIC_URL", fault)).ok()
+}
+
+fn parse_url(text: &str) -> Result<Url, String> {
+    Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .ok_or("must be a URL such as http://localhost:8002".to_owned())
+}
+
+fn milliseconds(
+    reader: &mut Reader<'_>,
+    name: &'static str,
+    bounds: std::ops::RangeInclusive<u64>,
+) -> Option<Duration> {
+    reader.number(name, bounds).map(Duration::from_millis)
+}
+
+fn seconds(
+    reader: &mut Reader<'_>,
+    name: &'static str,
+    bounds: std::ops::RangeInclusive<u64>,
+) -> Option<Duration> {
+    reader.number(name, bounds).map(Duration::from_secs)
+}

@@ -1,0 +1,49 @@
+//! The table `idempotency_keys`: which order a caller's key stands for.
+
+use sqlx::PgConnection;
+
+use crate::domain::ids::OrderId;
+
+use super::Error;
+
+/// A caller's key for one operation.
+#[derive(Clone, Debug)]
+pub struct Key {
+    /// The caller, as in the events.
+    pub scope: String,
+    /// What is asked for: `create`.
+    pub operation: &'static str,
+    /// The caller's own text.
+    pub key: String,
+    /// SHA-256 of what was asked.
+    pub fingerprint: Vec<u8>,
+}
+
+/// What a key was used for.
+#[derive(Clone, Debug)]
+pub struct Use {
+    /// SHA-256 of what was asked then.
+    pub fingerprint: Vec<u8>,
+    /// The order that came of it.
+    pub order_id: OrderId,
+}
+
+/// What `key` was used for, if it was.
+#[tracing::instrument(name = "db.idempotency.find", skip_all)]
+pub async fn find(conn: &mut PgConnection, key: &Key) -> Result<Option<Use>, Error> {
+    let row = sqlx::query!(
+        r#"
+        select fingerprint, order_id from idempotency_keys
+        where scope = $1 and operation = $2 and key = $3
+        "#,
+        key.scope,
+        key.operation,
+        key.key,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|row| Use {
+        fingerprint: row.fingerprint,
+        order_id: OrderId(row.order_id),
+    }))
+}

@@ -1,0 +1,249 @@
+//! The tables `orders` and `order_items`.
+
+use rust_decimal::Decimal;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::domain::cart::Cart;
+use crate::domain::event::{Actor, Fact};
+use crate::domain::ids::{CustomerId, OrderId};
+use crate::domain::money::Currency;
+use crate::domain::order::{Item, Order, State};
+use crate::domain::status::Status;
+
+use super::Error;
+use super::events::Columns;
+use super::idempotency::Key;
+use super::rows::{JoinedRow, gather};
+
+/// What goes with an order when it is placed.
+pub struct Placement<'a> {
+    /// What was bought.
+    pub cart: &'a Cart,
+    /// The currency of its amounts.
+    pub currency: Currency,
+    /// Who placed it.
+    pub actor: &'a Actor,
+    /// The caller's idempotency key, if there is one.
+    pub key: Option<&'a Key>,
+    /// The random identity from which the keys sent to peers derive.
+    pub identity: Uuid,
+    /// How long this process keeps the fulfilment to itself, or `None` to leave it to whoever
+    /// comes first.
+    pub lease: Option<std::time::Duration>,
+}
+
+struct PlacedRow {
+    order_id: i64,
+    created_at: OffsetDateTime,
+    order_item_id: i64,
+    sku: String,
+}
+
+/// Commits order, lines, event, key and fulfilment in one round trip. `None`: the key was used
+/// before, and nothing was written.
+#[tracing::instrument(name = "db.orders.place", skip_all)]
+pub async fn place(
+    conn: &mut PgConnection,
+    placement: &Placement<'_>,
+) -> Result<Option<Order>, Error> {
+    let Placement {
+        cart,
+        currency,
+        actor,
+        key,
+        identity,
+        lease,
+    } = *placement;
+    let product_ids: Vec<Option<i64>> = cart.lines.iter().map(|line| line.product_id).collect();
+    let skus: Vec<String> = cart.lines.iter().map(|line| line.sku.clone()).collect();
+    let quantities: Vec<i32> = cart
+        .lines
+        .iter()
+        .map(|line| line.quantity.cast_signed())
+        .collect();
+    let unit_prices: Vec<Decimal> = cart
+        .lines
+        .iter()
+        .map(|line| line.unit_price.decimal())
+        .collect();
+    let line_totals: Vec<Decimal> = cart
+        .lines
+        .iter()
+        .map(|line| line.line_total.decimal())
+        .collect();
+    let state = State::placed();
+    let rows = sqlx::query_as!(
+        PlacedRow,
+        r#"
+        with key as (
+            insert into idempotency_keys (scope, operation, key, fingerprint, order_id)
+            select $1, $2, $3, $4, nextval('orders_order_id_seq') where $3::text is not null
+            on conflict do nothing
+            returning order_id
+        ), fresh as (
+            select order_id from key
+            union all
+            select nextval('orders_order_id_seq') where $3::text is null
+        ), placed as (
+            insert into orders (order_id, customer_id, order_status, payment_status, shipping_status,
+                currency, subtotal, tax, shipping_fee, order_total, payment_method, shipping_address)
+            select order_id, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15 from fresh
+            returning order_id, created_at
+        ), lines as (
+            insert into order_items (order_id, product_id, sku, quantity, unit_price, line_total)
+            select placed.order_id, line.product_id, line.sku, line.quantity, line.unit_price, line.line_total
+            from placed, unnest($16::bigint[], $17::text[], $18::integer[], $19::numeric[], $20::numeric[])
+                with ordinality as line (product_id, sku, quantity, unit_price, line_total, place)
+            order by line.place
+            returning order_item_id, sku
+        ), event as (
+            insert into order_events (order_id, seq, code, actor)
+            select order_id, 1, $21, $22 from placed
+        ), fulfilment as (
+            insert into fulfilments (order_id, identity, step, leased, due_at)
+            select order_id, $23, 'reserve_stock', $24::float8 is not null,
+                now() + make_interval(secs => coalesce($24, 0))
+            from placed
+        )
+        select placed.order_id as "order_id!", placed.created_at as "created_at!",
+            lines.order_item_id as "order_item_id!", lines.sku as "sku!"
+        from placed, lines
+        order by lines.order_item_id
+        "#,
+        key.map(|key| key.scope.as_str()),
+        key.map(|key| key.operation),
+        key.map(|key| key.key.as_str()),
+        key.map(|key| key.fingerprint.as_slice()),
+        cart.customer_id.0,
+        state.order_status.as_str(),
+        state.payment_status.as_str(),
+        state.shipping_status.as_str(),
+        currency.code(),
+        cart.totals.subtotal.decimal(),
+        cart.totals.tax.decimal(),
+        cart.totals.shipping_fee.decimal(),
+        cart.totals.order_total.decimal(),
+        cart.payment_method,
+        cart.shipping_address,
+        &product_ids as &[Option<i64>],
+        &skus,
+        &quantities,
+        &unit_prices,
+        &line_totals,
+        Fact::OrderPlaced.code(),
+        actor.as_str(),
+        identity,
+        lease.map(|lease| lease.as_secs_f64()),
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(placed_order(cart, currency, state, &rows))
+}
+
+/// The order as it now stands in the database. A SKU occurs once in a cart, so it names its line.
+fn placed_order(
+    cart: &Cart,
+    currency: Currency,
+    state: State,
+    rows: &[PlacedRow],
+) -> Option<Order> {
+    let first = rows.first()?;
+    let items = rows.iter().filter_map(|row| {
+        let line = cart.lines.iter().find(|line| line.sku == row.sku)?;
+        Some(Item {
+            order_item_id: row.order_item_id,
+            product_id: line.product_id,
+            sku: line.sku.clone(),
+            quantity: line.quantity,
+            unit_price: line.unit_price,
+            line_total: line.line_total,
+        })
+    });
+    Some(Order {
+        order_id: OrderId(first.order_id),
+        customer_id: cart.customer_id,
+        currency,
+        totals: cart.totals,
+        items: items.collect(),
+        payment_method: cart.payment_method.clone(),
+        shipping_address: cart.shipping_address.clone(),
+        state,
+        cancel_requested: false,
+        version: 1,
+        created_at: first.created_at,
+        updated_at: first.created_at,
+    })
+}
+
+/// An order with its lines; `None` when there is none of that number or it is not `owner`'s.
+#[tracing::instrument(name = "db.orders.find", skip_all)]
+pub async fn find(
+    conn: &mut PgConnection,
+    owner: Option<CustomerId>,
+    order_id: OrderId,
+) -> Result<Option<Order>, Error> {
+    let rows = sqlx::query_as!(
+        JoinedRow,
+        r#"
+        select o.order_id, o.customer_id, o.order_status, o.payment_status, o.shipping_status,
+            o.cancel_reason, o.currency, o.subtotal, o.tax, o.shipping_fee, o.order_total,
+            o.payment_method, o.shipping_address, o.carrier, o.tracking_no, o.cancel_requested,
+            o.version, o.created_at, o.updated_at,
+            i.order_item_id as "order_item_id?", i.product_id as "product_id?", i.sku as "sku?",
+            i.quantity as "quantity?", i.unit_price as "unit_price?", i.line_total as "line_total?"
+        from orders o
+        left join order_items i on i.order_id = o.order_id
+        where o.order_id = $1 and ($2::bigint is null or o.customer_id = $2)
+        order by i.order_item_id
+        "#,
+        order_id.0,
+        owner.map(|owner| owner.0),
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(gather(rows)?.pop())
+}
+
+/// Writes a new state and what led to it, unless the order has changed since it was read: then
+/// nothing is written and the answer is `false`.
+#[tracing::instrument(name = "db.orders.advance", skip_all)]
+pub async fn advance(
+    conn: &mut PgConnection,
+    order: &Order,
+    state: &State,
+    facts: &[Fact],
+    actor: &Actor,
+) -> Result<bool, Error> {
+    let events = Columns::new(facts, actor);
+    let written = sqlx::query!(
+        r#"
+        with moved as (
+            update orders set order_status = $3, payment_status = $4, shipping_status = $5,
+                cancel_reason = $6, carrier = $7, tracking_no = $8,
+                version = version + cardinality($9::text[]), updated_at = now()
+            where order_id = $1 and version = $2
+            returning order_id
+        )
+        insert into order_events (order_id, seq, code, actor, data)
+        select moved.order_id, $2 + event.place, event.code, event.actor, event.data
+        from moved, unnest($9::text[], $10::text[], $11::jsonb[])
+            with ordinality as event (code, actor, data, place)
+        "#,
+        order.order_id.0,
+        order.version,
+        state.order_status.as_str(),
+        state.payment_status.as_str(),
+        state.shipping_status.as_str(),
+        state.cancel_reason.map(|reason| reason.as_str()),
+        state.carrier,
+        state.tracking_no,
+        &events.codes,
+        &events.actors,
+        &events.data,
+    )
+    .execute(conn)
+    .await?;
+    Ok(written.rows_affected() > 0)
+}

@@ -1,0 +1,136 @@
+//! Rows as statements return them, and orders made of them. An order with its lines is one joined
+//! result: aggregating the lines to JSON in the database measures slower.
+
+use rust_decimal::Decimal;
+use time::OffsetDateTime;
+
+use crate::domain::ids::{CustomerId, OrderId};
+use crate::domain::money::{Currency, Money};
+use crate::domain::order::{CancelReason, Item, Order, State, Totals};
+use crate::domain::status::Status;
+
+use super::Error;
+
+/// An order and one of its lines, or none.
+#[derive(sqlx::FromRow)]
+pub(super) struct JoinedRow {
+    pub order_id: i64,
+    pub customer_id: i64,
+    pub order_status: String,
+    pub payment_status: String,
+    pub shipping_status: String,
+    pub cancel_reason: Option<String>,
+    pub currency: String,
+    pub subtotal: Decimal,
+    pub tax: Decimal,
+    pub shipping_fee: Decimal,
+    pub order_total: Decimal,
+    pub payment_method: Option<String>,
+    pub shipping_address: Option<String>,
+    pub carrier: Option<String>,
+    pub tracking_no: Option<String>,
+    pub cancel_requested: bool,
+    pub version: i32,
+    pub created_at: OffsetDateTime,
+    pub updated_at: OffsetDateTime,
+    pub order_item_id: Option<i64>,
+    pub product_id: Option<i64>,
+    pub sku: Option<String>,
+    pub quantity: Option<i32>,
+    pub unit_price: Option<Decimal>,
+    pub line_total: Option<Decimal>,
+}
+
+/// Gathers the rows of an order, which come one after the other, into orders.
+pub(super) fn gather(rows: Vec<JoinedRow>) -> Result<Vec<Order>, Error> {
+    let mut orders: Vec<Order> = Vec::new();
+    for mut row in rows {
+        let currency = currency(&row)?;
+        let item = item(&mut row, currency)?;
+        match orders.last_mut() {
+            Some(order) if order.order_id.0 == row.order_id => order.items.extend(item),
+            _ => orders.push(order(row, currency, item)?),
+        }
+    }
+    Ok(orders)
+}
+
+fn currency(row: &JoinedRow) -> Result<Currency, Error> {
+    Currency::from_code(&row.currency).ok_or(Error::Unreadable {
+        column: "currency",
+        order_id: row.order_id,
+    })
+}
+
+fn item(row: &mut JoinedRow, currency: Currency) -> Result<Option<Item>, Error> {
+    let (Some(order_item_id), Some(sku), Some(quantity), Some(unit_price), Some(line_total)) = (
+        row.order_item_id,
+        row.sku.take(),
+        row.quantity,
+        row.unit_price,
+        row.line_total,
+    ) else {
+        return Ok(None);
+    };
+    let quantity = u32::try_from(quantity).map_err(|_| Error::Unreadable {
+        column: "quantity",
+        order_id: row.order_id,
+    })?;
+    Ok(Some(Item {
+        order_item_id,
+        product_id: row.product_id,
+        sku,
+        quantity,
+        unit_price: Money::round(unit_price, currency),
+        line_total: Money::round(line_total, currency),
+    }))
+}
+
+fn order(row: JoinedRow, currency: Currency, first: Option<Item>) -> Result<Order, Error> {
+    let order_id = row.order_id;
+    let money = |amount| Money::round(amount, currency);
+    Ok(Order {
+        order_id: OrderId(order_id),
+        customer_id: CustomerId(row.customer_id),
+        currency,
+        totals: Totals {
+            subtotal: money(row.subtotal),
+            tax: money(row.tax),
+            shipping_fee: money(row.shipping_fee),
+            order_total: money(row.order_total),
+        },
+        items: first.into_iter().collect(),
+        payment_method: row.payment_method,
+        shipping_address: row.shipping_address,
+        state: State {
+            order_status: status("order_status", &row.order_status, order_id)?,
+            payment_status: status("payment_status", &row.payment_status, order_id)?,
+            shipping_status: status("shipping_status", &row.shipping_status, order_id)?,
+            cancel_reason: cancel_reason(row.cancel_reason.as_deref(), order_id)?,
+            carrier: row.carrier,
+            tracking_no: row.tracking_no,
+        },
+        cancel_requested: row.cancel_requested,
+        version: row.version,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    })
+}
+
+fn status<S: Status>(column: &'static str, text: &str, order_id: i64) -> Result<S, Error> {
+    S::from_name(text).ok_or(Error::Unreadable { column, order_id })
+}
+
+/// Reads a stored reason.
+pub(super) fn cancel_reason(
+    text: Option<&str>,
+    order_id: i64,
+) -> Result<Option<CancelReason>, Error> {
+    text.map(|text| {
+        CancelReason::from_name(text).ok_or(Error::Unreadable {
+            column: "cancel_reason",
+            order_id,
+        })
+    })
+    .transpose()
+}

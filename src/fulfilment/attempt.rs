@@ -1,0 +1,76 @@
+//! How one attempt at a step ended, before anything is written.
+
+use std::time::Duration;
+
+use crate::domain::event::Fact;
+use crate::domain::plan::Outcome;
+use crate::peers::{Answer, Trouble};
+
+/// What an attempt has brought.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What happened at the peer.
+    pub facts: Vec<Fact>,
+    /// Payment's number for the charge, when it was learnt.
+    pub payment_id: Option<String>,
+    /// Shipping's number for the parcel, when it was learnt.
+    pub shipment_id: Option<String>,
+    /// The peer's words, for the operator.
+    pub reason: Option<String>,
+    /// How long the peer asks to be left alone.
+    pub retry_after: Option<Duration>,
+}
+
+impl Attempt {
+    fn ended(outcome: Outcome) -> Self {
+        Self { outcome, facts: Vec::new(), payment_id: None, shipment_id: None, reason: None, retry_after: None }
+    }
+
+    /// The peer said yes, and this happened.
+    pub fn done(facts: impl IntoIterator<Item = Fact>) -> Self {
+        Self { facts: facts.into_iter().collect(), ..Self::ended(Outcome::Done) }
+    }
+
+    /// The peer said a definite no.
+    pub fn refused(reason: String, fact: Option<Fact>) -> Self {
+        Self { facts: fact.into_iter().collect(), reason: Some(reason), ..Self::ended(Outcome::Refused) }
+    }
+
+    /// Nobody can say.
+    pub fn unclear(trouble: Trouble) -> Self {
+        Self {
+            reason: Some(trouble.reason),
+            retry_after: trouble.retry_after,
+            ..Self::ended(Outcome::Unclear)
+        }
+    }
+
+    /// Nobody can say, for a reason of our own finding.
+    pub fn unclear_because(reason: impl Into<String>) -> Self {
+        Self::unclear(Trouble { reason: reason.into(), retry_after: None })
+    }
+
+    /// The peer did something else than what was asked.
+    pub fn wrong(reason: String) -> Self {
+        Self { reason: Some(reason), ..Self::ended(Outcome::Wrong) }
+    }
+
+    /// Turns a peer's answer into an attempt: `yes` and `no` tell what has happened.
+    pub fn of<T>(
+        answer: Answer<T>,
+        yes: impl FnOnce(T) -> Self,
+        no: impl FnOnce(String) -> Option<Fact>,
+    ) -> Self {
+        match answer {
+            Answer::Yes(value) => yes(value),
+            Answer::No(refusal) => {
+                let fact = no(refusal.reason.clone());
+                Self::refused(refusal.reason, fact)
+            }
+            Answer::Unclear(trouble) => Self::unclear(trouble),
+            Answer::Wrong(refusal) => Self::wrong(refusal.reason),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! How long to wait before asking again.
+
+use std::time::Duration;
+
+use rand::Rng as _;
+
+/// A growing, jittered delay: `base` doubled with each attempt, at most `cap`, of which between half
+/// and all is taken; never less than what the peer asked for, within reason.
+pub(super) fn delay(base: Duration, cap: Duration, attempts: i32, asked: Option<Duration>) -> Duration {
+    let doublings = u32::try_from(attempts.clamp(0, 20)).unwrap_or(20);
+    let full = base.saturating_mul(1 << doublings).min(cap);
+    let jittered = full.mul_f64(rand::rng().random_range(0.5..=1.0));
+    jittered.max(asked.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_grow_up_to_a_cap_and_respect_what_the_peer_asks() {
+        let (base, cap) = (Duration::from_millis(100), Duration::from_secs(10));
+        for attempts in [0, 1, 5, 100, i32::MAX] {
+            let full = Duration::from_millis(100 << attempts.min(10)).min(cap);
+            let delay = delay(base, cap, attempts, None);
+            assert!(delay >= full / 2 && delay <= full, "{attempts}: {delay:?}");
+        }
+        assert_eq!(delay(base, cap, 0, Some(Duration::from_secs(60))), Duration::from_secs(60));
+    }
+}

@@ -1,0 +1,101 @@
+//! Payment takes the order's total; undone, it gives the total back.
+
+use crate::db::fulfilments::Fulfilment;
+use crate::domain::event::Fact;
+use crate::peers::{Answer, Charge, PaymentRecord, PaymentState};
+
+use super::attempt::Attempt;
+use super::{Fulfilments, Keys};
+
+impl Fulfilments {
+    pub(super) async fn charge_payment(&self, fulfilment: &Fulfilment) -> Attempt {
+        let keys = Keys::of(fulfilment);
+        let key = keys.key("charge_payment");
+        let order = &fulfilment.order;
+        let charge = Charge {
+            order_id: order.order_id,
+            customer_id: order.customer_id,
+            amount: order.totals.order_total,
+            currency: order.currency,
+            method: order.payment_method.as_deref(),
+        };
+        let charged = match self.peers.payment.charge(keys.tag(&key), &charge).await {
+            Answer::Yes(charged) => charged,
+            other => {
+                return Attempt::of(
+                    other,
+                    |_| Attempt::done([]),
+                    |reason| Some(Fact::PaymentDeclined { reason }),
+                );
+            }
+        };
+        match charged.payment_id {
+            Some(payment_id) => taken(payment_id, charged.reference),
+            None => self.look_up_charge(fulfilment, &keys).await,
+        }
+    }
+
+    /// Some peers confirm a charge without saying its number.
+    async fn look_up_charge(&self, fulfilment: &Fulfilment, keys: &Keys) -> Attempt {
+        match self.charges(fulfilment, keys).await {
+            Ok(charges) => match charges.into_iter().next() {
+                Some(charge) => taken(charge.payment_id, charge.reference),
+                None => Attempt::unclear_because("the charge was confirmed but is not listed"),
+            },
+            Err(attempt) => attempt,
+        }
+    }
+
+    /// Gives back whatever was taken for the order. A charge whose number was never learnt is looked
+    /// up; where there is none, there is nothing to give back.
+    pub(super) async fn refund_payment(&self, fulfilment: &Fulfilment) -> Attempt {
+        let keys = Keys::of(fulfilment);
+        let payment_ids = match &fulfilment.payment_id {
+            Some(payment_id) => vec![payment_id.clone()],
+            None => match self.charges(fulfilment, &keys).await {
+                Ok(charges) => charges.into_iter().map(|charge| charge.payment_id).collect(),
+                Err(attempt) => return attempt,
+            },
+        };
+        let mut facts = Vec::new();
+        for payment_id in payment_ids {
+            let key = keys.key(&format!("refund_payment-{payment_id}"));
+            let order = &fulfilment.order;
+            let amount = order.totals.order_total;
+            let answer = self
+                .peers
+                .payment
+                .refund(keys.tag(&key), order.order_id, &payment_id, amount, "order cancelled")
+                .await;
+            match answer {
+                Answer::Yes(()) => facts.push(Fact::PaymentRefunded { payment_id }),
+                other => return Attempt::of(other, |()| Attempt::done([]), |_| None),
+            }
+        }
+        Attempt::done(facts)
+    }
+
+    /// The charges that stand for the order: taken, not given back, of its amount, and not made
+    /// under another order's key (the number may have been used in an earlier life of the database).
+    async fn charges(&self, fulfilment: &Fulfilment, keys: &Keys) -> Result<Vec<PaymentRecord>, Attempt> {
+        let key = keys.key("find_payment");
+        let charge_key = keys.key("charge_payment");
+        let amount = fulfilment.order.totals.order_total.decimal();
+        match self.peers.payment.find(keys.tag(&key), fulfilment.order.order_id).await {
+            Answer::Yes(records) => Ok(records
+                .into_iter()
+                .filter(|record| record.status == PaymentState::Taken)
+                .filter(|record| record.amount.is_none_or(|taken| taken == amount))
+                .filter(|record| record.idempotency_key.as_ref().is_none_or(|key| *key == charge_key))
+                .collect()),
+            Answer::No(refusal) => Err(Attempt::unclear_because(refusal.reason)),
+            Answer::Unclear(trouble) => Err(Attempt::unclear(trouble)),
+            Answer::Wrong(refusal) => Err(Attempt::wrong(refusal.reason)),
+        }
+    }
+}
+
+fn taken(payment_id: String, reference: Option<String>) -> Attempt {
+    let fact = Fact::PaymentTaken { payment_id: payment_id.clone(), reference };
+    Attempt { payment_id: Some(payment_id), ..Attempt::done([fact]) }
+}

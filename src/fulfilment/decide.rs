@@ -1,0 +1,78 @@
+//! What an attempt means for the plan, the order and its history: pure, and the only place where
+//! it is decided.
+
+use crate::db::fulfilments::Fulfilment;
+use crate::domain::event::Fact;
+use crate::domain::order::{CancelReason, State};
+use crate::domain::plan::{Outcome, Plan, Step};
+
+use super::attempt::Attempt;
+
+/// What is to be written after a turn.
+#[derive(Debug)]
+pub(super) struct Decision {
+    /// Where the fulfilment now stands.
+    pub plan: Plan,
+    /// The order's new state.
+    pub state: State,
+    /// What led to it.
+    pub facts: Vec<Fact>,
+    /// Whether the wish to cancel is decided by this.
+    pub cancel_decided: bool,
+}
+
+impl Decision {
+    fn new(fulfilment: &Fulfilment, plan: Plan, mut facts: Vec<Fact>) -> Self {
+        let mut state = fulfilment.order.state.clone();
+        for fact in &facts {
+            state.apply(fact);
+        }
+        for fact in state.consequences() {
+            state.apply(&fact);
+            facts.push(fact);
+        }
+        let decided = |fact: &Fact| matches!(fact, Fact::CallingOff { .. } | Fact::CancelRefused { .. });
+        Self { plan, cancel_decided: facts.iter().any(decided), state, facts }
+    }
+}
+
+/// Acts on a wish to cancel, if there is one and this is a safe point.
+pub(super) fn on_cancel(fulfilment: &Fulfilment) -> Option<Decision> {
+    let reason = fulfilment.cancel?;
+    let plan = fulfilment.plan.cancelled()?;
+    let facts = if plan.is_undoing() { vec![Fact::CallingOff { reason }] } else { Vec::new() };
+    Some(Decision::new(fulfilment, plan, facts))
+}
+
+/// Acts on how an attempt at the current step ended.
+pub(super) fn on_attempt(fulfilment: &Fulfilment, attempt: &Attempt) -> Decision {
+    let plan = fulfilment.plan.after(attempt.outcome);
+    let mut facts = attempt.facts.clone();
+    let reason = || attempt.reason.clone().unwrap_or_default();
+    match (fulfilment.plan, attempt.outcome) {
+        (Plan::Doing { step, .. }, Outcome::Refused) => {
+            facts.push(Fact::CallingOff { reason: refusal(step) });
+        }
+        (Plan::Recalling { .. }, Outcome::Done) => {
+            let reason = fulfilment.cancel.unwrap_or(CancelReason::Staff);
+            facts.push(Fact::CallingOff { reason });
+        }
+        (Plan::Recalling { .. }, Outcome::Refused) => facts.push(Fact::CancelRefused { reason: reason() }),
+        _ => {}
+    }
+    match plan {
+        Plan::Undone if fulfilment.plan != Plan::Undone => facts.push(Fact::OrderCancelled),
+        Plan::Stuck { step, .. } => facts.push(Fact::PersonNeeded { step, reason: reason() }),
+        _ => {}
+    }
+    Decision::new(fulfilment, plan, facts)
+}
+
+/// Why an order is called off when this step is refused.
+fn refusal(step: Step) -> CancelReason {
+    match step {
+        Step::ReserveStock => CancelReason::OutOfStock,
+        Step::ChargePayment => CancelReason::PaymentDeclined,
+        Step::CreateShipment | Step::CommitStock => CancelReason::PeerRefused,
+    }
+}

@@ -1,0 +1,321 @@
+//! Drives one order: an attempt, a decision, a write, until it rests, waits, or is somebody else's.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::db::fulfilments::{self, Claim, Fulfilment, Mark, Next, Written};
+use crate::db::{self};
+use crate::domain::event::Fact;
+use crate::domain::plan::{Outcome, Plan, Step};
+
+use super::attempt::Attempt;
+use super::backoff::delay;
+use super::decide::{Decision, on_attempt, on_cancel};
+use super::follow_shipment::ends_here;
+use super::{Fulfilments, Settings};
+
+/// How many times a write is tried again while the database is away, before the lease decides.
+const WRITE_ATTEMPTS: i32 = 6;
+
+/// The longest time between two questions after a parcel.
+const LONGEST_FOLLOW: Duration = Duration::from_secs(3600);
+
+/// What became of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// There is more to do now.
+    Again,
+    /// It rests, or waits for its time.
+    Ended,
+    /// Somebody else has taken over, or the database is away.
+    Lost,
+}
+
+/// A fulfilment in the hands of this process.
+struct Held {
+    fulfilment: Fulfilment,
+    /// When its lease began, or somewhat earlier.
+    leased_at: Instant,
+}
+
+impl Fulfilments {
+    /// Drives a claimed fulfilment as far as it goes now. At a graceful stop the lease is given back
+    /// between two turns.
+    #[tracing::instrument(name = "fulfilment.drive", skip_all, fields(order_id = fulfilment.order.order_id.0))]
+    pub async fn drive(&self, fulfilment: Fulfilment, leased_at: Instant, stop: &CancellationToken) {
+        let mut held = Held { fulfilment, leased_at };
+        loop {
+            if stop.is_cancelled() {
+                self.give_back(held.fulfilment.claim).await;
+                return;
+            }
+            match self.turn(&mut held).await {
+                Ok(Turn::Again) => {}
+                Ok(Turn::Ended) => {
+                    if held.fulfilment.plan.is_at_rest() {
+                        self.signals.settled(held.fulfilment.order.order_id);
+                    }
+                    return;
+                }
+                Ok(Turn::Lost) => return,
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "fulfilment stopped");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Loads what a claim is about and drives it.
+    pub async fn drive_claim(&self, claim: Claim, stop: &CancellationToken) {
+        let leased_at = Instant::now();
+        match self.load(claim).await {
+            Ok(Some(fulfilment)) => self.drive(fulfilment, leased_at, stop).await,
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    order_id = claim.order_id.0,
+                    "fulfilment not loaded"
+                );
+            }
+        }
+    }
+
+    async fn turn(&self, held: &mut Held) -> Result<Turn, db::Error> {
+        if !self.keep_lease(held).await? {
+            return Ok(Turn::Lost);
+        }
+        let now = &held.fulfilment;
+        if on_cancel(now).is_some() {
+            return self.write(held, None).await;
+        }
+        let followed_to_its_end =
+            now.plan == Plan::Completed && ends_here(now.order.state.shipping_status);
+        let attempt =
+            if followed_to_its_end { Attempt::done([]) } else { self.attempt(now).await };
+        self.count(now.plan, &attempt);
+        self.write(held, Some(&attempt)).await
+    }
+
+    /// Renews the lease once a good part of it has gone, so that no peer is called by somebody who
+    /// has been superseded without knowing.
+    async fn keep_lease(&self, held: &mut Held) -> Result<bool, db::Error> {
+        if held.leased_at.elapsed() < self.settings.lease / 3 {
+            return Ok(true);
+        }
+        let renewed_at = Instant::now();
+        let mut conn = self.db.acquire().await?;
+        let renewed = fulfilments::renew(&mut conn, held.fulfilment.claim, self.settings.lease).await?;
+        held.leased_at = renewed_at;
+        Ok(renewed)
+    }
+
+    async fn attempt(&self, fulfilment: &Fulfilment) -> Attempt {
+        match fulfilment.plan {
+            Plan::Doing { step: Step::ReserveStock, .. } => self.reserve_stock(fulfilment).await,
+            Plan::Doing { step: Step::ChargePayment, .. } => self.charge_payment(fulfilment).await,
+            Plan::Doing { step: Step::CreateShipment, unsure } => {
+                self.create_shipment(fulfilment, unsure).await
+            }
+            Plan::Doing { step: Step::CommitStock, unsure } => self.commit_stock(fulfilment, unsure).await,
+            Plan::Undoing(Step::ReserveStock | Step::CommitStock) => self.release_stock(fulfilment).await,
+            Plan::Undoing(Step::ChargePayment) => self.refund_payment(fulfilment).await,
+            Plan::Undoing(Step::CreateShipment) | Plan::Recalling { .. } => {
+                self.cancel_shipment(fulfilment).await
+            }
+            Plan::Completed => self.follow_shipment(fulfilment).await,
+            Plan::Undone | Plan::Stuck { .. } => Attempt::done([]),
+        }
+    }
+
+    /// Decides what an attempt, or a wish to cancel (`None`), leads to, and writes it. What has
+    /// changed in the meantime is read, and decided upon, again.
+    async fn write(&self, held: &mut Held, attempt: Option<&Attempt>) -> Result<Turn, db::Error> {
+        let mut failures = 0;
+        loop {
+            let Some(decision) = decide(&held.fulfilment, attempt) else { return Ok(Turn::Again) };
+            let next = next(&self.settings, &held.fulfilment, &decision, attempt);
+            match self.record(&held.fulfilment, &decision, attempt, next).await {
+                Ok(Written::Yes(version)) => return Ok(self.written(held, decision, attempt, next, version)),
+                Ok(Written::Superseded) => return Ok(Turn::Lost),
+                Ok(Written::Changed) => {}
+                Err(error @ (db::Error::Unavailable(_) | db::Error::Conflict(_))) => {
+                    failures += 1;
+                    if failures > WRITE_ATTEMPTS {
+                        return Err(error);
+                    }
+                    let Settings { retry_base, retry_cap, .. } = *self.settings;
+                    tokio::time::sleep(delay(retry_base, retry_cap, failures, None)).await;
+                }
+                Err(error) => return Err(error),
+            }
+            // An unknown commit is resolved by reading, never by guessing.
+            let fresh = match self.load(held.fulfilment.claim).await {
+                Ok(Some(fresh)) => fresh,
+                Ok(None) => return Ok(Turn::Lost),
+                Err(db::Error::Unavailable(_)) => continue,
+                Err(error) => return Err(error),
+            };
+            let before = &held.fulfilment;
+            let same_turn = fresh.plan == before.plan && fresh.attempts == before.attempts;
+            held.fulfilment = fresh;
+            if !same_turn {
+                held.fulfilment.plan = held.fulfilment.plan.taken_over();
+                return Ok(Turn::Again);
+            }
+        }
+    }
+
+    async fn record(
+        &self,
+        fulfilment: &Fulfilment,
+        decision: &Decision,
+        attempt: Option<&Attempt>,
+        next: Next,
+    ) -> Result<Written, db::Error> {
+        let mark = Mark {
+            plan: decision.plan,
+            attempts: attempts(fulfilment, decision, attempt),
+            next,
+            payment_id: attempt.and_then(|attempt| attempt.payment_id.as_deref()),
+            shipment_id: attempt.and_then(|attempt| attempt.shipment_id.as_deref()),
+            last_answer: attempt.and_then(|attempt| attempt.reason.as_deref()),
+            cancel_decided: decision.cancel_decided,
+            state: &decision.state,
+            facts: &decision.facts,
+            lazy: is_lazy(decision, attempt),
+        };
+        let mut conn = self.db.acquire().await?;
+        fulfilments::record(&mut conn, fulfilment, &mark).await
+    }
+
+    /// Takes over into memory what now stands in the database.
+    fn written(
+        &self,
+        held: &mut Held,
+        decision: Decision,
+        attempt: Option<&Attempt>,
+        next: Next,
+        version: i32,
+    ) -> Turn {
+        for fact in &decision.facts {
+            self.count_fact(fact);
+        }
+        let fulfilment = &mut held.fulfilment;
+        fulfilment.attempts = attempts(fulfilment, &decision, attempt);
+        fulfilment.plan = decision.plan;
+        fulfilment.order.state = decision.state;
+        fulfilment.order.version = version;
+        if let Some(payment_id) = attempt.and_then(|attempt| attempt.payment_id.as_ref()) {
+            fulfilment.payment_id = Some(payment_id.clone());
+        }
+        if let Some(shipment_id) = attempt.and_then(|attempt| attempt.shipment_id.as_ref()) {
+            fulfilment.shipment_id = Some(shipment_id.clone());
+        }
+        if decision.cancel_decided {
+            fulfilment.cancel = None;
+        }
+        match next {
+            Next::Now => Turn::Again,
+            Next::After(_) | Next::Never => Turn::Ended,
+        }
+    }
+
+    async fn load(&self, claim: Claim) -> Result<Option<Fulfilment>, db::Error> {
+        let mut conn = self.db.acquire().await?;
+        fulfilments::load(&mut conn, claim).await
+    }
+
+    async fn give_back(&self, claim: Claim) {
+        let given = async {
+            let mut conn = self.db.acquire().await?;
+            fulfilments::give_back(&mut conn, claim).await
+        };
+        if let Err(error) = given.await {
+            // The lease ends by itself.
+            tracing::warn!(error = &error as &dyn std::error::Error, "lease not given back");
+        }
+    }
+
+    fn count(&self, plan: Plan, attempt: &Attempt) {
+        let (step, direction) = match plan {
+            Plan::Doing { step, .. } => (step.as_str(), "do"),
+            Plan::Undoing(step) => (step.as_str(), "undo"),
+            Plan::Recalling { .. } => (Step::CreateShipment.as_str(), "undo"),
+            _ => ("follow_shipment", "do"),
+        };
+        let outcome = match attempt.outcome {
+            Outcome::Done => "done",
+            Outcome::Refused => "refused",
+            Outcome::Unclear => "unclear",
+            Outcome::Wrong => "wrong",
+        };
+        self.metrics.saga_steps.with_label_values(&[step, direction, outcome]).inc();
+    }
+
+    fn count_fact(&self, fact: &Fact) {
+        match fact {
+            Fact::PaymentDeclined { .. } => self.metrics.payments_failed.inc(),
+            Fact::StockRefused { .. } => self.metrics.stockouts.inc(),
+            Fact::CallingOff { reason } => {
+                self.metrics.orders_cancelled.with_label_values(&[reason.as_str()]).inc();
+            }
+            _ => {}
+        }
+    }
+}
+
+fn decide(fulfilment: &Fulfilment, attempt: Option<&Attempt>) -> Option<Decision> {
+    match attempt {
+        Some(attempt) => Some(on_attempt(fulfilment, attempt)),
+        None => on_cancel(fulfilment),
+    }
+}
+
+fn is_unclear(attempt: Option<&Attempt>) -> bool {
+    attempt.is_some_and(|attempt| attempt.outcome == Outcome::Unclear)
+}
+
+/// Attempts at the step that comes next: they count on while nothing moves.
+fn attempts(fulfilment: &Fulfilment, decision: &Decision, attempt: Option<&Attempt>) -> i32 {
+    let no_news = fulfilment.plan == Plan::Completed
+        && decision.plan == Plan::Completed
+        && decision.facts.is_empty();
+    if is_unclear(attempt) || no_news { fulfilment.attempts.saturating_add(1) } else { 0 }
+}
+
+fn next(
+    settings: &Settings,
+    fulfilment: &Fulfilment,
+    decision: &Decision,
+    attempt: Option<&Attempt>,
+) -> Next {
+    let attempts = attempts(fulfilment, decision, attempt);
+    let asked = attempt.and_then(|attempt| attempt.retry_after);
+    match decision.plan {
+        Plan::Undone | Plan::Stuck { .. } => Next::Never,
+        // A wish to cancel that came in the meantime is met at once.
+        Plan::Completed if fulfilment.cancel.is_some() && !decision.cancel_decided => Next::Now,
+        Plan::Completed if ends_here(decision.state.shipping_status) => Next::Never,
+        Plan::Completed => {
+            let cap = LONGEST_FOLLOW.max(settings.follow_interval);
+            // Slowly: a parcel takes days.
+            Next::After(delay(settings.follow_interval, cap, attempts / 4, asked))
+        }
+        _ if is_unclear(attempt) => {
+            Next::After(delay(settings.retry_base, settings.retry_cap, attempts - 1, asked))
+        }
+        _ => Next::Now,
+    }
+}
+
+/// Steps may be repeated, so their marks may be lost; refusals, decided wishes to cancel, and where
+/// the order ends up, may not.
+fn is_lazy(decision: &Decision, attempt: Option<&Attempt>) -> bool {
+    attempt.is_some_and(|attempt| attempt.outcome == Outcome::Done)
+        && !decision.plan.is_at_rest()
+        && !decision.cancel_decided
+}

@@ -1,0 +1,50 @@
+//! Asks Shipping where the parcel is, so that an order becomes SHIPPED and DELIVERED even when
+//! nobody tells us.
+
+use crate::db::fulfilments::Fulfilment;
+use crate::domain::event::Fact;
+use crate::domain::status::{ShippingStatus, Status as _};
+use crate::peers::Shipment;
+
+use super::attempt::Attempt;
+use super::create_shipment::is_live;
+use super::{Fulfilments, Keys};
+
+/// Whether there can be further news of a parcel.
+pub(super) fn ends_here(status: ShippingStatus) -> bool {
+    matches!(status, ShippingStatus::Delivered | ShippingStatus::Cancelled | ShippingStatus::Returned)
+}
+
+impl Fulfilments {
+    /// Done with facts when there is news, done without when there is none.
+    pub(super) async fn follow_shipment(&self, fulfilment: &Fulfilment) -> Attempt {
+        let keys = Keys::of(fulfilment);
+        let shipments = match self.shipments(fulfilment, &keys).await {
+            Ok(shipments) => shipments,
+            Err(attempt) => return attempt,
+        };
+        // A create that arrived late has made a second parcel: it goes back.
+        let surplus = shipments
+            .iter()
+            .filter(|shipment| is_live(shipment) && !is_ours(fulfilment, shipment))
+            .map(|shipment| shipment.shipment_id.clone())
+            .collect();
+        if let Err(attempt) = self.cancel_shipments(&keys, surplus).await {
+            return attempt;
+        }
+        match shipments.iter().find(|shipment| is_ours(fulfilment, shipment)) {
+            Some(shipment) => Attempt::done(news(fulfilment, shipment)),
+            None => Attempt::unclear_because("the shipment is not listed"),
+        }
+    }
+}
+
+fn is_ours(fulfilment: &Fulfilment, shipment: &Shipment) -> bool {
+    fulfilment.shipment_id.as_ref().is_none_or(|ours| *ours == shipment.shipment_id)
+}
+
+fn news(fulfilment: &Fulfilment, shipment: &Shipment) -> Option<Fact> {
+    let to = shipment.status.shipping_status()?;
+    let moved = fulfilment.order.state.shipping_status.reaches(to);
+    moved.then(|| Fact::ParcelMoved { to, carrier_status: shipment.status.to_string() })
+}

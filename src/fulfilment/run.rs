@@ -1,0 +1,108 @@
+//! Drives all orders: those that this process has just placed at once, those that are due when a
+//! poll finds them. Any replica may run this; claims keep them apart.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::db::fulfilments::{self, Claim};
+use crate::db::{self};
+use crate::signals::Wake;
+
+use super::Fulfilments;
+
+impl Fulfilments {
+    /// Runs until `stop`; then gives every lease back and returns.
+    pub async fn run(&self, mut wakes: mpsc::Receiver<Wake>, stop: CancellationToken) {
+        let slots = Arc::new(Semaphore::new(self.settings.max_sagas));
+        let tasks = TaskTracker::new();
+        let mut poll_at = Instant::now();
+        while let Some(slot) = free_slot(&slots, &stop).await {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(wake) = wakes.recv() => {
+                    let (this, stop) = (self.clone(), stop.clone());
+                    tasks.spawn(async move {
+                        this.on_wake(wake, &stop).await;
+                        drop(slot);
+                    });
+                }
+                () = tokio::time::sleep_until(poll_at) => {
+                    drop(slot);
+                    let full = self.poll(&slots, &tasks, &stop).await;
+                    poll_at = Instant::now();
+                    if !full {
+                        poll_at += self.settings.poll_interval.mul_f64(rand::random_range(0.75..=1.25));
+                    }
+                }
+            }
+        }
+        // What waits in the queue is leased to this process: `drive` gives it back at once.
+        wakes.close();
+        while let Some(wake) = wakes.recv().await {
+            self.on_wake(wake, &stop).await;
+        }
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    /// Claims what is due and begins to drive it. `true`: there may be more.
+    async fn poll(&self, slots: &Arc<Semaphore>, tasks: &TaskTracker, stop: &CancellationToken) -> bool {
+        let limit = slots.available_permits();
+        let claims = match self.claim_due(limit).await {
+            Ok(claims) => claims,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "nothing claimed");
+                return false;
+            }
+        };
+        let full = claims.len() == limit;
+        for claim in claims {
+            let Ok(slot) = slots.clone().acquire_owned().await else { return false };
+            let (this, stop) = (self.clone(), stop.clone());
+            tasks.spawn(async move {
+                this.drive_claim(claim, &stop).await;
+                drop(slot);
+            });
+        }
+        full
+    }
+
+    /// Claims up to `limit` fulfilments that are due.
+    pub async fn claim_due(&self, limit: usize) -> Result<Vec<Claim>, db::Error> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut conn = self.db.acquire().await?;
+        fulfilments::claim_due(&mut conn, limit, self.settings.lease).await
+    }
+
+    async fn on_wake(&self, wake: Wake, stop: &CancellationToken) {
+        match wake {
+            Wake::Begun(fulfilment, leased_at) => self.drive(*fulfilment, leased_at, stop).await,
+            Wake::Nudge(order_id) if !stop.is_cancelled() => {
+                let claimed = async {
+                    let mut conn = self.db.acquire().await?;
+                    fulfilments::claim_one(&mut conn, order_id, self.settings.lease).await
+                };
+                match claimed.await {
+                    Ok(Some(claim)) => self.drive_claim(claim, stop).await,
+                    // Somebody is at it and will see for themselves.
+                    Ok(None) => {}
+                    Err(error) => {
+                        tracing::warn!(error = &error as &dyn std::error::Error, "nudge not followed");
+                    }
+                }
+            }
+            Wake::Nudge(_) => {}
+        }
+    }
+}
+
+async fn free_slot(slots: &Arc<Semaphore>, stop: &CancellationToken) -> Option<OwnedSemaphorePermit> {
+    tokio::select! {
+        () = stop.cancelled() => None,
+        slot = slots.clone().acquire_owned() => slot.ok(),
+    }
+}

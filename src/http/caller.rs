@@ -1,0 +1,57 @@
+//! The caller of a request, from its bearer token.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRef, FromRequestParts, Request};
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::Response;
+
+use crate::auth::{Rejection, Verifier};
+use crate::domain::principal::Principal;
+
+use super::problem::Problem;
+
+/// An authenticated caller.
+#[derive(Clone, Debug)]
+pub struct Caller(pub Principal);
+
+/// How the caller is called, for the log.
+#[derive(Clone, Debug)]
+pub struct Known(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| Rejection::Missing.into())
+    }
+}
+
+/// Lets nobody in without a token; the layer of every route that needs one.
+pub async fn require(
+    axum::extract::State(shared): axum::extract::State<super::Shared>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let verifier: Arc<Verifier> = FromRef::from_ref(&shared);
+    let principal = bearer(&request).and_then(|token| verifier.verify(token))?;
+    let known = Known(principal.actor().as_str().to_owned());
+    request.extensions_mut().insert(Caller(principal));
+    let mut response = next.run(request).await;
+    response.extensions_mut().insert(known);
+    Ok(response)
+}
+
+/// The token of a request's one `Authorization: Bearer` header.
+pub fn bearer(request: &Request) -> Result<&str, Rejection> {
+    let mut headers = request.headers().get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (headers.next(), headers.next()) else { return Err(Rejection::Missing) };
+    let value = value.to_str().map_err(|_| Rejection::Invalid)?;
+    let (scheme, token) = value.split_once(' ').ok_or(Rejection::Missing)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Rejection::Missing);
+    }
+    Ok(token.trim())
+}

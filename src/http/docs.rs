@@ -1,0 +1,206 @@
+//! The OpenAPI document, made from the routes, and the Swagger page that shows it.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::response::{Html, IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use bytes::Bytes;
+use serde::Serialize;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response as Described, ResponseBuilder};
+use utoipa::{Modify, ToSchema};
+use utoipa_swagger_ui::Config;
+
+use super::Shared;
+use super::orders::ALIASES;
+use super::problem::{Fault, Kind, Problem, no_such_route};
+
+/// What the document says beside the routes.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Order Service",
+        description = "Takes a shop's orders, has them fulfilled by Inventory, Payment and Shipping, answers \
+            for them and calls them off.\n\nEvery route but health and this page wants a token that \
+            UserService has issued: `Authorization: Bearer <token>`. Paths answer with and without the \
+            slash at their end. Errors are problem details (RFC 9457) with a stable `code`; all faults of a \
+            request are told at once. Amounts are exact decimals as texts, times are UTC.",
+    ),
+    components(schemas(ProblemSchema)),
+    tags(
+        (name = "orders", description = "Place, read, follow and cancel orders"),
+        (name = "operations", description = "For operators and their machines"),
+    ),
+    modifiers(&Bearer),
+)]
+pub struct Document;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, document: &mut OpenApi) {
+        let mut bearer = Http::new(HttpAuthScheme::Bearer);
+        bearer.bearer_format = Some("JWT".to_owned());
+        bearer.description = Some("An access token of UserService".to_owned());
+        document
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    }
+}
+
+/// What went wrong (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemSchema {
+    /// Where this kind of problem is described.
+    #[schema(example = "/problems/invalid-request")]
+    r#type: String,
+    /// The kind of problem, in words.
+    #[schema(example = "The request has faults")]
+    title: String,
+    /// The status of the response.
+    #[schema(example = 400, minimum = 400, maximum = 599)]
+    status: u16,
+    /// The kind of problem, for machines.
+    #[schema(example = "invalid-request")]
+    code: String,
+    /// What is wrong in this case and how to mend it.
+    #[schema(example = "items/0/quantity must be a whole number from 1 to 10000")]
+    detail: String,
+    /// What to name when asking for help.
+    #[schema(example = "0b6a7a3c-5d5c-4b9e-9d0a-6f3f7f1f2c11")]
+    request_id: String,
+    /// The faults of the request, all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<Vec<Fault>>,
+    /// The order that was called off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 1)]
+    order_id: Option<i64>,
+    /// The order as it now stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<super::orders::OrderView>)]
+    order: Option<serde_json::Value>,
+}
+
+/// Adds what holds for all routes: the problems that any of them may answer, and the aliases.
+pub fn complete(mut document: OpenApi) -> OpenApi {
+    for (path, item) in &mut document.paths.paths {
+        for (operation, has_body) in operations(item) {
+            add_problems(path, operation, has_body);
+        }
+    }
+    for (path, alias) in ALIASES {
+        let Some(mut item) = document.paths.paths.get(path).cloned() else { continue };
+        for (operation, _) in operations(&mut item) {
+            let suffix = alias.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+            let suffix = suffix.trim_matches(['{', '}']);
+            operation.operation_id = operation.operation_id.take().map(|id| format!("{id}_at_{suffix}"));
+            operation.description = Some(format!("The same as `{path}`."));
+        }
+        match document.paths.paths.get_mut(alias) {
+            Some(known) => known.merge_operations(item),
+            None => {
+                document.paths.paths.insert(alias.to_owned(), item);
+            }
+        }
+    }
+    document
+}
+
+/// The operations of a path, each with whether it takes a body.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&mut Operation, bool)> {
+    let without = [item.get.as_mut()].into_iter().flatten().map(|operation| (operation, false));
+    let with = [item.post.as_mut(), item.patch.as_mut()].into_iter().flatten();
+    without.chain(with.map(|operation| {
+        let has_body = operation.request_body.is_some();
+        (operation, has_body)
+    }))
+}
+
+fn add_problems(path: &str, operation: &mut Operation, has_body: bool) {
+    let mut kinds = vec![Kind::Internal];
+    if operation.security.is_some() {
+        kinds.extend([Kind::InvalidRequest, Kind::Unauthenticated, Kind::Forbidden, Kind::Unavailable]);
+        if path.contains('{') {
+            kinds.push(Kind::NotFound);
+        }
+    }
+    if path == "/metrics/" {
+        kinds.push(Kind::Unauthenticated);
+    }
+    kinds.push(Kind::BodyTooLarge);
+    if has_body {
+        kinds.push(Kind::UnsupportedMediaType);
+    }
+    for kind in kinds {
+        let responses = &mut operation.responses.responses;
+        responses.entry(kind.status().as_u16().to_string()).or_insert_with(|| RefOr::T(described(kind)));
+    }
+}
+
+fn described(kind: Kind) -> Described {
+    let schema = Ref::from_schema_name("Problem");
+    ResponseBuilder::new()
+        .description(format!("`{}`: {}", kind.code(), kind.title()))
+        .content("application/problem+json", ContentBuilder::new().schema(Some(schema)).build())
+        .build()
+}
+
+/// The document and the page, for anyone.
+pub fn routes(document: &OpenApi) -> Router<Shared> {
+    let document = Bytes::from(document.to_json().unwrap_or_default());
+    let config = Arc::new(Config::from("/orders-doc/openapi.json").persist_authorization(true));
+    Router::new()
+        .route("/orders-doc/", get(page))
+        .route(
+            "/orders-doc/openapi.json/",
+            get(|| async move { ([(CONTENT_TYPE, "application/json")], document) }),
+        )
+        .route("/orders-doc/{file}/", get(asset).with_state(config))
+        .route("/problems/{code}/", get(problem))
+}
+
+/// The page itself. Its links start at the root, so that it works with and without the slash at the
+/// end of its path.
+async fn page() -> Html<&'static str> {
+    Html(include_str!("docs/index.html"))
+}
+
+/// What the page is made of, from the binary.
+async fn asset(
+    State(config): State<Arc<Config<'static>>>,
+    Path(file): Path<String>,
+) -> Result<Response, Problem> {
+    let found = utoipa_swagger_ui::serve(&file, config)
+        .map_err(|error| Problem::new(Kind::Internal, format!("the page cannot be served: {error}")))?;
+    let Some(found) = found.filter(|_| file != "index.html") else { return Err(no_such_route().await) };
+    let mut response = found.bytes.into_owned().into_response();
+    let headers = response.headers_mut();
+    if let Ok(content_type) = found.content_type.parse() {
+        headers.insert(CONTENT_TYPE, content_type);
+    }
+    if found.gzpipped {
+        headers.insert(CONTENT_ENCODING, axum::http::HeaderValue::from_static("gzip"));
+    }
+    Ok(response)
+}
+
+/// What a problem's `type` leads to.
+async fn problem(Path(code): Path<String>) -> Result<Response, Problem> {
+    let Some(kind) = Kind::ALL.iter().find(|kind| kind.code() == code) else {
+        return Err(no_such_route().await);
+    };
+    let described = serde_json::json!({
+        "type": kind.type_uri(),
+        "title": kind.title(),
+        "status": kind.status().as_u16(),
+        "code": kind.code(),
+    });
+    Ok(Json(described).into_response())
+}

@@ -1,0 +1,64 @@
+//! Links in answers, ready to follow: absolute, as the client reached the service.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::HOST;
+use axum::http::request::Parts;
+use axum::http::uri::Authority;
+use url::{Url, form_urlencoded};
+
+use super::Shared;
+
+/// Where a request was sent to.
+#[derive(Clone, Debug)]
+pub struct Here {
+    base: String,
+    path: String,
+    query: Vec<(String, String)>,
+}
+
+impl FromRequestParts<Shared> for Here {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Self::Rejection> {
+        let query = parts.uri.query().unwrap_or_default();
+        Ok(Self {
+            base: base(parts, shared.public_url.as_ref()),
+            path: parts.uri.path().to_owned(),
+            query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+        })
+    }
+}
+
+impl Here {
+    /// This list, at another page.
+    pub fn page(&self, page: u32) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in self.query.iter().filter(|(name, _)| name != "page") {
+            query.append_pair(name, value);
+        }
+        query.append_pair("page", &page.to_string());
+        format!("{}{}?{}", self.base, self.path, query.finish())
+    }
+}
+
+/// Scheme and host; nothing where the client sent no usable host, which leaves a link that starts at
+/// the root.
+fn base(parts: &Parts, public_url: Option<&Arc<Url>>) -> String {
+    if let Some(url) = public_url {
+        return url.as_str().trim_end_matches('/').to_owned();
+    }
+    let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let host = parts
+        .uri
+        .authority()
+        .cloned()
+        .or_else(|| header(HOST.as_str()).and_then(|host| host.parse::<Authority>().ok()))
+        .filter(|host| !host.as_str().contains('@'));
+    let scheme = match header("x-forwarded-proto") {
+        Some("https") => "https",
+        _ => "http",
+    };
+    host.map(|host| format!("{scheme}://{host}")).unwrap_or_default()
+}

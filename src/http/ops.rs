@@ -1,0 +1,122 @@
+//! What operators and their machines ask: health and metrics.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use secrecy::ExposeSecret as _;
+use serde::Serialize;
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::auth::Rejection;
+
+use super::Shared;
+use super::caller::bearer;
+use super::problem::{Kind, Problem};
+
+/// How long the database may take to answer that it is there.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Every route, with its documentation.
+pub fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(health))
+        .routes(routes!(live))
+        .routes(routes!(ready))
+        .routes(routes!(metrics))
+}
+
+/// How the service is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Health {
+    /// `ok`, `stopping` or `unavailable`.
+    #[schema(example = "ok")]
+    status: &'static str,
+    /// The version that runs.
+    #[schema(example = "0.1.0")]
+    version: &'static str,
+    /// What it depends on.
+    components: Components,
+}
+
+/// What the service depends on.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Components {
+    /// PostgreSQL.
+    database: Component,
+}
+
+/// One dependency.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Component {
+    /// `ok` or `unavailable`.
+    #[schema(example = "ok")]
+    status: &'static str,
+    /// How long it took to answer.
+    #[schema(example = 0.4, minimum = 0)]
+    latency_ms: f64,
+}
+
+/// How the service and its database are.
+#[utoipa::path(get, path = "/health/", tag = "operations", responses(
+    (status = 200, description = "Orders can be taken", body = Health),
+    (status = 503, description = "They cannot", body = Health),
+))]
+async fn health(State(shared): State<Shared>) -> (StatusCode, Json<Health>) {
+    let asked = Instant::now();
+    let answer = timeout(PATIENCE, shared.orders.check_database()).await;
+    let database_ok = matches!(answer, Ok(Ok(())));
+    let status = match (*shared.stopping.borrow(), database_ok) {
+        (true, _) => "stopping",
+        (false, true) => "ok",
+        (false, false) => "unavailable",
+    };
+    let database = Component {
+        status: if database_ok { "ok" } else { "unavailable" },
+        latency_ms: (asked.elapsed().as_secs_f64() * 100_000.0).round() / 100.0,
+    };
+    let code = if status == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let components = Components { database };
+    (code, Json(Health { status, version: env!("CARGO_PKG_VERSION"), components }))
+}
+
+/// Whether the process runs. Says nothing of the database, which a restart would not mend.
+#[utoipa::path(get, path = "/health/live/", tag = "operations",
+    responses((status = 200, description = "It runs", body = String, example = "ok")))]
+async fn live() -> &'static str {
+    "ok"
+}
+
+/// Whether requests should be sent here.
+#[utoipa::path(get, path = "/health/ready/", tag = "operations", responses(
+    (status = 200, description = "Send requests", body = Health),
+    (status = 503, description = "Stopping, or the database is away", body = Health),
+))]
+async fn ready(state: State<Shared>) -> (StatusCode, Json<Health>) {
+    health(state).await
+}
+
+/// What Prometheus scrapes.
+#[utoipa::path(get, path = "/metrics/", tag = "operations",
+    responses((status = 200, description = "Metrics as text", body = String, content_type = "text/plain")))]
+async fn metrics(State(shared): State<Shared>, request: Request) -> Result<Response, Problem> {
+    if let Some(expected) = &shared.metrics_token {
+        let sent = bearer(&request)?;
+        // Compares in constant time.
+        let equal = aws_lc_rs::constant_time::verify_slices_are_equal(
+            sent.as_bytes(),
+            expected.expose_secret().as_bytes(),
+        );
+        equal.map_err(|_| Rejection::Invalid)?;
+    }
+    shared.orders.measure_pool();
+    let text = shared
+        .metrics
+        .encode()
+        .map_err(|error| Problem::new(Kind::Internal, format!("the metrics cannot be written: {error}")))?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+}

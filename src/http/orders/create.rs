@@ -1,0 +1,152 @@
+//! Place an order.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+
+use crate::auth::sha256;
+use crate::domain::ids::CustomerId;
+use crate::domain::order::{CancelReason, Order};
+use crate::domain::principal::{Principal, Role};
+use crate::domain::status::OrderStatus;
+use crate::http::access_log::About;
+use crate::http::caller::Caller;
+use crate::http::docs::ProblemSchema;
+use crate::http::extract::JsonBody;
+use crate::http::problem::{Fault, Kind, Problem};
+use crate::orders::{ClientKey, Orders, Placed};
+
+use super::cart::{self, CreateOrder, Draft};
+use super::views::OrderView;
+
+/// The header that makes a request repeatable.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The header that tells a repeated answer.
+const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// Place an order.
+///
+/// The order is committed first and then fulfilled: stock is reserved, the payment charged, the
+/// shipment created. The answer waits a few seconds for that; `202` means that it goes on by itself
+/// (follow `Location`). A refusal calls the order off and answers `402` or `409` with its number.
+///
+/// With an `Idempotency-Key` the same request can be sent again after any failure and places one
+/// order at most. Also at `POST /v1/orders/`.
+#[utoipa::path(
+    post,
+    path = "/v1/orders/create/",
+    tag = "orders",
+    request_body(content = CreateOrder, example = json!({
+        "customer_id": 5,
+        "items": [
+            { "sku": "SKU123", "quantity": 2, "unit_price": 100.0 },
+            { "sku": "SKU456", "quantity": 1, "unit_price": 50.0 }
+        ]
+    })),
+    params(("Idempotency-Key" = Option<String>, Header,
+        description = "1 to 255 visible characters, new for each order", max_length = 255)),
+    responses(
+        (status = 201, description = "Placed and settled", body = OrderView,
+            headers(("Location" = String, description = "Where the order is"),
+                ("Idempotent-Replayed" = Option<String>, description = "`true` when the key was used before"))),
+        (status = 202, description = "Placed; its fulfilment goes on", body = OrderView,
+            headers(("Location" = String, description = "Where the order is"))),
+        (status = 402, description = "`payment-declined`: called off", body = ProblemSchema,
+            content_type = "application/problem+json"),
+        (status = 409, description = "`out-of-stock` or `fulfilment-refused`: called off",
+            body = ProblemSchema, content_type = "application/problem+json"),
+        (status = 422, description = "`idempotency-key-reused`", body = ProblemSchema,
+            content_type = "application/problem+json"),
+    ),
+    security(("bearer" = []))
+)]
+pub async fn create_order(
+    State(orders): State<Orders>,
+    Caller(caller): Caller,
+    headers: HeaderMap,
+    body: JsonBody,
+) -> Result<Response, Problem> {
+    let draft = cart::read(&body.value, orders.rates())?;
+    let key = client_key(&headers, &body)?;
+    let customer_id = owner(&caller, &draft)?;
+    let placed = orders.place(&caller, draft.of(customer_id), key).await?;
+    respond(&caller, placed)
+}
+
+/// Whose order it is to be: the caller's, or for staff the customer's whom the body names.
+fn owner(caller: &Principal, draft: &Draft) -> Result<CustomerId, Problem> {
+    match (draft.customer_id, caller.customer_id) {
+        (Some(named), Some(own)) if named == own => Ok(own),
+        (Some(named), _) if caller.role == Role::Staff => Ok(named),
+        (Some(_), _) => {
+            let fault = body_fault("not_yours", "must be your own customer number, or left out");
+            Err(Problem::new(Kind::Forbidden, "orders are placed for oneself only").with_errors(vec![fault]))
+        }
+        (None, Some(own)) => Ok(own),
+        (None, None) => Err(Problem::invalid(vec![body_fault("missing", "must name the customer")])),
+    }
+}
+
+fn body_fault(code: &'static str, detail: &str) -> Fault {
+    Fault { location: "body", pointer: "/customer_id".to_owned(), code, detail: detail.to_owned() }
+}
+
+fn client_key(headers: &HeaderMap, body: &JsonBody) -> Result<Option<ClientKey>, Problem> {
+    let mut values = headers.get_all(&IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let key = value.to_str().unwrap_or_default();
+    let visible = key.bytes().all(|byte| byte.is_ascii_graphic());
+    if values.next().is_some() || !visible || !(1..=255).contains(&key.len()) {
+        return Err(Problem::invalid(vec![Fault {
+            location: "header",
+            pointer: "/Idempotency-Key".to_owned(),
+            code: "malformed",
+            detail: "must be given once, with 1 to 255 visible ASCII characters".to_owned(),
+        }]));
+    }
+    Ok(Some(ClientKey { key: key.to_owned(), fingerprint: sha256(&body.bytes) }))
+}
+
+fn respond(caller: &Principal, placed: Placed) -> Result<Response, Problem> {
+    let Placed { order, replayed } = placed;
+    let order_id = order.order_id;
+    let answer = answer(&order);
+    let view = OrderView::new(order, caller);
+    let location = view.location();
+    let mut response = match answer {
+        Ok(status) => (status, Json(view)).into_response(),
+        Err((kind, detail)) => {
+            let order = serde_json::to_value(&view).unwrap_or_default();
+            Problem::new(kind, detail).with_order(order_id, order).into_response()
+        }
+    };
+    let headers = response.headers_mut();
+    if let Some(location) = location {
+        headers.insert(header::LOCATION, location);
+    }
+    if replayed {
+        headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+    }
+    response.extensions_mut().insert(About(order_id.0));
+    Ok(response)
+}
+
+/// What the order's state means for who placed it.
+fn answer(order: &Order) -> Result<StatusCode, (Kind, &'static str)> {
+    let state = &order.state;
+    match (state.order_status, state.cancel_reason) {
+        (OrderStatus::Cancelled, Some(CancelReason::PaymentDeclined)) => {
+            Err((Kind::PaymentDeclined, "the payment was declined; the order was called off, nothing was charged"))
+        }
+        (OrderStatus::Cancelled, Some(CancelReason::OutOfStock)) => {
+            Err((Kind::OutOfStock, "an item is out of stock; the order was called off, nothing was charged"))
+        }
+        (OrderStatus::Cancelled, Some(CancelReason::PeerRefused)) => Err((
+            Kind::FulfilmentRefused,
+            "the order cannot be fulfilled; it was called off, and what was charged was refunded",
+        )),
+        (OrderStatus::Pending | OrderStatus::Cancelling, _) => Ok(StatusCode::ACCEPTED),
+        _ => Ok(StatusCode::CREATED),
+    }
+}

@@ -1,0 +1,108 @@
+//! Report news of an order.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::domain::status::{ShippingStatus, Status};
+use crate::http::body::{Faults, Object};
+use crate::http::caller::Caller;
+use crate::http::docs::ProblemSchema;
+use crate::http::extract::{JsonBody, PathOrder};
+use crate::http::problem::Problem;
+use crate::orders::{News, Orders};
+
+use super::views::OrderView;
+
+/// News of an order; at least one of the three.
+#[derive(Deserialize, ToSchema)]
+#[schema(min_properties = 1)]
+#[expect(dead_code, reason = "describes what is read by hand, so that all faults are told at once")]
+pub struct UpdateOrder {
+    /// `SHIPPED` or `DELIVERED`; for staff.
+    #[schema(example = "SHIPPED")]
+    order_status: Option<String>,
+    /// `PAID`, `FAILED` or `REFUNDED`. While the order is being fulfilled or cancelled, this only
+    /// makes the service ask PaymentService sooner.
+    #[schema(example = "REFUNDED")]
+    payment_status: Option<String>,
+    /// Our status, or the carrier's: `PACKED`, `PICKED_UP`, `IN_TRANSIT`, `OUT_FOR_DELIVERY`.
+    #[schema(example = "IN_TRANSIT")]
+    shipping_status: Option<String>,
+}
+
+/// Report news of an order.
+///
+/// For staff and peer services. Repeats, and news that come late, change nothing and answer `200`;
+/// where the statuses cannot lead, the answer is `409`.
+#[utoipa::path(
+    patch,
+    path = "/v1/orders/{order_id}/update/",
+    tag = "orders",
+    params(("order_id" = i64, Path, description = "The order's number", minimum = 1)),
+    request_body = UpdateOrder,
+    responses(
+        (status = 200, description = "The order as it is now", body = OrderView),
+        (status = 409, description = "`invalid-transition`", body = ProblemSchema,
+            content_type = "application/problem+json"),
+    ),
+    security(("bearer" = []))
+)]
+pub async fn update_order(
+    State(orders): State<Orders>,
+    Caller(caller): Caller,
+    PathOrder(order_id): PathOrder,
+    body: JsonBody,
+) -> Result<Json<OrderView>, Problem> {
+    let news = read(&body.value)?;
+    let order = orders.update_status(&caller, order_id, news).await?;
+    Ok(Json(OrderView::new(order, &caller)))
+}
+
+fn read(body: &Value) -> Result<News, Problem> {
+    let mut faults = Faults::default();
+    let news = news(body, &mut faults);
+    faults.finish(news)
+}
+
+fn news(body: &Value, faults: &mut Faults) -> Option<News> {
+    let object = Object::at(body, "", faults)?;
+    let fields = ["order_status", "payment_status", "shipping_status"];
+    if fields.iter().all(|field| object.optional(field).is_none()) {
+        faults.add("", "missing", format!("must have at least one of {}", fields.join(", ")));
+        return None;
+    }
+    Some(News {
+        order_status: status(&object, "order_status", faults),
+        payment_status: status(&object, "payment_status", faults),
+        shipping_status: shipping_status(&object, faults),
+    })
+}
+
+fn status<S: Status>(object: &Object<'_>, name: &str, faults: &mut Faults) -> Option<S> {
+    let word = object.text(name, object.optional(name)?, 40, faults)?;
+    let status = S::from_name(&word);
+    if status.is_none() {
+        let known: Vec<_> = S::ALL.iter().map(|status| status.as_str()).collect();
+        faults.add(object.pointer(name), "unknown_value", format!("must be one of {}", known.join(", ")));
+    }
+    status
+}
+
+/// Our word for where the parcel is, and the one that was sent.
+fn shipping_status(object: &Object<'_>, faults: &mut Faults) -> Option<(ShippingStatus, String)> {
+    let name = "shipping_status";
+    let word = object.text(name, object.optional(name)?, 40, faults)?.to_ascii_uppercase();
+    let status = ShippingStatus::from_carrier(&word).or_else(|| ShippingStatus::from_name(&word));
+    if status.is_none() {
+        let ours: Vec<_> = ShippingStatus::ALL.iter().map(|status| status.as_str()).collect();
+        let detail = format!(
+            "must be one of {}, PACKED, PICKED_UP, IN_TRANSIT, OUT_FOR_DELIVERY",
+            ours.join(", ")
+        );
+        faults.add(object.pointer(name), "unknown_value", detail);
+    }
+    Some((status?, word))
+}

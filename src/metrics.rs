@@ -1,0 +1,185 @@
+//! What Prometheus scrapes. Every label has a small, fixed set of values: methods, route templates,
+//! statuses, steps, never a number of an order or a text from outside.
+
+use std::time::Duration;
+
+use prometheus::{
+    Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry, TextEncoder,
+};
+
+/// Buckets for requests and peer calls, in seconds.
+const SECONDS: &[f64] =
+    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+/// Buckets for the reservation, in milliseconds.
+const MILLISECONDS: &[f64] =
+    &[1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10000.0];
+
+/// Every metric of the service, in a registry of its own.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Orders that were accepted.
+    pub orders_placed: IntCounter,
+    /// Orders that were called off, by reason.
+    pub orders_cancelled: IntCounterVec,
+    /// Charges that Payment declined.
+    pub payments_failed: IntCounter,
+    /// Orders that Inventory could not reserve.
+    pub stockouts: IntCounter,
+    /// How long Inventory takes to reserve, in milliseconds.
+    pub inventory_reserve_latency_ms: Histogram,
+    /// Requests by method, route and status.
+    pub http_requests: IntCounterVec,
+    /// How long requests take, in seconds, by method, route and status.
+    pub http_request_duration: HistogramVec,
+    /// Requests that are being answered.
+    pub http_requests_in_flight: IntGauge,
+    /// How long calls to peers take, in seconds, by peer, operation and outcome.
+    pub peer_calls: HistogramVec,
+    /// Attempts at steps of fulfilment, by step, direction and outcome.
+    pub saga_steps: IntCounterVec,
+    /// Fulfilments that are open, by phase and age.
+    pub sagas_open: IntGaugeVec,
+    /// Fulfilments that wait for a person, by age.
+    pub sagas_stuck: IntGaugeVec,
+    /// Connections to the database, by state.
+    pub pool_connections: IntGaugeVec,
+    /// Callers that wait for a connection to the database.
+    pub pool_waiting: IntGauge,
+}
+
+impl Metrics {
+    /// All metrics at zero.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let new = Registering(Registry::new());
+        let metrics = Self {
+            orders_placed: new.counter("orders_placed_total", "Orders that were accepted.")?,
+            orders_cancelled: new.counters(
+                "orders_cancelled_total",
+                "Orders that were called off, by reason.",
+                &["reason"],
+            )?,
+            payments_failed: new.counter("payments_failed_total", "Charges that Payment declined.")?,
+            stockouts: new.counter("stockouts_total", "Orders that Inventory could not reserve.")?,
+            inventory_reserve_latency_ms: new.histogram(
+                "inventory_reserve_latency_ms",
+                "How long Inventory takes to reserve, in milliseconds.",
+                MILLISECONDS,
+            )?,
+            http_requests: new.counters(
+                "http_requests_total",
+                "Requests by method, route template and status.",
+                &["method", "route", "status"],
+            )?,
+            http_request_duration: new.histograms(
+                "http_request_duration_seconds",
+                "How long requests take, by method, route template and status.",
+                &["method", "route", "status"],
+            )?,
+            http_requests_in_flight: new
+                .gauge("http_requests_in_flight", "Requests that are being answered.")?,
+            peer_calls: new.histograms(
+                "peer_call_duration_seconds",
+                "How long calls to peers take, by peer, operation and outcome.",
+                &["peer", "operation", "outcome"],
+            )?,
+            saga_steps: new.counters(
+                "saga_steps_total",
+                "Attempts at steps of fulfilment, by step, direction and outcome.",
+                &["step", "direction", "outcome"],
+            )?,
+            sagas_open: new.gauges(
+                "sagas_open",
+                "Fulfilments that are under way, by phase and age of the order.",
+                &["phase", "age"],
+            )?,
+            sagas_stuck: new.gauges(
+                "sagas_stuck",
+                "Fulfilments that wait for a person, by age of the order.",
+                &["age"],
+            )?,
+            pool_connections: new.gauges(
+                "db_pool_connections",
+                "Connections to the database, by state.",
+                &["state"],
+            )?,
+            pool_waiting: new
+                .gauge("db_pool_waiting", "Callers that wait for a connection to the database.")?,
+            registry: new.0,
+        };
+        metrics.register_process()?;
+        Ok(metrics)
+    }
+
+    /// The text that Prometheus reads.
+    pub fn encode(&self) -> Result<String, prometheus::Error> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// Notes that a call to a peer has ended.
+    pub fn peer_call_ended(&self, peer: &str, operation: &str, outcome: &str, took: Duration) {
+        self.peer_calls.with_label_values(&[peer, operation, outcome]).observe(took.as_secs_f64());
+        if (peer, operation) == ("inventory", "reserve") {
+            self.inventory_reserve_latency_ms.observe(took.as_secs_f64() * 1000.0);
+        }
+    }
+
+    fn register_process(&self) -> Result<(), prometheus::Error> {
+        let build = IntGauge::with_opts(
+            Opts::new("build_info", "Always 1; the labels tell what runs.")
+                .const_label("version", env!("CARGO_PKG_VERSION")),
+        )?;
+        build.set(1);
+        self.registry.register(Box::new(build))?;
+        #[cfg(target_os = "linux")]
+        self.registry
+            .register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        Ok(())
+    }
+}
+
+/// Makes metrics and registers them.
+struct Registering(Registry);
+
+impl Registering {
+    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
+        let counter = IntCounter::new(name, help)?;
+        self.0.register(Box::new(counter.clone()))?;
+        Ok(counter)
+    }
+
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+        let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
+        self.0.register(Box::new(counters.clone()))?;
+        Ok(counters)
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
+        let gauge = IntGauge::new(name, help)?;
+        self.0.register(Box::new(gauge.clone()))?;
+        Ok(gauge)
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+        let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
+        self.0.register(Box::new(gauges.clone()))?;
+        Ok(gauges)
+    }
+
+    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram, prometheus::Error> {
+        let histogram =
+            Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))?;
+        self.0.register(Box::new(histogram.clone()))?;
+        Ok(histogram)
+    }
+
+    fn histograms(&self, name: &str, help: &str, labels: &[&str]) -> Result<HistogramVec, prometheus::Error> {
+        let histograms =
+            HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels)?;
+        self.0.register(Box::new(histograms.clone()))?;
+        Ok(histograms)
+    }
+}

@@ -1,0 +1,92 @@
+//! The use cases: place, cancel, report news, and answer questions. Each is one short write, or one
+//! read; fulfilment does the rest and is met only in tables and by [`Signals`].
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+
+use crate::db::{self, Database};
+use crate::domain::ids::{CustomerId, OrderId};
+use crate::domain::order::{Order, Rates};
+use crate::domain::principal::{Principal, Role};
+use crate::metrics::Metrics;
+use crate::signals::Signals;
+
+mod cancel;
+mod details;
+mod error;
+mod health;
+mod list;
+mod place;
+mod settle;
+mod update_status;
+
+pub use crate::db::order_list::Listing;
+pub use details::Tracking;
+pub use error::{Error, Refusal};
+pub use place::{ClientKey, Placed};
+pub use update_status::News;
+
+/// How the use cases go about their work.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What is added to the lines of an order.
+    pub rates: Rates,
+    /// How long a placement or a cancel waits for the order to settle.
+    pub settle_wait: Duration,
+    /// How long this process keeps the fulfilment of what it has placed to itself.
+    pub lease: Duration,
+}
+
+/// The use cases. Cheap to clone.
+#[derive(Clone)]
+pub struct Orders {
+    db: Database,
+    metrics: Arc<Metrics>,
+    signals: Signals,
+    settings: Arc<Settings>,
+    writes: TaskTracker,
+}
+
+impl Orders {
+    /// Puts the parts together.
+    pub fn new(db: Database, metrics: Arc<Metrics>, signals: Signals, settings: Settings) -> Self {
+        Self { db, metrics, signals, settings: Arc::new(settings), writes: TaskTracker::new() }
+    }
+
+    /// What is added to the lines of an order.
+    pub fn rates(&self) -> &Rates {
+        &self.settings.rates
+    }
+
+    /// Waits until every write that has begun is done.
+    pub async fn drain(&self) {
+        self.writes.close();
+        self.writes.wait().await;
+    }
+
+    /// Runs what writes in a task of its own: a client that leaves drops the request's future, never
+    /// this one.
+    async fn detached<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.writes.spawn(work.in_current_span()).await.map_err(Error::Crashed)?
+    }
+
+    async fn find(&self, owner: Option<CustomerId>, order_id: OrderId) -> Result<Order, Error> {
+        let mut conn = self.db.acquire().await?;
+        db::orders::find(&mut conn, owner, order_id).await?.ok_or(Error::NotFound(order_id))
+    }
+}
+
+/// Peer services report news; whose orders there are is not theirs to ask, nor what becomes of them.
+fn not_for_services(caller: &Principal) -> Result<(), Error> {
+    match caller.role {
+        Role::Service => Err(Error::Forbidden("peer services may only read an order and report news of it")),
+        Role::Customer | Role::Staff => Ok(()),
+    }
+}

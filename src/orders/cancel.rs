@@ -1,0 +1,66 @@
+//! Cancel an order: leave the wish with fulfilment, which acts on it at its next safe point.
+
+use crate::db::fulfilments::request_cancel;
+use crate::domain::ids::OrderId;
+use crate::domain::order::Order;
+use crate::domain::principal::Principal;
+use crate::domain::status::OrderStatus;
+
+use super::settle::is_settled;
+use super::{Error, Orders, Refusal, not_for_services};
+
+/// How often to decide anew when the order changes at the same moment.
+const TRIES: usize = 5;
+
+impl Orders {
+    /// Calls an order off. The answer is the order as it stands when the wait is over: CANCELLED, or
+    /// still on its way there. An order that is called off already stays so.
+    pub async fn cancel(&self, caller: &Principal, order_id: OrderId) -> Result<Order, Error> {
+        not_for_services(caller)?;
+        let (this, caller) = (self.clone(), caller.clone());
+        self.detached(async move {
+            let settling = this.signals.settling(order_id);
+            let order = this.wish_to_cancel(&caller, order_id).await?;
+            this.signals.nudge(order_id);
+            let order = this.settle(order, settling).await?;
+            if is_settled(&order) && order.state.order_status != OrderStatus::Cancelled {
+                return Err(too_late(&order));
+            }
+            Ok(order)
+        })
+        .await
+    }
+
+    async fn wish_to_cancel(&self, caller: &Principal, order_id: OrderId) -> Result<Order, Error> {
+        for _ in 0..TRIES {
+            let mut order = self.find(caller.owner(), order_id).await?;
+            let status = order.state.order_status;
+            if order.cancel_requested || matches!(status, OrderStatus::Cancelling | OrderStatus::Cancelled) {
+                return Ok(order);
+            }
+            if !order.state.can_be_cancelled() {
+                return Err(too_late(&order));
+            }
+            let mut conn = self.db.acquire().await?;
+            let wished = request_cancel(&mut conn, &order, caller.cancel_reason(), &caller.actor()).await?;
+            drop(conn);
+            if wished {
+                order.cancel_requested = true;
+                return Ok(order);
+            }
+            if self.find(caller.owner(), order_id).await?.version == order.version {
+                let why = "it is not fulfilled by this service, or waits for a person's decision";
+                return Err(Error::NotNow(Refusal::Cancel { order_id, why }));
+            }
+        }
+        Err(Error::Busy)
+    }
+}
+
+fn too_late(order: &Order) -> Error {
+    let why = match order.state.order_status {
+        OrderStatus::Delivered => "it was delivered",
+        _ => "it is on its way",
+    };
+    Error::NotNow(Refusal::Cancel { order_id: order.order_id, why })
+}

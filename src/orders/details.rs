@@ -1,0 +1,35 @@
+//! One order: what it is, and what has happened to it.
+
+use crate::db;
+use crate::domain::event::Event;
+use crate::domain::ids::OrderId;
+use crate::domain::order::Order;
+use crate::domain::principal::Principal;
+
+use super::{Error, Orders};
+
+/// An order and its history.
+#[derive(Clone, Debug)]
+pub struct Tracking {
+    /// The order.
+    pub order: Order,
+    /// What has happened to it, oldest first.
+    pub events: Vec<Event>,
+}
+
+impl Orders {
+    /// One order, if the caller may see it.
+    pub async fn details(&self, caller: &Principal, order_id: OrderId) -> Result<Order, Error> {
+        self.find(caller.owner(), order_id).await
+    }
+
+    /// Where the parcel is, and how it came there.
+    pub async fn tracking(&self, caller: &Principal, order_id: OrderId) -> Result<Tracking, Error> {
+        let mut conn = self.db.acquire().await?;
+        let order = db::orders::find(&mut conn, caller.owner(), order_id)
+            .await?
+            .ok_or(Error::NotFound(order_id))?;
+        let events = db::events::of_order(&mut conn, order_id).await?;
+        Ok(Tracking { order, events })
+    }
+}

@@ -1,0 +1,72 @@
+//! Why a use case did not do what was asked, sorted by what the caller can do about it.
+
+use crate::db;
+use crate::domain::ids::OrderId;
+
+/// Why a use case did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such order, or it is somebody else's.
+    #[error("there is no order {0}")]
+    NotFound(OrderId),
+    /// Nothing of the caller's may be found here.
+    #[error("there is nothing here for this caller")]
+    NothingHere,
+    /// The caller may not do this at all.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// Not as the order now stands.
+    #[error("{0}")]
+    NotNow(Refusal),
+    /// The idempotency key was used for something else.
+    #[error("the idempotency key was used before, with another request")]
+    KeyReused,
+    /// The order keeps changing under our hands.
+    #[error("the order is being changed by others")]
+    Busy,
+    /// The database is away. Nothing is known about a write that was under way.
+    #[error("the database is not available")]
+    Unavailable(#[source] db::Error),
+    /// A fault of ours.
+    #[error("a statement was refused")]
+    Database(#[source] db::Error),
+    /// A fault of ours.
+    #[error("a task ended without an answer")]
+    Crashed(#[source] tokio::task::JoinError),
+}
+
+/// What cannot be done as the order now stands, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It cannot be called off any more.
+    #[error("order {order_id} cannot be cancelled: {why}")]
+    Cancel {
+        /// Which order.
+        order_id: OrderId,
+        /// Why, in the customer's words.
+        why: &'static str,
+    },
+    /// The statuses do not lead there.
+    #[error("{field} of order {order_id} cannot go from {from} to {to}: {why}")]
+    Transition {
+        /// Which order.
+        order_id: OrderId,
+        /// Which status.
+        field: &'static str,
+        /// Where it stands.
+        from: &'static str,
+        /// Where it was to go.
+        to: &'static str,
+        /// What to do instead.
+        why: &'static str,
+    },
+}
+
+impl From<db::Error> for Error {
+    fn from(error: db::Error) -> Self {
+        match error {
+            db::Error::Unavailable(_) | db::Error::Conflict(_) => Self::Unavailable(error),
+            db::Error::Unreadable { .. } | db::Error::Refused(_) => Self::Database(error),
+        }
+    }
+}

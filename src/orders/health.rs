@@ -1,0 +1,49 @@
+//! Whether orders can be taken, and what an operator watches.
+
+use crate::db::fulfilments::count_open;
+
+use super::{Error, Orders};
+
+impl Orders {
+    /// Asks the database whether it is there.
+    pub async fn check_database(&self) -> Result<(), Error> {
+        Ok(self.db.ping().await?)
+    }
+
+    /// Refreshes the metrics that are read off the pool.
+    pub fn measure_pool(&self) {
+        let usage = self.db.usage();
+        let connections = &self.metrics.pool_connections;
+        let set = |state, count| {
+            connections.with_label_values(&[state]).set(i64::try_from(count).unwrap_or(i64::MAX));
+        };
+        set("idle", usage.idle);
+        set("in_use", usage.open.saturating_sub(usage.idle));
+        self.metrics.pool_waiting.set(i64::try_from(usage.waiting).unwrap_or(i64::MAX));
+    }
+
+    /// Refreshes the metrics that are read off the tables.
+    pub async fn measure_fulfilments(&self) -> Result<(), Error> {
+        let mut conn = self.db.acquire().await?;
+        let counts = count_open(&mut conn).await?;
+        drop(conn);
+        self.metrics.sagas_open.reset();
+        self.metrics.sagas_stuck.reset();
+        for open in counts {
+            let ages = [
+                ("under_1m", open.under_1m),
+                ("under_15m", open.under_15m),
+                ("under_1d", open.under_1d),
+                ("older", open.older),
+            ];
+            for (age, count) in ages {
+                if open.phase == "stuck" {
+                    self.metrics.sagas_stuck.with_label_values(&[age]).set(count);
+                } else {
+                    self.metrics.sagas_open.with_label_values(&[&open.phase, age]).set(count);
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,91 @@
+//! Place an order: commit it, begin with its fulfilment, wait a while for it to settle.
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::db::fulfilments::Fulfilment;
+use crate::db::idempotency::{self, Key};
+use crate::db::orders::{Placement, place};
+use crate::domain::cart::Cart;
+use crate::domain::order::Order;
+use crate::domain::principal::Principal;
+
+use super::{Error, Orders, not_for_services};
+
+/// What makes a placement repeatable.
+#[derive(Clone, Debug)]
+pub struct ClientKey {
+    /// The caller's text, 1 to 255 visible characters.
+    pub key: String,
+    /// SHA-256 of what is asked for.
+    pub fingerprint: Vec<u8>,
+}
+
+/// A placed order, as it stands when the wait is over.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// The order.
+    pub order: Order,
+    /// Whether it had been placed before, with the same key.
+    pub replayed: bool,
+}
+
+impl Orders {
+    /// Places an order. Once it is committed it will be fulfilled or called off, whoever leaves.
+    pub async fn place(
+        &self,
+        caller: &Principal,
+        cart: Cart,
+        key: Option<ClientKey>,
+    ) -> Result<Placed, Error> {
+        not_for_services(caller)?;
+        let actor = caller.actor();
+        let key = key.map(|key| Key {
+            scope: actor.as_str().to_owned(),
+            operation: "create",
+            key: key.key,
+            fingerprint: key.fingerprint,
+        });
+        let this = self.clone();
+        self.detached(async move {
+            let begins_here = this.signals.place();
+            let leased_at = Instant::now();
+            let identity = Uuid::new_v4();
+            let placement = Placement {
+                cart: &cart,
+                currency: this.settings.rates.currency,
+                actor: &actor,
+                key: key.as_ref(),
+                identity,
+                lease: begins_here.is_some().then_some(this.settings.lease),
+            };
+            let mut conn = this.db.acquire().await?;
+            let placed = place(&mut conn, &placement).await?;
+            drop(conn);
+            let Some(order) = placed else { return this.replay(key).await };
+            this.metrics.orders_placed.inc();
+            let settling = this.signals.settling(order.order_id);
+            if let Some(begins_here) = begins_here {
+                begins_here.begin(Fulfilment::begun(order.clone(), identity), leased_at);
+            }
+            let order = this.settle(order, settling).await?;
+            Ok(Placed { order, replayed: false })
+        })
+        .await
+    }
+
+    /// What came of a key that was used before.
+    async fn replay(&self, key: Option<Key>) -> Result<Placed, Error> {
+        let Some(key) = key else { return Err(Error::Busy) };
+        let mut conn = self.db.acquire().await?;
+        let found = idempotency::find(&mut conn, &key).await?.ok_or(Error::Busy)?;
+        drop(conn);
+        if found.fingerprint != key.fingerprint {
+            return Err(Error::KeyReused);
+        }
+        let settling = self.signals.settling(found.order_id);
+        let order = self.find(None, found.order_id).await?;
+        let order = self.settle(order, settling).await?;
+        Ok(Placed { order, replayed: true })
+    }
+}

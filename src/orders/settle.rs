@@ -1,0 +1,46 @@
+//! Wait, bounded, until an order rests: it stands, or it is called off.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::domain::order::Order;
+use crate::domain::status::OrderStatus;
+use crate::signals::Settling;
+
+use super::{Error, Orders};
+
+/// How soon to look when another process drives the order; doubles with each look.
+const FIRST_LOOK: Duration = Duration::from_millis(200);
+
+impl Orders {
+    /// The order as it stands when it rests, or when the wait is over. A read that does not succeed
+    /// does not make a committed order fail: the caller then gets the order as it was last seen.
+    pub(super) async fn settle(&self, mut order: Order, mut settling: Settling) -> Result<Order, Error> {
+        let deadline = Instant::now() + self.settings.settle_wait;
+        let mut pause = FIRST_LOOK;
+        while !is_settled(&order) && Instant::now() < deadline {
+            let look_at = deadline.min(Instant::now() + pause);
+            let announced = tokio::select! {
+                () = settling.wait() => true,
+                () = sleep_until(look_at) => false,
+            };
+            pause *= 2;
+            if let Ok(Ok(fresh)) =
+                timeout_at(deadline + FIRST_LOOK, self.find(None, order.order_id)).await
+            {
+                order = fresh;
+            }
+            if announced {
+                break;
+            }
+        }
+        Ok(order)
+    }
+}
+
+/// Whether nothing more is decided about the order without somebody asking.
+pub(super) fn is_settled(order: &Order) -> bool {
+    !matches!(order.state.order_status, OrderStatus::Pending | OrderStatus::Cancelling)
+        && !order.cancel_requested
+}

@@ -1,0 +1,147 @@
+//! Take news of an order from staff and from peer services. Repeats and late, out-of-order news are
+//! harmless: what lies behind the order changes nothing.
+
+use crate::db;
+use crate::db::fulfilments::hasten;
+use crate::domain::event::Fact;
+use crate::domain::ids::OrderId;
+use crate::domain::order::Order;
+use crate::domain::principal::{Principal, Role};
+use crate::domain::status::{OrderStatus, PaymentStatus, ShippingStatus, Status};
+
+use super::{Error, Orders, Refusal};
+
+/// How often to decide anew when the order changes at the same moment.
+const TRIES: usize = 5;
+
+/// News of an order; at least one is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// How far the order has come; for staff.
+    pub order_status: Option<OrderStatus>,
+    /// Where the money is.
+    pub payment_status: Option<PaymentStatus>,
+    /// Where the parcel is, in our word and in the carrier's.
+    pub shipping_status: Option<(ShippingStatus, String)>,
+}
+
+impl Orders {
+    /// Moves the order's statuses along the table.
+    pub async fn update_status(
+        &self,
+        caller: &Principal,
+        order_id: OrderId,
+        news: News,
+    ) -> Result<Order, Error> {
+        match caller.role {
+            Role::Customer => return Err(Error::Forbidden("only staff and peer services may report news")),
+            Role::Service if news.order_status.is_some() => {
+                return Err(Error::Forbidden("only staff may set order_status"));
+            }
+            Role::Service | Role::Staff => {}
+        }
+        let (this, caller) = (self.clone(), caller.clone());
+        self.detached(async move { this.take_news(&caller, order_id, &news).await }).await
+    }
+
+    async fn take_news(&self, caller: &Principal, order_id: OrderId, news: &News) -> Result<Order, Error> {
+        for _ in 0..TRIES {
+            let order = self.find(None, order_id).await?;
+            let facts = facts(&order, news)?;
+            let mut state = order.state.clone();
+            facts.iter().for_each(|fact| state.apply(fact));
+            let consequences = state.consequences();
+            consequences.iter().for_each(|fact| state.apply(fact));
+            let facts: Vec<Fact> = facts.into_iter().chain(consequences).collect();
+            let mut conn = self.db.acquire().await?;
+            if is_fulfilments(&order) && news.payment_status.is_some() {
+                hasten(&mut conn, order_id).await?;
+                self.signals.nudge(order_id);
+            }
+            if facts.is_empty() {
+                return Ok(order);
+            }
+            if db::orders::advance(&mut conn, &order, &state, &facts, &caller.actor()).await? {
+                drop(conn);
+                return self.find(None, order_id).await;
+            }
+        }
+        Err(Error::Busy)
+    }
+}
+
+/// While the order is being fulfilled, or undone, the money is fulfilment's to judge: news of it only
+/// makes fulfilment look sooner.
+fn is_fulfilments(order: &Order) -> bool {
+    matches!(order.state.order_status, OrderStatus::Pending | OrderStatus::Cancelling)
+}
+
+fn facts(order: &Order, news: &News) -> Result<Vec<Fact>, Error> {
+    let mut facts = Vec::new();
+    let state = &order.state;
+    if let Some(to) = news.payment_status
+        && !is_fulfilments(order)
+        && moves(order, "payment_status", state.payment_status, to, "the money cannot get there")?
+    {
+        facts.push(Fact::PaymentMoved { to });
+    }
+    let parcel = match &news.shipping_status {
+        Some((to, carrier_status)) => Some((*to, carrier_status.clone())),
+        None => news.order_status.map(|to| parcel_of(order, to)).transpose()?.flatten(),
+    };
+    if let Some((to, carrier_status)) = parcel
+        && moves(order, "shipping_status", state.shipping_status, to, "the parcel cannot get there")?
+    {
+        facts.push(Fact::ParcelMoved { to, carrier_status });
+    }
+    Ok(facts)
+}
+
+/// The move of the parcel that an order's status stands for; `None` when the order is there already
+/// or further.
+fn parcel_of(order: &Order, to: OrderStatus) -> Result<Option<(ShippingStatus, String)>, Error> {
+    let from = order.state.order_status;
+    if from == to || to.reaches(from) {
+        return Ok(None);
+    }
+    let refuse = |why| {
+        Err(Error::NotNow(Refusal::Transition {
+            order_id: order.order_id,
+            field: "order_status",
+            from: from.as_str(),
+            to: to.as_str(),
+            why,
+        }))
+    };
+    let parcel = match to {
+        OrderStatus::Shipped => ShippingStatus::Shipped,
+        OrderStatus::Delivered => ShippingStatus::Delivered,
+        OrderStatus::Cancelling | OrderStatus::Cancelled => return refuse("use the cancel operation"),
+        OrderStatus::Pending | OrderStatus::Confirmed => {
+            return refuse("only fulfilment confirms an order");
+        }
+    };
+    match from {
+        OrderStatus::Confirmed | OrderStatus::Shipped => Ok(Some((parcel, to.to_string()))),
+        _ => refuse("only a confirmed order is shipped"),
+    }
+}
+
+/// Whether there is a move to make; an error when the table leads there neither forwards nor from
+/// there to here.
+fn moves<S: Status>(
+    order: &Order,
+    field: &'static str,
+    from: S,
+    to: S,
+    why: &'static str,
+) -> Result<bool, Error> {
+    if from.reaches(to) {
+        return Ok(true);
+    }
+    if from == to || to.reaches(from) {
+        return Ok(false);
+    }
+    let (from, to) = (from.as_str(), to.as_str());
+    Err(Error::NotNow(Refusal::Transition { order_id: order.order_id, field, from, to, why }))
+}
