@@ -1,1 +1,4 @@
 //! Order Service: owns a shop's orders.
+
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
