@@ -1,0 +1,4 @@
+//! The one integration binary: each extra one would cost a link.
+
+#[cfg(feature = "sandbox")]
+mod sandbox;
