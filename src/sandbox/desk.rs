@@ -1,0 +1,204 @@
+//! The desk that every request comes to: it counts the call, lets the faults have their
+//! way, and has the operation executed on the world.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use time::OffsetDateTime;
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::cut::Scissors;
+use super::fault::{Faults, Kind, Mishap};
+use super::incoming::Incoming;
+use super::news::News;
+use super::operation::Operation;
+use super::reply::{Refusal, Reply};
+use super::tokens::Tokens;
+use super::world::{Occasion, World};
+
+/// What all stand-ins share. Cloning it is cheap.
+#[derive(Debug, Clone)]
+pub(super) struct Desk(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    world: Mutex<World>,
+    faults: Mutex<Faults>,
+    ahead: Mutex<Duration>,
+    changed: Notify,
+    tokens: Tokens,
+    news: Option<mpsc::Sender<News>>,
+    stopping: CancellationToken,
+}
+
+/// A lock survives a panic under it: every change leaves the values usable.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Desk {
+    /// A desk over this world.
+    pub fn new(
+        world: World,
+        tokens: Tokens,
+        news: Option<mpsc::Sender<News>>,
+        stopping: CancellationToken,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            world: Mutex::new(world),
+            faults: Mutex::default(),
+            ahead: Mutex::default(),
+            changed: Notify::new(),
+            tokens,
+            news,
+            stopping,
+        }))
+    }
+
+    /// Read the world as it is now.
+    pub fn look<R>(&self, read: impl FnOnce(&World) -> R) -> R {
+        let mut world = lock(&self.0.world);
+        world.inventory.expire(self.now());
+        read(&world)
+    }
+
+    /// Change the world, and have it saved soon.
+    pub fn change<R>(&self, change: impl FnOnce(&mut World, OffsetDateTime) -> R) -> R {
+        let changed = self.touch(change);
+        self.0.changed.notify_one();
+        changed
+    }
+
+    /// Change what need not be saved at once.
+    fn touch<R>(&self, change: impl FnOnce(&mut World, OffsetDateTime) -> R) -> R {
+        let mut world = lock(&self.0.world);
+        let now = self.now();
+        world.inventory.expire(now);
+        change(&mut world, now)
+    }
+
+    /// The active faults.
+    pub fn faults(&self) -> MutexGuard<'_, Faults> {
+        lock(&self.0.faults)
+    }
+
+    /// Who signs tokens.
+    pub fn tokens(&self) -> &Tokens {
+        &self.0.tokens
+    }
+
+    /// Have the order told about its parcel. Dropped when too much waits already: the
+    /// order finds out when it follows its parcel.
+    pub fn announce(&self, news: News) {
+        if let Some(sender) = &self.0.news {
+            let _ = sender.try_send(news);
+        }
+    }
+
+    /// Resolves once the world has changed since the last time it resolved.
+    pub async fn changed(&self) {
+        self.0.changed.notified().await;
+    }
+
+    /// Cancelled when the sandbox stops.
+    pub fn stopping(&self) -> &CancellationToken {
+        &self.0.stopping
+    }
+
+    /// The stand-ins' time: the clock's, and what it was moved ahead.
+    pub fn now(&self) -> OffsetDateTime {
+        OffsetDateTime::now_utc().saturating_add(ahead(*lock(&self.0.ahead)))
+    }
+
+    /// Move the stand-ins' time ahead.
+    pub fn advance_clock(&self, by: Duration) {
+        let mut ahead = lock(&self.0.ahead);
+        *ahead = ahead.saturating_add(by);
+    }
+
+    /// Answer one request. It runs in a task of its own, so that it is executed even when
+    /// its client gives up first: that is what makes a slow peer dangerous.
+    pub async fn serve<F>(&self, operation: Operation, incoming: Incoming, execute: F) -> Response
+    where
+        F: FnOnce(&mut World, &Incoming, &Occasion) -> Reply + Send + 'static,
+    {
+        let desk = self.clone();
+        let task = tokio::spawn(async move { desk.perform(operation, &incoming, execute).await });
+        task.await.unwrap_or_else(|_| broken())
+    }
+
+    async fn perform<F>(&self, operation: Operation, incoming: &Incoming, execute: F) -> Response
+    where
+        F: FnOnce(&mut World, &Incoming, &Occasion) -> Reply,
+    {
+        self.touch(|world, _| world.count(operation));
+        let Mishap { delay, kind } = self.faults().draw(operation);
+        if !self.pause(delay).await {
+            return Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the sandbox stops")
+                .into_response();
+        }
+        match kind {
+            Some(Kind::Refuse) => {
+                return Refusal::new(operation.refusal(), "refused by a sandbox fault")
+                    .into_response();
+            }
+            Some(Kind::ErrorBefore) => return broken(),
+            Some(Kind::DropBefore) => return hang_up(&incoming.scissors),
+            _ => {}
+        }
+        let partial = kind == Some(Kind::Partial);
+        let reply = self.touch(|world, now| execute(world, incoming, &Occasion { now, partial }));
+        if operation.writes() {
+            self.0.changed.notify_one();
+        }
+        match kind {
+            Some(Kind::ErrorAfter) => broken(),
+            Some(Kind::DropAfter) => hang_up(&incoming.scissors),
+            Some(Kind::Garbage) => garbage(),
+            _ => match reply {
+                Ok(answer) => {
+                    self.pause(answer.linger()).await;
+                    answer.into_response()
+                }
+                Err(refusal) => refusal.into_response(),
+            },
+        }
+    }
+
+    /// Wait, and tell whether the sandbox still runs.
+    async fn pause(&self, delay: Duration) -> bool {
+        if delay.is_zero() {
+            return true;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(delay) => true,
+            () = self.0.stopping.cancelled() => false,
+        }
+    }
+}
+
+fn ahead(by: Duration) -> time::Duration {
+    time::Duration::try_from(by).unwrap_or(time::Duration::MAX)
+}
+
+fn broken() -> Response {
+    Refusal::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "something broke in the sandbox",
+    )
+    .into_response()
+}
+
+/// No byte of this answer is ever sent: the connection is closed when it is to be written.
+fn hang_up(scissors: &Scissors) -> Response {
+    scissors.cut();
+    broken()
+}
+
+fn garbage() -> Response {
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    (StatusCode::OK, json, "{\"success\": tr<html>").into_response()
+}

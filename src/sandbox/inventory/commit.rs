@@ -1,0 +1,53 @@
+//! Take held goods out of stock for good.
+
+use axum::extract::State;
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Inventory, ReservationState};
+use crate::sandbox::desk::Desk;
+use crate::sandbox::incoming::Incoming;
+use crate::sandbox::operation::Operation;
+use crate::sandbox::reply::{Answer, Refusal, Reply};
+use crate::sandbox::wire::Whole;
+
+/// `POST /v1/inventory/ship`
+pub(super) async fn commit(State(desk): State<Desk>, incoming: Incoming) -> Response {
+    desk.serve(Operation::Commit, incoming, |world, incoming, _| {
+        world.inventory.commit(&incoming.read()?)
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+struct Shipped {
+    reservation_id: String,
+    order_id: Whole,
+}
+
+impl Inventory {
+    fn commit(&mut self, shipped: &Shipped) -> Reply {
+        let Some(known) = self.reservations.by_key_mut(&shipped.reservation_id) else {
+            return Err(Refusal::bad("there is no such reservation"));
+        };
+        if known.order_id.is_some_and(|own| own != shipped.order_id.0) {
+            return Err(Refusal::bad("the reservation belongs to another order"));
+        }
+        match known.state {
+            ReservationState::Held => {
+                known.state = ReservationState::Committed;
+                self.stock.ship(&known.allocations);
+                let units: u64 = known.allocations.iter().map(|a| a.quantity).sum();
+                Ok(Answer::ok(
+                    json!({ "success": true, "shipped_items": units }),
+                ))
+            }
+            ReservationState::Committed => Err(Refusal::missing(
+                "nothing is left to ship: it was shipped already",
+            )),
+            ReservationState::Released => Err(Refusal::bad("the reservation was released")),
+            ReservationState::Expired => Err(Refusal::bad("the reservation has expired")),
+        }
+    }
+}

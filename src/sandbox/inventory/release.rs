@@ -1,0 +1,85 @@
+//! Give goods back, whether they were only held or had left already.
+
+use axum::extract::State;
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Inventory, Reservation, ReservationState};
+use crate::sandbox::desk::Desk;
+use crate::sandbox::incoming::Incoming;
+use crate::sandbox::operation::Operation;
+use crate::sandbox::reply::{Answer, Refusal, Reply};
+use crate::sandbox::wire::Whole;
+use crate::sandbox::world::Occasion;
+
+/// `POST /v1/inventory/release`
+pub(super) async fn release(State(desk): State<Desk>, incoming: Incoming) -> Response {
+    desk.serve(Operation::Release, incoming, |world, incoming, occasion| {
+        world.inventory.release(incoming.read()?, occasion)
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+struct Returned {
+    reservation_id: String,
+    order_id: Option<Whole>,
+}
+
+impl Inventory {
+    fn release(&mut self, returned: Returned, occasion: &Occasion) -> Reply {
+        let Returned {
+            reservation_id,
+            order_id,
+        } = returned;
+        if reservation_id.is_empty() {
+            return Err(Refusal::invalid("reservation_id is empty"));
+        }
+        let order_id = order_id.map(|Whole(id)| id);
+        let message = match self.reservations.by_key_mut(&reservation_id) {
+            None => {
+                self.fence(&reservation_id, order_id, occasion);
+                "Nothing was reserved"
+            }
+            Some(known)
+                if order_id.is_some() && known.order_id.is_some() && known.order_id != order_id =>
+            {
+                return Err(Refusal::bad("the reservation belongs to another order"));
+            }
+            Some(known) => match known.state {
+                ReservationState::Held => {
+                    known.state = ReservationState::Released;
+                    self.stock.unhold(&known.allocations);
+                    "Released"
+                }
+                ReservationState::Committed => {
+                    known.state = ReservationState::Released;
+                    self.stock.take_back(&known.allocations);
+                    "Returned to stock"
+                }
+                ReservationState::Released => "Already released",
+                ReservationState::Expired => "Already expired",
+            },
+        };
+        Ok(Answer::ok(json!({
+            "success": true,
+            "message": message,
+            "reservation_id": reservation_id,
+        })))
+    }
+
+    /// A reserve that was overtaken by its release must not hold anything when it arrives.
+    fn fence(&mut self, reservation_id: &str, order_id: Option<i64>, occasion: &Occasion) {
+        self.reservations.add(|_| Reservation {
+            reservation_id: reservation_id.to_owned(),
+            order_id,
+            state: ReservationState::Released,
+            items: Vec::new(),
+            allocations: Vec::new(),
+            partial: false,
+            created_at: occasion.now,
+            expires_at: occasion.now,
+        });
+    }
+}

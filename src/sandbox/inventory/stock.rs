@@ -1,0 +1,175 @@
+//! What lies in the warehouses.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// How many SKUs the catalogue has: `SKU0001` to `SKU0120`, products 1 to 120.
+const CATALOGUE: i64 = 120;
+
+/// The warehouses that hold the catalogue.
+const WAREHOUSES: [&str; 2] = ["WH1", "WH2"];
+
+/// What each warehouse has of each SKU of the catalogue.
+const IN_CATALOGUE: u64 = 100;
+
+/// What there is of any other SKU when it is first asked for.
+const OFF_CATALOGUE: u64 = 1000;
+
+/// One line of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// The product, where it was named.
+    pub product_id: Option<i64>,
+    /// The SKU.
+    pub sku: String,
+    /// How many.
+    pub quantity: u32,
+}
+
+/// Goods set aside for a line, in one warehouse.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allocation {
+    /// The product as the line names it, or else as the stock knows it.
+    pub product_id: Option<i64>,
+    /// The SKU.
+    pub sku: String,
+    /// Where they lie.
+    pub warehouse: String,
+    /// How many.
+    pub quantity: u64,
+}
+
+/// The stock of one SKU in one warehouse.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockRow {
+    /// The SKU.
+    pub sku: String,
+    /// Its product, where it is known.
+    pub product_id: Option<i64>,
+    /// The warehouse.
+    pub warehouse: String,
+    /// How many lie there, those held among them.
+    pub on_hand: u64,
+    /// How many of them are held.
+    pub reserved: u64,
+}
+
+impl StockRow {
+    fn free(&self) -> u64 {
+        self.on_hand.saturating_sub(self.reserved)
+    }
+}
+
+/// A line for which there is not enough.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Short {
+    pub sku: String,
+    pub wanted: u64,
+    pub free: u64,
+}
+
+/// All stock, by SKU.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Stock(BTreeMap<String, Vec<StockRow>>);
+
+impl Stock {
+    /// The catalogue with full warehouses.
+    pub fn catalogue() -> Self {
+        let sku = |product_id: i64| format!("SKU{product_id:04}");
+        let rows = |product_id: i64| {
+            let in_warehouse = |warehouse: &str| StockRow {
+                sku: sku(product_id),
+                product_id: Some(product_id),
+                warehouse: warehouse.to_owned(),
+                on_hand: IN_CATALOGUE,
+                reserved: 0,
+            };
+            WAREHOUSES.map(in_warehouse).to_vec()
+        };
+        Self((1..=CATALOGUE).map(|id| (sku(id), rows(id))).collect())
+    }
+
+    /// Every row, by SKU.
+    pub fn rows(&self) -> Vec<StockRow> {
+        self.0.values().flatten().cloned().collect()
+    }
+
+    /// Set all these lines aside, or none of them.
+    pub fn hold(&mut self, lines: &[Line]) -> Result<Vec<Allocation>, Short> {
+        let mut held = Vec::new();
+        for line in lines {
+            if let Err(short) = self.hold_line(line, &mut held) {
+                self.unhold(&held);
+                return Err(short);
+            }
+        }
+        Ok(held)
+    }
+
+    fn hold_line(&mut self, line: &Line, held: &mut Vec<Allocation>) -> Result<(), Short> {
+        let rows = self.0.entry(line.sku.clone()).or_insert_with(|| {
+            vec![StockRow {
+                sku: line.sku.clone(),
+                product_id: line.product_id,
+                warehouse: WAREHOUSES[0].to_owned(),
+                on_hand: OFF_CATALOGUE,
+                reserved: 0,
+            }]
+        });
+        let wanted = u64::from(line.quantity);
+        let free: u64 = rows.iter().map(StockRow::free).sum();
+        if free < wanted {
+            let sku = line.sku.clone();
+            return Err(Short { sku, wanted, free });
+        }
+        let mut left = wanted;
+        for row in rows.iter_mut().filter(|row| row.free() > 0) {
+            let quantity = left.min(row.free());
+            if quantity == 0 {
+                break;
+            }
+            row.reserved += quantity;
+            left -= quantity;
+            held.push(Allocation {
+                product_id: line.product_id.or(row.product_id),
+                sku: line.sku.clone(),
+                warehouse: row.warehouse.clone(),
+                quantity,
+            });
+        }
+        Ok(())
+    }
+
+    /// What was set aside is free again.
+    pub fn unhold(&mut self, allocations: &[Allocation]) {
+        self.change(allocations, |row, quantity| {
+            row.reserved = row.reserved.saturating_sub(quantity);
+        });
+    }
+
+    /// What was set aside leaves.
+    pub fn ship(&mut self, allocations: &[Allocation]) {
+        self.change(allocations, |row, quantity| {
+            row.reserved = row.reserved.saturating_sub(quantity);
+            row.on_hand = row.on_hand.saturating_sub(quantity);
+        });
+    }
+
+    /// What left comes back.
+    pub fn take_back(&mut self, allocations: &[Allocation]) {
+        self.change(allocations, |row, quantity| {
+            row.on_hand = row.on_hand.saturating_add(quantity);
+        });
+    }
+
+    fn change(&mut self, allocations: &[Allocation], change: impl Fn(&mut StockRow, u64)) {
+        for allocation in allocations {
+            let rows = self.0.get_mut(&allocation.sku).into_iter().flatten();
+            for row in rows.filter(|row| row.warehouse == allocation.warehouse) {
+                change(row, allocation.quantity);
+            }
+        }
+    }
+}

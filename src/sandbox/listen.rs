@@ -1,0 +1,105 @@
+//! The door of a stand-in: its port, and the server behind it.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use axum::extract::Request;
+use axum::{Router, ServiceExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tower::Layer;
+use tower_http::normalize_path::NormalizePathLayer;
+use url::Url;
+
+use super::cut::{CutListener, Scissors};
+use super::desk::Desk;
+use super::{Error, reply::Refusal, switches};
+
+/// A port that was taken and is not served yet.
+#[derive(Debug)]
+pub(super) struct Door {
+    listener: TcpListener,
+    service: &'static str,
+    url: Url,
+}
+
+impl Door {
+    /// Take a port for this stand-in; `name` is the field of the settings that names it.
+    pub async fn open(
+        host: IpAddr,
+        port: u16,
+        service: &'static str,
+        name: &'static str,
+    ) -> Result<Self, Error> {
+        let refused = |source: io::Error| match source.kind() {
+            io::ErrorKind::AddrInUse => Error::PortTaken {
+                port,
+                service,
+                name,
+            },
+            _ => Error::Listen {
+                host,
+                port,
+                service,
+                source,
+            },
+        };
+        let listener = TcpListener::bind((host, port)).await.map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        let url = Url::parse(&format!("http://{}", reachable(address)))
+            .map_err(|e| refused(io::Error::other(e)))?;
+        Ok(Self {
+            listener,
+            service,
+            url,
+        })
+    }
+
+    /// The address that reaches it.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Serve these routes, and the ledger and fault switches beside them, until the desk
+    /// stops.
+    pub fn serve(self, routes: Router<Desk>, desk: &Desk) -> JoinHandle<()> {
+        let router = routes
+            .merge(switches::routes())
+            .fallback(async || Refusal::missing("no such page"))
+            .method_not_allowed_fallback(async || {
+                Refusal::new(
+                    axum::http::StatusCode::METHOD_NOT_ALLOWED,
+                    "no such method here",
+                )
+            })
+            .with_state(desk.clone());
+        // Outside the router, since a layer inside it runs after the route was chosen.
+        let service = NormalizePathLayer::trim_trailing_slash().layer(router);
+        let service =
+            ServiceExt::<Request>::into_make_service_with_connect_info::<Scissors>(service);
+        let stopping = desk.stopping().clone().cancelled_owned();
+        let Self {
+            listener,
+            service: name,
+            url,
+        } = self;
+        tokio::spawn(async move {
+            tracing::debug!(service = name, %url, "sandbox stand-in listens");
+            let served =
+                axum::serve(CutListener(listener), service).with_graceful_shutdown(stopping);
+            if let Err(error) = served.await {
+                tracing::error!(service = name, %error, "sandbox stand-in ended");
+            }
+        })
+    }
+}
+
+/// "Every address" cannot be called; loopback can.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
+}

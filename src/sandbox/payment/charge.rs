@@ -1,0 +1,124 @@
+//! Take money, once per key.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use rust_decimal::Decimal;
+use serde::Deserialize;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{Charge, ChargeStatus, Payments};
+use crate::sandbox::desk::Desk;
+use crate::sandbox::incoming::Incoming;
+use crate::sandbox::operation::Operation;
+use crate::sandbox::reply::{Answer, Refusal, Reply};
+use crate::sandbox::specials;
+use crate::sandbox::wire::{Whole, amount};
+use crate::sandbox::world::Occasion;
+
+/// `POST /v1/payments/charge`
+pub(super) async fn charge(State(desk): State<Desk>, incoming: Incoming) -> Response {
+    desk.serve(Operation::Charge, incoming, |world, incoming, occasion| {
+        let mut asked: Asked = incoming.read()?;
+        let key = incoming.key(asked.idempotency_key.take())?;
+        world.payments.charge(asked, key, occasion)
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    order_id: Whole,
+    customer_id: Whole,
+    #[serde(with = "amount")]
+    amount: Decimal,
+    currency: String,
+    method: Option<String>,
+    idempotency_key: Option<String>,
+}
+
+impl Asked {
+    fn is_for(&self, known: &Charge) -> bool {
+        (self.order_id.0, self.customer_id.0) == (known.order_id, known.customer_id)
+            && self.amount == known.amount
+            && self.currency == known.currency
+            && self.method == known.method
+    }
+}
+
+impl Payments {
+    fn charge(&mut self, asked: Asked, key: String, occasion: &Occasion) -> Reply {
+        if asked.amount <= Decimal::ZERO {
+            return Err(Refusal::invalid("the amount has to be more than nothing"));
+        }
+        if asked.currency.len() != 3 || !asked.currency.bytes().all(|b| b.is_ascii_uppercase()) {
+            return Err(Refusal::invalid(
+                "the currency has to be three capital letters",
+            ));
+        }
+        if let Some(known) = self.charges.by_key(&key) {
+            if !asked.is_for(known) {
+                return Err(Refusal::conflict(
+                    "this idempotency key was used for another charge",
+                ));
+            }
+            return answer(known, StatusCode::OK);
+        }
+        let declined = [specials::DECLINED, specials::FAILED_POLITELY].contains(&asked.amount);
+        let reference = Uuid::new_v4().simple().to_string().to_uppercase();
+        let charge = self.charges.add(|payment_id| Charge {
+            payment_id,
+            order_id: asked.order_id.0,
+            customer_id: asked.customer_id.0,
+            amount: asked.amount,
+            currency: asked.currency,
+            method: asked.method,
+            status: if declined {
+                ChargeStatus::Failed
+            } else {
+                ChargeStatus::Success
+            },
+            reference: format!("PAY-{}", &reference[..12]),
+            idempotency_key: key,
+            refunded: Decimal::ZERO,
+            created_at: occasion.now,
+        });
+        let answer = answer(charge, StatusCode::CREATED)?;
+        if charge.amount == specials::SLOW {
+            return Ok(answer.after(specials::SLOW_ANSWER));
+        }
+        if charge.amount == specials::CHARGED_BUT_500 {
+            return Err(Refusal::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "something broke after the money was taken",
+            ));
+        }
+        Ok(answer)
+    }
+}
+
+/// What the charge first ended in: a refund since then does not make it undone.
+fn answer(charge: &Charge, status: StatusCode) -> Reply {
+    if charge.amount == specials::DECLINED {
+        return Err(Refusal::new(
+            StatusCode::PAYMENT_REQUIRED,
+            "the card was declined",
+        ));
+    }
+    let outcome = match charge.status {
+        ChargeStatus::Failed => ChargeStatus::Failed,
+        ChargeStatus::Success | ChargeStatus::Refunded => ChargeStatus::Success,
+    };
+    let body = json!({
+        "payment_id": charge.payment_id,
+        "order_id": charge.order_id,
+        "customer_id": charge.customer_id,
+        "amount": format!("{:.2}", charge.amount),
+        "currency": charge.currency,
+        "method": charge.method,
+        "status": outcome,
+        "reference": charge.reference,
+    });
+    Ok(Answer::new(status, body))
+}

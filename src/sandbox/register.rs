@@ -1,0 +1,101 @@
+//! A list that is only added to, with each row found by its number, its key and its order.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A row of a [`Register`]. Its key and its order never change.
+pub(super) trait Row {
+    /// The number of the first row; the next ones count on from it.
+    const FIRST_ID: u64;
+
+    /// What makes a repeat of the same request recognisable.
+    fn key(&self) -> &str;
+
+    /// The order it was done for.
+    fn order_id(&self) -> Option<i64>;
+}
+
+/// Rows in the order they were added. Saved as a plain list.
+#[derive(Debug, Clone)]
+pub(super) struct Register<T> {
+    rows: Vec<T>,
+    keys: HashMap<String, usize>,
+    orders: HashMap<i64, Vec<usize>>,
+}
+
+impl<T> Default for Register<T> {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            keys: HashMap::new(),
+            orders: HashMap::new(),
+        }
+    }
+}
+
+impl<T: Row> Register<T> {
+    /// Add the row that `make` builds from its number.
+    pub fn add(&mut self, make: impl FnOnce(u64) -> T) -> &T {
+        let index = self.rows.len();
+        let row = make(T::FIRST_ID.saturating_add(index as u64));
+        self.keys.insert(row.key().to_owned(), index);
+        if let Some(order) = row.order_id() {
+            self.orders.entry(order).or_default().push(index);
+        }
+        self.rows.push(row);
+        &self.rows[index]
+    }
+
+    /// The row with this number.
+    pub fn by_id_mut(&mut self, id: u64) -> Option<&mut T> {
+        let index = usize::try_from(id.checked_sub(T::FIRST_ID)?).ok()?;
+        self.rows.get_mut(index)
+    }
+
+    /// The row that was added for this key.
+    pub fn by_key(&self, key: &str) -> Option<&T> {
+        self.keys.get(key).and_then(|index| self.rows.get(*index))
+    }
+
+    /// The row that was added for this key, to be changed.
+    pub fn by_key_mut(&mut self, key: &str) -> Option<&mut T> {
+        let index = self.keys.get(key)?;
+        self.rows.get_mut(*index)
+    }
+
+    /// The rows of one order, or all of them; oldest first.
+    pub fn of_order(&self, order: Option<i64>) -> Vec<&T> {
+        match order {
+            None => self.rows.iter().collect(),
+            Some(order) => self
+                .orders
+                .get(&order)
+                .into_iter()
+                .flatten()
+                .filter_map(|index| self.rows.get(*index))
+                .collect(),
+        }
+    }
+
+    /// All rows to be changed, oldest first.
+    pub fn rows_mut(&mut self) -> &mut [T] {
+        &mut self.rows
+    }
+}
+
+impl<T: Serialize> Serialize for Register<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.rows.serialize(serializer)
+    }
+}
+
+impl<'de, T: Row + Deserialize<'de>> Deserialize<'de> for Register<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut register = Self::default();
+        for row in Vec::<T>::deserialize(deserializer)? {
+            register.add(|_| row);
+        }
+        Ok(register)
+    }
+}

@@ -1,0 +1,77 @@
+//! The state file: the world as JSON, written soon after it changed and off the requests'
+//! way, so that a restarted sandbox remembers its charges and parcels.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Error;
+use super::desk::Desk;
+use super::world::World;
+
+/// How long changes are gathered before they are written.
+const GATHER: Duration = Duration::from_millis(300);
+
+/// Where the world is kept.
+#[derive(Debug, Clone)]
+pub(super) struct StateFile(Arc<Path>);
+
+impl StateFile {
+    /// The file at this path, which need not be there yet.
+    pub fn new(path: PathBuf) -> Self {
+        Self(path.into())
+    }
+
+    /// The saved world, or a fresh one where none was saved.
+    pub async fn load(&self) -> Result<World, Error> {
+        let unreadable = |reason: String| Error::StateFile {
+            path: self.0.to_path_buf(),
+            reason,
+        };
+        match tokio::fs::read(&self.0).await {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| unreadable(e.to_string())),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(World::new()),
+            Err(e) => Err(unreadable(e.to_string())),
+        }
+    }
+
+    /// Save after changes until the sandbox stops, and once more then.
+    pub async fn keep(self, desk: Desk) {
+        while !desk.stopping().is_cancelled() {
+            tokio::select! {
+                () = desk.changed() => {}
+                () = desk.stopping().cancelled() => {}
+            }
+            tokio::select! {
+                () = tokio::time::sleep(GATHER) => {}
+                () = desk.stopping().cancelled() => {}
+            }
+            self.save(&desk).await;
+        }
+    }
+
+    /// Save now. That it cannot be is worth a warning, and no reason to stop.
+    pub async fn save(&self, desk: &Desk) {
+        let path = Arc::clone(&self.0);
+        // Copied under the lock, written outside it: requests do not wait for the disk.
+        let world = desk.look(World::clone);
+        let written = tokio::task::spawn_blocking(move || write(&path, &world)).await;
+        if let Err(error) = written.unwrap_or_else(|e| Err(io::Error::other(e))) {
+            let path = self.0.display();
+            tracing::warn!(%path, %error, "sandbox state could not be saved");
+        }
+    }
+}
+
+/// Written beside and renamed, so that the file is always a whole one.
+fn write(path: &Path, world: &World) -> io::Result<()> {
+    let bytes = serde_json::to_vec(world)?;
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    std::fs::write(&beside, bytes)?;
+    std::fs::rename(&beside, path)
+}

@@ -1,0 +1,84 @@
+//! Send a parcel, once per key.
+
+use axum::extract::State;
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{ParcelStatus, Parcels, Shipment};
+use crate::sandbox::desk::Desk;
+use crate::sandbox::incoming::Incoming;
+use crate::sandbox::operation::Operation;
+use crate::sandbox::payment::Payments;
+use crate::sandbox::reply::{Answer, Refusal, Reply};
+use crate::sandbox::specials;
+use crate::sandbox::wire::Whole;
+use crate::sandbox::world::Occasion;
+
+/// Tracking numbers count on from here.
+const BEFORE_FIRST_TRACKING: u64 = 100_000;
+
+/// `POST /v1/shipments`
+pub(super) async fn create(State(desk): State<Desk>, incoming: Incoming) -> Response {
+    desk.serve(Operation::Create, incoming, |world, incoming, occasion| {
+        let mut asked: Asked = incoming.read()?;
+        let key = incoming.key(asked.idempotency_key.take())?;
+        let reachable = is_reachable(&world.payments, asked.order_id.0);
+        world.parcels.create(asked, key, reachable, occasion)
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    order_id: Whole,
+    carrier: String,
+    address: Option<Value>,
+    idempotency_key: Option<String>,
+}
+
+fn is_reachable(payments: &Payments, order_id: i64) -> bool {
+    let charges = payments.charges(Some(order_id));
+    !charges
+        .iter()
+        .any(|charge| charge.customer_id == specials::UNREACHABLE_CUSTOMER)
+}
+
+impl Parcels {
+    fn create(&mut self, asked: Asked, key: String, reachable: bool, occasion: &Occasion) -> Reply {
+        let Asked {
+            order_id: Whole(order_id),
+            carrier,
+            address,
+            ..
+        } = asked;
+        if carrier.trim().is_empty() {
+            return Err(Refusal::invalid("carrier is empty"));
+        }
+        if let Some(known) = self.0.by_key(&key) {
+            if (known.order_id, &known.carrier, &known.address) != (order_id, &carrier, &address) {
+                return Err(Refusal::conflict(
+                    "this idempotency key was used for another shipment",
+                ));
+            }
+            return Ok(Answer::ok(known));
+        }
+        if !reachable {
+            return Err(Refusal::conflict(
+                "nothing can be delivered to this customer",
+            ));
+        }
+        let shipment = self.0.add(|shipment_id| Shipment {
+            shipment_id,
+            order_id,
+            carrier,
+            address,
+            status: ParcelStatus::Pending,
+            tracking_no: format!("TRK{}", BEFORE_FIRST_TRACKING.saturating_add(shipment_id)),
+            idempotency_key: key,
+            created_at: occasion.now,
+            updated_at: occasion.now,
+        });
+        Ok(Answer::created(shipment))
+    }
+}

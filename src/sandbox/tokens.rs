@@ -1,0 +1,142 @@
+//! Who may sign in, and the tokens they get.
+
+use jsonwebtoken::errors::Error;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+const ACCESS_LASTS: Duration = Duration::hours(1);
+const REFRESH_LASTS: Duration = Duration::days(1);
+
+/// Somebody with an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct User {
+    id: u64,
+    is_staff: bool,
+}
+
+impl User {
+    const STAFF: Self = Self {
+        id: 1000,
+        is_staff: true,
+    };
+
+    /// Whom peer services sign in as.
+    pub const SERVICE: Self = Self::STAFF;
+
+    /// `customerN` and `staff`, each with the name as password.
+    pub fn sign_in(name: &str, password: &str) -> Option<Self> {
+        if name != password {
+            return None;
+        }
+        if name == "staff" {
+            return Some(Self::STAFF);
+        }
+        let digits = name.strip_prefix("customer")?;
+        // One spelling per user: neither `customer+5` nor `customer05` is customer 5.
+        let spelled = digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
+        let id = digits.parse::<u32>().ok().filter(|_| spelled)?;
+        Some(Self {
+            id: id.into(),
+            is_staff: false,
+        })
+    }
+}
+
+/// Signs tokens and reads its own refresh tokens.
+#[derive(Clone)]
+pub(super) struct Tokens {
+    signing: EncodingKey,
+    reading: DecodingKey,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    token_type: String,
+    exp: i64,
+    iat: i64,
+    jti: String,
+    user_id: u64,
+    is_staff: bool,
+}
+
+impl Tokens {
+    /// Tokens under this secret.
+    pub fn new(secret: &SecretString) -> Self {
+        let secret = secret.expose_secret().as_bytes();
+        Self {
+            signing: EncodingKey::from_secret(secret),
+            reading: DecodingKey::from_secret(secret),
+        }
+    }
+
+    /// A token to call services with.
+    pub fn access(&self, user: User) -> Result<String, Error> {
+        self.sign("access", user, ACCESS_LASTS)
+    }
+
+    /// A token to get access tokens with.
+    pub fn refresh(&self, user: User) -> Result<String, Error> {
+        self.sign("refresh", user, REFRESH_LASTS)
+    }
+
+    /// The user of a refresh token that is ours and still good.
+    pub fn refreshed(&self, token: &str) -> Option<User> {
+        let claims = decode::<Claims>(token, &self.reading, &Validation::new(Algorithm::HS256))
+            .ok()?
+            .claims;
+        (claims.token_type == "refresh").then_some(User {
+            id: claims.user_id,
+            is_staff: claims.is_staff,
+        })
+    }
+
+    fn sign(&self, token_type: &str, user: User, lasts: Duration) -> Result<String, Error> {
+        let now = OffsetDateTime::now_utc();
+        let claims = Claims {
+            token_type: token_type.to_owned(),
+            exp: now.saturating_add(lasts).unix_timestamp(),
+            iat: now.unix_timestamp(),
+            jti: Uuid::new_v4().simple().to_string(),
+            user_id: user.id,
+            is_staff: user.is_staff,
+        };
+        encode(&Header::new(Algorithm::HS256), &claims, &self.signing)
+    }
+}
+
+impl std::fmt::Debug for Tokens {
+    /// The keys stay out of logs.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tokens")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::User;
+
+    #[test]
+    fn a_user_signs_in_with_the_name_as_password_in_one_spelling_only() {
+        assert_eq!(User::sign_in("staff", "staff"), Some(User::STAFF));
+        let five = User {
+            id: 5,
+            is_staff: false,
+        };
+        assert_eq!(User::sign_in("customer5", "customer5"), Some(five));
+        for name in [
+            "customer",
+            "customer0",
+            "customer05",
+            "customer+5",
+            "customer-5",
+            "Staff",
+            "",
+        ] {
+            assert_eq!(User::sign_in(name, name), None, "{name}");
+        }
+        assert_eq!(User::sign_in("customer5", "customer6"), None);
+    }
+}

@@ -1,0 +1,61 @@
+//! The UserService stand-in: it signs customers and staff in, as simplejwt does.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::post;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::desk::Desk;
+use super::incoming::Incoming;
+use super::reply::{Answer, Refusal, Reply};
+use super::tokens::User;
+
+/// `/token` and `/token/refresh`.
+pub(super) fn routes() -> Router<Desk> {
+    Router::new()
+        .route("/token", post(sign_in))
+        .route("/token/refresh", post(refresh))
+}
+
+#[derive(Deserialize)]
+struct Credentials {
+    username: String,
+    password: String,
+}
+
+async fn sign_in(State(desk): State<Desk>, incoming: Incoming) -> Reply {
+    let Credentials { username, password } = incoming.read()?;
+    let user = User::sign_in(&username, &password)
+        .ok_or_else(|| unauthorized("No active account found with the given credentials"))?;
+    let access = desk.tokens().access(user).map_err(unsigned)?;
+    let refresh = desk.tokens().refresh(user).map_err(unsigned)?;
+    Ok(Answer::ok(json!({ "access": access, "refresh": refresh })))
+}
+
+#[derive(Deserialize)]
+struct Refresh {
+    refresh: String,
+}
+
+async fn refresh(State(desk): State<Desk>, incoming: Incoming) -> Reply {
+    let Refresh { refresh } = incoming.read()?;
+    let user = desk
+        .tokens()
+        .refreshed(&refresh)
+        .ok_or_else(|| unauthorized("Token is invalid or expired"))?;
+    let access = desk.tokens().access(user).map_err(unsigned)?;
+    Ok(Answer::ok(json!({ "access": access })))
+}
+
+fn unauthorized(detail: &str) -> Refusal {
+    Refusal::new(StatusCode::UNAUTHORIZED, detail)
+}
+
+fn unsigned(error: jsonwebtoken::errors::Error) -> Refusal {
+    Refusal::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        format!("no token can be signed: {error}"),
+    )
+}

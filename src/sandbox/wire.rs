@@ -1,0 +1,96 @@
+//! How numbers look on the wire: amounts are exact and may come as number or text, whole
+//! numbers may come as text too.
+
+use rust_decimal::Decimal;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+/// The greatest amount taken; far above any order, far below what sums could overflow.
+const MAX_AMOUNT: Decimal = Decimal::from_parts(u32::MAX, 0xFFFF, 0, false, 2);
+
+/// A whole number, written as one or as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Whole(pub i64);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        text_of(&value)
+            .and_then(|text| text.parse().ok())
+            .map(Self)
+            .ok_or_else(|| D::Error::custom("expected a whole number"))
+    }
+}
+
+/// `#[serde(with = "amount")]`: read from a number or text, written as text with two places.
+pub(super) mod amount {
+    use super::{Decimal, Deserialize, Deserializer, Error, Value, exact, text_of};
+    use serde::Serializer;
+
+    pub fn serialize<S: Serializer>(amount: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{amount:.2}"))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        text_of(&value).and_then(exact).ok_or_else(|| {
+            D::Error::custom("expected an amount with at most two decimal places, such as 12.50")
+        })
+    }
+}
+
+fn text_of(value: &Value) -> Option<&str> {
+    match value {
+        Value::Number(number) => Some(number.as_str()),
+        Value::String(text) => Some(text.trim()),
+        _ => None,
+    }
+}
+
+/// Reads plain decimals only: an exponent would let `1e-7` pass as nothing.
+fn exact(text: &str) -> Option<Decimal> {
+    let plain = |c: char| c.is_ascii_digit() || c == '.' || c == '-';
+    if !text.chars().all(plain) {
+        return None;
+    }
+    let mut amount = Decimal::from_str_exact(text).ok()?.normalize();
+    if amount.scale() > 2 || amount.abs() > MAX_AMOUNT {
+        return None;
+    }
+    amount.rescale(2);
+    Some(amount)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::exact;
+
+    #[test]
+    fn an_amount_keeps_two_places_and_loses_nothing() {
+        for (text, kept) in [
+            ("5", "5.00"),
+            ("402.0", "402.00"),
+            ("12.50", "12.50"),
+            ("1.000", "1.00"),
+        ] {
+            assert_eq!(exact(text).map(|a| a.to_string()).as_deref(), Some(kept));
+        }
+    }
+
+    #[test]
+    fn an_amount_that_would_be_changed_by_rounding_is_not_taken() {
+        for text in [
+            "1.005",
+            "1e-7",
+            "1e2",
+            "",
+            ".",
+            "NaN",
+            "1_000",
+            "99999999999999999999999999",
+        ] {
+            assert_eq!(exact(text), None, "{text}");
+        }
+    }
+}

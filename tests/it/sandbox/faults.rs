@@ -1,0 +1,216 @@
+//! Faults, as they are seen by a client.
+
+use std::time::{Duration, Instant};
+
+use order_service::sandbox::{Fault, Kind, Operation};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{Shop, a_charge};
+
+/// The ways a client can see a call end.
+#[derive(Debug, PartialEq, Eq)]
+enum Seen {
+    Answer(u16),
+    NoJson,
+    DeadLine,
+}
+
+impl Shop {
+    async fn see(&self, path: &str, body: &Value) -> Seen {
+        match self.try_call(Method::POST, path, Some(body)).await {
+            Err(error) => {
+                let answered =
+                    error.is_status() || error.is_timeout() || error.is_body() || error.is_decode();
+                assert!(error.is_request() && !answered, "{error:?}");
+                Seen::DeadLine
+            }
+            Ok((status, text)) if serde_json::from_str::<Value>(&text).is_ok() => {
+                Seen::Answer(status.as_u16())
+            }
+            Ok(_) => Seen::NoJson,
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_kind_is_seen_as_what_it_is_and_executes_or_not() {
+    let cases = [
+        (Kind::Refuse, Seen::Answer(402), false),
+        (Kind::Delay, Seen::Answer(201), true),
+        (Kind::ErrorBefore, Seen::Answer(500), false),
+        (Kind::ErrorAfter, Seen::Answer(500), true),
+        (Kind::DropBefore, Seen::DeadLine, false),
+        (Kind::DropAfter, Seen::DeadLine, true),
+        (Kind::Garbage, Seen::NoJson, true),
+    ];
+    for (kind, seen, executed) in cases {
+        let shop = Shop::open().await;
+        // A connection that was used before is one that clients may try again on by themselves.
+        shop.get("/v1/payments?order_id=1").await;
+        shop.sandbox.set_fault(Fault::new(Operation::Charge, kind));
+        assert_eq!(
+            shop.see("/v1/payments/charge", &a_charge("k", "5.00"))
+                .await,
+            seen,
+            "{kind:?}"
+        );
+        assert_eq!(
+            !shop.sandbox.ledger().charges.is_empty(),
+            executed,
+            "{kind:?}"
+        );
+        assert_eq!(
+            shop.sandbox.ledger().calls[&Operation::Charge],
+            1,
+            "{kind:?}"
+        );
+        shop.sandbox.clear_faults();
+        let (status, _) = shop.charge("k", "5.00").await;
+        assert_eq!(status, if executed { 200 } else { 201 }, "{kind:?}");
+        assert_eq!(shop.sandbox.ledger().charges.len(), 1, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_the_no_that_the_contract_has() {
+    let shop = Shop::open().await;
+    shop.sandbox.set_fault(Fault::everywhere(Kind::Refuse));
+    let items = json!([{ "sku": "SKU0001", "quantity": 1 }]);
+    assert_eq!(shop.reserve("r", items).await.0, 409);
+    assert_eq!(shop.commit("r").await.0, 400);
+    assert_eq!(shop.charge("k", "1.00").await.0, 402);
+    assert_eq!(shop.refund(&json!(1), "k", "1.00").await.0, 404);
+    assert_eq!(shop.ship("k").await.0, 409);
+    assert_eq!(shop.cancel(&json!(1)).await.0, 409);
+}
+
+#[tokio::test]
+async fn a_partial_reservation_holds_the_first_line_only() {
+    let shop = Shop::open().await;
+    shop.sandbox.set_fault(Fault::everywhere(Kind::Partial));
+    let items = json!([{ "sku": "A", "quantity": 1 }, { "sku": "B", "quantity": 1 }]);
+    let (status, body) = shop.reserve("r", items).await;
+    assert_eq!((status, &body["status"]), (200, &json!("PARTIAL")));
+    assert_eq!(shop.sandbox.ledger().reservations[0].allocations.len(), 1);
+    assert_eq!(
+        shop.charge("k", "1.00").await.0,
+        201,
+        "other operations have no partial"
+    );
+}
+
+#[tokio::test]
+async fn a_delayed_call_is_executed_even_when_its_client_has_left() {
+    let shop = Shop::open().await;
+    shop.sandbox
+        .set_fault(Fault::new(Operation::Charge, Kind::Delay).after_ms(150));
+    let url = shop
+        .sandbox
+        .urls()
+        .payment
+        .join("/v1/payments/charge")
+        .unwrap();
+    let charge = shop.client.post(url).json(&a_charge("k", "5.00"));
+    let error = charge
+        .timeout(Duration::from_millis(50))
+        .send()
+        .await
+        .unwrap_err();
+    assert!(error.is_timeout(), "{error:?}");
+    let executed = async {
+        while shop.sandbox.ledger().charges.is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), executed)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_delays() {
+    let shop = Shop::open().await;
+    shop.sandbox
+        .set_fault(Fault::new(Operation::Charge, Kind::Delay).after_ms(60_000));
+    let url = shop
+        .sandbox
+        .urls()
+        .payment
+        .join("/v1/payments/charge")
+        .unwrap();
+    let charge = tokio::spawn(shop.client.post(url).json(&a_charge("k", "5.00")).send());
+    while shop.sandbox.ledger().calls.is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let began = Instant::now();
+    shop.sandbox.stop().await;
+    assert!(began.elapsed() < Duration::from_secs(10));
+    assert_eq!(charge.await.unwrap().unwrap().status(), 503);
+}
+
+#[tokio::test]
+async fn faults_are_switched_over_http() {
+    let shop = Shop::open().await;
+    let fault = json!({ "operation": "payment.charge", "kind": "error_before", "times": 1 });
+    let (status, body) = shop.post("/sandbox/faults", fault).await;
+    assert_eq!((status, &body["faults"][0]["rate"]), (201, &json!(1.0)));
+    assert_eq!(shop.charge("k", "1.00").await.0, 500);
+    assert_eq!(shop.charge("k", "1.00").await.0, 201, "it was for one call");
+    shop.post(
+        "/sandbox/faults",
+        json!({ "operation": "*", "delay_ms": 1 }),
+    )
+    .await;
+    shop.post(
+        "/sandbox/faults",
+        json!({ "operation": "*", "kind": "refuse", "rate": 0.5 }),
+    )
+    .await;
+    let (_, body) = shop.get("/sandbox/faults").await;
+    assert_eq!(body["faults"].as_array().map(Vec::len), Some(2));
+    assert_eq!(
+        (&body["faults"][0]["operation"], &body["faults"][0]["kind"]),
+        (&json!("*"), &json!("delay"))
+    );
+    assert_eq!(
+        shop.call(Method::DELETE, "/sandbox/faults", None).await.0,
+        204
+    );
+    assert_eq!(shop.get("/sandbox/faults").await.1, json!({ "faults": [] }));
+}
+
+#[tokio::test]
+async fn a_fault_that_makes_no_sense_is_told_with_all_that_is_allowed() {
+    let shop = Shop::open().await;
+    let wrong = [
+        json!([]),
+        json!({}),
+        json!({ "operation": "payment.charge" }),
+        json!({ "operation": "payment.charge", "kind": "delay" }),
+        json!({ "operation": "payment.steal", "kind": "refuse" }),
+        json!({ "operation": "*", "kind": "explode" }),
+        json!({ "operation": "*", "kind": "refuse", "rate": 2 }),
+        json!({ "operation": "*", "kind": "refuse", "times": 0 }),
+        json!({ "operation": "*", "delay_ms": -1 }),
+        json!({ "operation": "payment.charge", "kind": "partial" }),
+        json!({ "operation": "*", "kind": "refuse", "probability": 1 }),
+    ];
+    for fault in wrong {
+        let (status, body) = shop.post("/sandbox/faults", fault.clone()).await;
+        assert_eq!(status, 400, "{fault}");
+        assert!(
+            body["detail"].is_string() && body["allowed"]["kind"].is_array(),
+            "{body}"
+        );
+    }
+    let all = json!({ "operation": "x", "kind": "y", "rate": "z" });
+    let (_, body) = shop.post("/sandbox/faults", all).await;
+    assert_eq!(
+        body["detail"]
+            .as_str()
+            .map(|detail| detail.matches("not allowed").count()),
+        Some(3)
+    );
+    assert_eq!(shop.get("/sandbox/faults").await.1, json!({ "faults": [] }));
+}
