@@ -1,0 +1,3 @@
+//! What a developer's machine needs and production must not have.
+
+pub mod postgres;

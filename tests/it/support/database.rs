@@ -1,0 +1,261 @@
+//! A database for each test, cloned from a migrated template.
+//!
+//! One server serves all tests of a process and ends with it. It has a runtime of its own, because
+//! each test's runtime ends with its test.
+//!
+//! `TEST_DATABASE_URL`, a superuser's, names a server to use instead. `TEST_POSTGRES_DIR` names
+//! another folder than one below `target` for the data, which is kept for the next run; on a
+//! `tmpfs` such as `/dev/shm`, cloning is several times as fast.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::{env, fs, thread};
+
+use aws_lc_rs::digest::{Context, SHA256};
+use order_service::dev::postgres::{Durability, Postgres, Settings};
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
+use tokio::runtime::Runtime;
+use uuid::Uuid;
+
+static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
+
+static SERVER: OnceLock<Server> = OnceLock::new();
+
+/// `strategy file_copy` came with this version; what went before knows nothing else.
+const FIRST_WITH_STRATEGIES: u32 = 150_000;
+
+/// Keeps two processes from making the same template on one server.
+const TEMPLATE_LOCK: i64 = 0x6f72_6465_7273;
+
+/// An empty, migrated database of one test's own, dropped after it.
+pub struct TestDatabase {
+    /// How to connect to it.
+    pub options: PgConnectOptions,
+    /// Its name.
+    pub name: String,
+}
+
+impl TestDatabase {
+    /// Clones the template; the first call of a process starts the server.
+    pub async fn new() -> Self {
+        let server = SERVER.get_or_init(Server::start);
+        let name = format!("test_{}", Uuid::new_v4().simple());
+        let (template, strategy) = (&server.template, server.strategy);
+        let sql = format!("create database {name} template {template}{strategy}");
+        let pool = server.pool.clone();
+        let cloned = async move { pool.execute(AssertSqlSafe(sql)).await };
+        server.runtime.spawn(cloned).await.unwrap().unwrap();
+        let options = server.options.clone().database(&name);
+        Self { options, name }
+    }
+
+    /// Its URL, password included.
+    pub fn url(&self) -> String {
+        self.options.to_url_lossy().to_string()
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        if let Some(server) = SERVER.get() {
+            let sql = format!("drop database if exists {} with (force)", self.name);
+            let pool = server.pool.clone();
+            // Nobody waits for it: what the process leaves, the next one drops.
+            server
+                .runtime
+                .spawn(async move { pool.execute(AssertSqlSafe(sql)).await });
+        }
+    }
+}
+
+struct Server {
+    runtime: Runtime,
+    options: PgConnectOptions,
+    /// Belongs to `runtime`.
+    pool: PgPool,
+    template: String,
+    strategy: &'static str,
+    /// Ends with the process.
+    _private: Option<Private>,
+}
+
+/// A private server and the lock on its folder.
+type Private = (Postgres, File);
+
+impl Server {
+    /// On a thread of its own, because the caller's is busy with another runtime.
+    fn start() -> Self {
+        let thread = thread::spawn(|| {
+            let runtime = Runtime::new().unwrap();
+            let (options, private) = runtime.block_on(server());
+            let (template, strategy) = runtime.block_on(prepare(&options));
+            let pool = PgPoolOptions::new().max_connections(4);
+            let pool = runtime
+                .block_on(pool.connect_with(options.clone()))
+                .unwrap();
+            Self {
+                runtime,
+                options,
+                pool,
+                template,
+                strategy,
+                _private: private,
+            }
+        });
+        thread.join().expect("a PostgreSQL server for the tests")
+    }
+}
+
+async fn server() -> (PgConnectOptions, Option<Private>) {
+    if let Ok(url) = env::var("TEST_DATABASE_URL") {
+        return (url.parse().expect("TEST_DATABASE_URL is a URL"), None);
+    }
+    let (postgres, lock) = private_server().await;
+    let options = postgres.options("postgres");
+    remove_leftovers(&options).await;
+    (options, Some((postgres, lock)))
+}
+
+/// The first folder that no other process uses: a server ends with the process that started it,
+/// so two processes cannot share one.
+async fn private_server() -> Private {
+    let parent = env::var_os("TEST_POSTGRES_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
+    fs::create_dir_all(&parent).unwrap();
+    for number in 1.. {
+        let name = match number {
+            1 => "postgres".to_owned(),
+            number => format!("postgres-{number}"),
+        };
+        let lock = File::create(parent.join(format!("{name}.in-use"))).unwrap();
+        if lock.try_lock().is_err() {
+            continue;
+        }
+        let settings = Settings {
+            data_dir: parent.join(name),
+            port: None,
+            durability: Durability::Throwaway,
+            max_connections: 300,
+            fresh: false,
+        };
+        return (start(settings).await, lock);
+    }
+    unreachable!("there is always a next number")
+}
+
+/// Begins anew where the data is of no use any more: it is only kept to save time.
+async fn start(settings: Settings) -> Postgres {
+    let progress = |line: &str| eprintln!("{line}");
+    if let Ok(postgres) = Postgres::start(settings.clone(), progress).await {
+        return postgres;
+    }
+    let fresh = Settings {
+        fresh: true,
+        ..settings
+    };
+    Postgres::start(fresh, progress)
+        .await
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Drops what earlier runs did not get to drop, and templates of other migrations.
+async fn remove_leftovers(admin: &PgConnectOptions) {
+    let mut admin = admin.connect().await.unwrap();
+    let current = template_name();
+    let names: Vec<String> = sqlx::query_scalar(
+        "select datname::text from pg_database \
+         where datname not in ('postgres', 'template0', 'template1') and datname <> $1",
+    )
+    .bind(current)
+    .fetch_all(&mut admin)
+    .await
+    .unwrap();
+    for name in names {
+        run(&mut admin, format!("drop database {name} with (force)")).await;
+    }
+    admin.close().await.unwrap();
+}
+
+/// Makes the template unless it is there. Gives its name and how to clone it.
+async fn prepare(options: &PgConnectOptions) -> (String, &'static str) {
+    let name = template_name();
+    let mut admin = options.connect().await.unwrap();
+    sqlx::query("select pg_advisory_lock($1)")
+        .bind(TEMPLATE_LOCK)
+        .execute(&mut admin)
+        .await
+        .unwrap();
+    let exists: bool =
+        sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
+            .bind(&name)
+            .fetch_one(&mut admin)
+            .await
+            .unwrap();
+    if !exists {
+        make_template(options, &mut admin, &name).await;
+    }
+    let version: String = sqlx::query_scalar("show server_version_num")
+        .fetch_one(&mut admin)
+        .await
+        .unwrap();
+    // The lock goes with the connection.
+    admin.close().await.unwrap();
+    let copies_files = version.parse::<u32>().unwrap() >= FIRST_WITH_STRATEGIES;
+    let strategy = if copies_files {
+        " strategy file_copy"
+    } else {
+        ""
+    };
+    (name, strategy)
+}
+
+/// Makes it under another name first: what has the template's name is whole.
+async fn make_template(options: &PgConnectOptions, admin: &mut PgConnection, name: &str) {
+    let unfinished = format!("unfinished_{name}");
+    run(
+        admin,
+        format!("drop database if exists {unfinished} with (force)"),
+    )
+    .await;
+    run(admin, format!("create database {unfinished}")).await;
+    let mut connection = options
+        .clone()
+        .database(&unfinished)
+        .connect()
+        .await
+        .unwrap();
+    MIGRATOR.run(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    run(
+        admin,
+        format!("alter database {unfinished} rename to {name}"),
+    )
+    .await;
+}
+
+fn template_name() -> String {
+    let mut context = Context::new(&SHA256);
+    for migration in MIGRATOR.iter() {
+        context.update(&migration.version.to_be_bytes());
+        context.update(&migration.checksum);
+    }
+    let hash = context.finish();
+    let hash: String = hash
+        .as_ref()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("template_{hash}")
+}
+
+/// Runs a statement whose names cannot be bound; all of them are made in this file.
+async fn run(admin: &mut PgConnection, sql: String) {
+    admin
+        .execute(AssertSqlSafe(sql.clone()))
+        .await
+        .unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
