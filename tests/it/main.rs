@@ -1,4 +1,5 @@
 //! The integration tests: one binary, because each further one costs a link.
 
+mod import;
 mod postgres;
 mod support;
