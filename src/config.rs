@@ -26,8 +26,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// The longest delay between two attempts at a step.
 const RETRY_CAP: Duration = Duration::from_secs(60);
 
-/// Everything that can be configured.
-#[derive(Clone, Debug)]
+/// Everything that can be configured. No `Debug`: URLs may carry passwords.
+#[derive(Clone)]
 pub struct Config {
     /// Where to listen.
     pub listen: Listen,

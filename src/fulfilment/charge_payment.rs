@@ -65,7 +65,7 @@ impl Fulfilments {
             let answer = self
                 .peers
                 .payment
-                .refund(keys.tag(&key), order.order_id, &payment_id, amount, "order cancelled")
+                .refund(keys.tag(&key), &payment_id, amount, "order cancelled", order.order_id)
                 .await;
             match answer {
                 Answer::Yes(()) => facts.push(Fact::PaymentRefunded { payment_id }),

@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::Type;
+use utoipa::openapi::{ObjectBuilder, OneOfBuilder, RefOr, Schema};
 
 use crate::domain::cart::{
     Cart, Line, MAX_ADDRESS_CHARS, MAX_LINES, MAX_METHOD_CHARS, MAX_QUANTITY, MAX_SKU_CHARS,
@@ -47,22 +49,24 @@ pub struct CreateItem {
     /// How many.
     #[schema(example = 2, minimum = 1, maximum = 10000)]
     quantity: u32,
-    /// The price of one, as a number or a text, exact: no more decimals than the currency has.
-    #[schema(value_type = PriceSchema)]
+    #[schema(schema_with = price_schema)]
     unit_price: Value,
 }
 
-/// A price on the way in.
-#[derive(ToSchema)]
-#[schema(untagged)]
-#[expect(dead_code, reason = "a schema only")]
-pub enum PriceSchema {
-    /// As a number.
-    #[schema(example = 100.0, exclusive_minimum = 0, maximum = 999999999)]
-    Number(f64),
-    /// As a text.
-    #[schema(example = "100.00", pattern = r"^\d{1,9}(\.\d{1,3})?$")]
-    Text(String),
+/// A price on the way in: a number, or a text.
+fn price_schema() -> impl Into<RefOr<Schema>> {
+    let number = ObjectBuilder::new()
+        .schema_type(Type::Number)
+        .exclusive_minimum(Some(0))
+        .maximum(Some(MAX_AMOUNT));
+    let text = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(r"^(0\.(0[1-9]|[1-9]\d?)|[1-9]\d{0,8}(\.\d{1,2})?)$"));
+    OneOfBuilder::new()
+        .description(Some("The price of one, exact: no more decimals than the currency has."))
+        .item(number)
+        .item(text)
+        .examples([serde_json::json!(100.0), serde_json::json!("100.00")])
 }
 
 /// A cart whose owner is not decided.

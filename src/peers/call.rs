@@ -1,0 +1,165 @@
+//! The one client: how every call to a peer is tagged, traced and counted.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use reqwest::Client;
+use tracing::{Instrument, Span};
+use url::Url;
+use uuid::Uuid;
+
+use super::answer::{Answer, Trouble};
+use crate::metrics::Metrics;
+
+/// Idle connections are given up sooner than common servers do (5 s), so that a call seldom meets
+/// one that is just being closed and gets no answer for it.
+const POOL_IDLE: Duration = Duration::from_secs(4);
+
+/// Where the peers are and how long they may take. No `Debug`: a URL may carry a password.
+#[derive(Clone)]
+pub struct Settings {
+    /// InventoryService; a path is a prefix of every call.
+    pub inventory: Url,
+    /// PaymentService; a path is a prefix of every call.
+    pub payment: Url,
+    /// ShippingService; a path is a prefix of every call.
+    pub shipping: Url,
+    /// How long one exchange may take, from the first byte sent to the last byte read.
+    pub timeout: Duration,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+}
+
+/// What marks a request, whatever it asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Tag<'a> {
+    /// `Idempotency-Key`: the same for every attempt at the same thing.
+    pub key: &'a str,
+    /// The trace that the call belongs to, for `traceparent`.
+    pub trace_id: Uuid,
+    /// `X-Request-ID`.
+    pub request_id: &'a str,
+}
+
+/// Hears of every call once it has ended.
+pub trait Observer: Send + Sync {
+    /// `operation` of `peer` ended with `outcome` (`yes`, `no`, `unclear` or `wrong`).
+    fn call_ended(
+        &self,
+        peer: &'static str,
+        operation: &'static str,
+        outcome: &'static str,
+        took: Duration,
+    );
+}
+
+impl Observer for Metrics {
+    fn call_ended(
+        &self,
+        peer: &'static str,
+        operation: &'static str,
+        outcome: &'static str,
+        took: Duration,
+    ) {
+        self.peer_call_ended(peer, operation, outcome, took);
+    }
+}
+
+/// Why the clients cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A base URL is not `http` or `https`, or has a query or fragment.
+    #[error("the URL of the {0} service must be http or https, without a query")]
+    BaseUrl(&'static str),
+    /// The HTTP client refuses, as it does where no certificate authorities are installed.
+    #[error("cannot build the HTTP client")]
+    Client(#[source] reqwest::Error),
+}
+
+/// The HTTP client that all peers share.
+pub(super) fn client(settings: &Settings) -> Result<Client, Error> {
+    Client::builder()
+        .user_agent(concat!("order-service/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(settings.connect_timeout)
+        .pool_idle_timeout(POOL_IDLE)
+        // Followed in `exchange`, which knows the method; a policy of the client does not.
+        .redirect(reqwest::redirect::Policy::none())
+        // The default sends a request again after some protocol errors: only the saga may.
+        .retry(reqwest::retry::never())
+        // A stray HTTP_PROXY must not see charges.
+        .no_proxy()
+        .build()
+        .map_err(Error::Client)
+}
+
+/// What a call is called, and its span.
+pub(super) struct Operation {
+    pub name: &'static str,
+    pub span: Span,
+}
+
+/// `operation!("payment", "charge")`: the span is named `peer.payment.charge`. A macro, because
+/// the name of a span is a constant.
+macro_rules! operation {
+    ($peer:literal, $name:literal) => {
+        $crate::peers::call::Operation {
+            name: $name,
+            span: tracing::info_span!(
+                concat!("peer.", $peer, ".", $name),
+                status = tracing::field::Empty,
+                outcome = tracing::field::Empty
+            ),
+        }
+    };
+}
+pub(super) use operation;
+
+/// One peer: its name, where it is and how it is reached.
+#[derive(Clone)]
+pub(super) struct Peer {
+    pub name: &'static str,
+    pub base: Url,
+    pub client: Client,
+    pub timeout: Duration,
+    observer: Arc<dyn Observer>,
+}
+
+impl Peer {
+    pub fn new(
+        name: &'static str,
+        base: Url,
+        client: Client,
+        timeout: Duration,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, Error> {
+        let plain = base.query().is_none() && base.fragment().is_none();
+        if !plain || !matches!(base.scheme(), "http" | "https") {
+            return Err(Error::BaseUrl(name));
+        }
+        Ok(Self {
+            name,
+            base,
+            client,
+            timeout,
+            observer,
+        })
+    }
+
+    /// Runs a whole call inside its span and reports how it ended, once.
+    pub async fn call<T>(
+        &self,
+        operation: Operation,
+        work: impl Future<Output = Result<Answer<T>, Trouble>>,
+    ) -> Answer<T> {
+        let started = Instant::now();
+        let answer = work
+            .instrument(operation.span.clone())
+            .await
+            .unwrap_or_else(Answer::Unclear);
+        let outcome = answer.outcome();
+        operation.span.record("outcome", outcome);
+        self.observer
+            .call_ended(self.name, operation.name, outcome, started.elapsed());
+        answer
+    }
+}

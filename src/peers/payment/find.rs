@@ -1,0 +1,38 @@
+//! Asking what was charged for an order.
+
+use serde_json::Value;
+
+use super::{Payment, PaymentRecord, PaymentState};
+use crate::domain::ids::OrderId;
+use crate::peers::answer::{Answer, Trouble};
+use crate::peers::call::{Tag, operation};
+use crate::peers::{json, list};
+
+impl Payment {
+    /// The payments of an order. That there are none is no proof that none is under way.
+    ///
+    /// There is no definite no: whatever is not a list is unclear.
+    pub async fn find(&self, tag: Tag<'_>, order_id: OrderId) -> Answer<Vec<PaymentRecord>> {
+        let work = async {
+            let path = ["v1", "payments"];
+            let reply = self.peer.get_by_order(&tag, &path, order_id).await?;
+            let records = list::of_order(&reply, "payments", order_id)?;
+            let records: Result<_, _> = records.iter().map(read).collect();
+            records.map(Answer::Yes)
+        };
+        self.peer.call(operation!("payment", "find"), work).await
+    }
+}
+
+fn read(record: &Value) -> Result<PaymentRecord, Trouble> {
+    let payment_id = json::id(record, "payment_id").or_else(|| json::id(record, "id"));
+    Ok(PaymentRecord {
+        // Leaving it out could hide money that was taken.
+        payment_id: payment_id.ok_or_else(|| Trouble::new("answered a payment without an id"))?,
+        status: json::word(record, "status")
+            .map_or(PaymentState::Other, |word| PaymentState::of(&word)),
+        amount: record.get("amount").and_then(json::decimal),
+        reference: json::line(record, "reference"),
+        idempotency_key: json::line(record, "idempotency_key"),
+    })
+}

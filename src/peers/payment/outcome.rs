@@ -1,0 +1,107 @@
+//! What the words of PaymentService mean.
+
+use serde_json::Value;
+
+use super::PaymentState;
+use crate::peers::json;
+
+impl PaymentState {
+    /// The meaning of a status in capitals.
+    pub(super) fn of(word: &str) -> Self {
+        match word {
+            "SUCCESS" | "COMPLETED" | "PAID" | "TRUE" => Self::Taken,
+            "REFUNDED" => Self::Refunded,
+            "FAILED" | "FALSE" | "DECLINED" => Self::Failed,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What a reply says of the payment that it is about, and the word it says it with.
+///
+/// The innermost status is the payment's own. One around it may be that of the envelope, but must
+/// not say otherwise; `success` counts where there is no status.
+pub(super) fn of_reply(layers: &[&Value]) -> (PaymentState, String) {
+    let mut words: Vec<_> = layers
+        .iter()
+        .filter_map(|layer| json::word(layer, "status"))
+        .collect();
+    let success = layers.iter().find_map(|layer| json::success(layer));
+    let Some(own) = words.pop() else {
+        return match success {
+            Some(true) => (PaymentState::Taken, "success".to_owned()),
+            Some(false) => (PaymentState::Failed, "no success".to_owned()),
+            None => (PaymentState::Other, "no status".to_owned()),
+        };
+    };
+    let state = PaymentState::of(&own);
+    let is_envelope = |word: &String| matches!(word.as_str(), "OK" | "CREATED" | "200" | "201");
+    let agree = words.iter().all(|word| {
+        is_envelope(word)
+            || PaymentState::of(word) == state
+            || (PaymentState::of(word) == PaymentState::Taken && state != PaymentState::Other)
+    });
+    let denied = success == Some(false) && state != PaymentState::Failed;
+    if agree && !denied {
+        (state, format!("status {own}"))
+    } else {
+        (PaymentState::Other, format!("status {own}, and another"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::peers::payment::WRAPPERS;
+
+    #[test]
+    fn the_payments_own_status_counts_and_nothing_may_contradict_it() {
+        use PaymentState::{Failed, Other, Refunded, Taken};
+        for (reply, expected) in [
+            (json!({"status": "SUCCESS"}), Taken),
+            (json!({"status": "completed"}), Taken),
+            (json!({"status": true}), Taken),
+            (json!({"status": "Paid"}), Taken),
+            (json!({"status": "FAILED"}), Failed),
+            (json!({"status": false}), Failed),
+            (json!({"status": "declined"}), Failed),
+            (json!({"status": "PENDING"}), Other),
+            (json!({"status": null}), Other),
+            (json!({}), Other),
+            (json!({"success": true}), Taken),
+            (json!({"success": false}), Failed),
+            (json!({"success": true, "status": "FAILED"}), Failed),
+            (json!({"success": true, "status": "PENDING"}), Other),
+            (json!({"success": false, "status": "SUCCESS"}), Other),
+            (
+                json!({"status": "ok", "payment": {"status": "SUCCESS"}}),
+                Taken,
+            ),
+            (
+                json!({"status": "success", "payment": {"status": "FAILED"}}),
+                Failed,
+            ),
+            (
+                json!({"status": "success", "payment": {"status": "PENDING"}}),
+                Other,
+            ),
+            (
+                json!({"status": "FAILED", "payment": {"status": "SUCCESS"}}),
+                Other,
+            ),
+            (
+                json!({"status": "PENDING", "payment": {"status": "SUCCESS"}}),
+                Other,
+            ),
+            (
+                json!({"status": "success", "data": {"status": "REFUNDED"}}),
+                Refunded,
+            ),
+        ] {
+            let layers = json::layers(&reply, &WRAPPERS);
+            assert_eq!(of_reply(&layers).0, expected, "{reply}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Which redirects are followed: those that repeat the same request to the same server, as peers
+//! use them to add or drop a trailing slash.
+
+use reqwest::header::LOCATION;
+use reqwest::{Method, Response};
+use url::Url;
+
+use super::answer::Trouble;
+
+/// How many redirects are followed one after another.
+const MAX_HOPS: u32 = 3;
+
+/// Where to send the request next, or why it is not sent on. `hops` counts this redirect too.
+pub(super) fn next(
+    method: &Method,
+    from: &Url,
+    response: &Response,
+    hops: u32,
+) -> Result<Url, Trouble> {
+    let status = response.status().as_u16();
+    let location = response.headers().get(LOCATION);
+    let target = location
+        .and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
+        .and_then(|value| from.join(value).ok());
+    let Some(mut target) = target else {
+        return Err(Trouble::new(format!(
+            "answered {status} without a location that can be read"
+        )));
+    };
+    // A 301 or 302 turns a POST into a GET by custom, and a resent body is not what it asks for.
+    let keeps_method =
+        matches!(status, 307 | 308) || (method == Method::GET && matches!(status, 301 | 302));
+    let refused = if !keeps_method {
+        Some(format!("which is not followed on {method}"))
+    } else if target.origin() != from.origin() {
+        Some("which is not followed to another server".to_owned())
+    } else if hops > MAX_HOPS {
+        Some(format!("after {MAX_HOPS} redirects already"))
+    } else {
+        None
+    };
+    if let Some(refused) = refused {
+        let origin = target.origin().ascii_serialization();
+        let path = target.path();
+        return Err(Trouble::new(format!(
+            "answered {status} to {origin}{path}, {refused}"
+        )));
+    }
+    // The same server gets the same credentials, neither fewer nor others.
+    let kept = target
+        .set_username(from.username())
+        .and_then(|()| target.set_password(from.password()));
+    kept.map(|()| target)
+        .map_err(|()| Trouble::new(format!("answered {status} to a place without a host")))
+}

@@ -1,0 +1,58 @@
+//! How long a busy peer asks us to wait.
+
+use std::time::{Duration, SystemTime};
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
+
+/// A peer that asks for more is asked again after this long anyway.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// Reads `Retry-After`: seconds or an HTTP date; a date that has passed means at once.
+pub(super) fn parse(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    if value.is_empty() {
+        return None;
+    }
+    if value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // Digits that do not fit are a very long time.
+        let seconds = value.parse().unwrap_or(u64::MAX);
+        return Some(Duration::from_secs(seconds).min(LONGEST));
+    }
+    let at = SystemTime::from(OffsetDateTime::parse(value, &Rfc2822).ok()?);
+    Some(at.duration_since(now).unwrap_or_default().min(LONGEST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sun, 06 Nov 1994 08:49:37 GMT
+    fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777)
+    }
+
+    #[test]
+    fn seconds_and_dates_are_read_and_an_hour_is_the_most() {
+        for (value, seconds) in [
+            ("0", 0),
+            (" 7 ", 7),
+            ("86400", 3600),
+            ("99999999999999999999999999", 3600),
+            ("Sun, 06 Nov 1994 08:49:49 GMT", 12),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", 0),
+            ("Sat, 05 Nov 1994 08:49:37 GMT", 0),
+            ("Sun, 06 Nov 2044 08:49:37 GMT", 3600),
+        ] {
+            let expected = Some(Duration::from_secs(seconds));
+            assert_eq!(parse(value, now()), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_neither_is_ignored() {
+        for value in ["", "soon", "-5", "1.5", "1994-11-06T08:49:37Z", "é"] {
+            assert_eq!(parse(value, now()), None, "{value}");
+        }
+    }
+}

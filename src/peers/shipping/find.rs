@@ -1,0 +1,43 @@
+//! Asking where an order's parcels are.
+
+use std::cmp::Reverse;
+
+use serde_json::Value;
+
+use super::{Shipment, Shipping};
+use crate::domain::ids::OrderId;
+use crate::peers::answer::{Answer, Trouble};
+use crate::peers::call::{Tag, operation};
+use crate::peers::{json, list};
+
+impl Shipping {
+    /// The shipments of an order, newest first. That there are none is no proof that none is being
+    /// made.
+    ///
+    /// There is no definite no: whatever is not a list is unclear.
+    pub async fn find(&self, tag: Tag<'_>, order_id: OrderId) -> Answer<Vec<Shipment>> {
+        let work = async {
+            let path = ["v1", "shipments"];
+            let reply = self.peer.get_by_order(&tag, &path, order_id).await?;
+            let mut records = list::of_order(&reply, "shipments", order_id)?;
+            newest_first(&mut records);
+            let shipments: Option<_> = records
+                .iter()
+                .map(|record| Shipment::read(&[record]))
+                .collect();
+            // Leaving one out could hide a parcel that must be called back.
+            shipments
+                .map(Answer::Yes)
+                .ok_or_else(|| Trouble::new("answered a shipment without an id"))
+        };
+        self.peer.call(operation!("shipping", "find"), work).await
+    }
+}
+
+/// Peers should list the newest first. Where every record says when it was made, that decides.
+fn newest_first(records: &mut [Value]) {
+    let made = |record: &Value| record.get("created_at").and_then(json::time);
+    if records.iter().all(|record| made(record).is_some()) {
+        records.sort_by_key(|record| Reverse(made(record)));
+    }
+}

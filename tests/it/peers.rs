@@ -1,0 +1,137 @@
+//! The clients of the peers against a scripted server: every variant that they must bear.
+
+mod calls;
+mod charge;
+mod commit;
+mod errors;
+mod faults;
+mod find;
+mod redirects;
+mod refund;
+mod release;
+mod reserve;
+mod shipments;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use order_service::domain::ids::{CustomerId, OrderId};
+use order_service::domain::money::{Currency, Money};
+use order_service::domain::order::Item;
+use order_service::peers::{Answer, Charge, Observer, Parcel, Peers, Settings, Tag};
+use url::Url;
+use uuid::Uuid;
+
+use crate::support::scripted::{Reply, Scripted};
+
+const ORDER: OrderId = OrderId(42);
+const TAG: Tag<'_> = Tag {
+    key: "f00d-charge_payment",
+    trace_id: Uuid::from_u128(0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c),
+    request_id: "req-1",
+};
+
+/// Remembers what it hears.
+#[derive(Default)]
+struct Ended(Mutex<Vec<(&'static str, &'static str, &'static str)>>);
+
+impl Observer for Ended {
+    fn call_ended(
+        &self,
+        peer: &'static str,
+        operation: &'static str,
+        outcome: &'static str,
+        _took: Duration,
+    ) {
+        self.0.lock().unwrap().push((peer, operation, outcome));
+    }
+}
+
+/// All three peers, played by one server.
+struct World {
+    server: Scripted,
+    peers: Peers,
+    ended: Arc<Ended>,
+}
+
+impl World {
+    async fn new(script: impl IntoIterator<Item = Reply>) -> Self {
+        Self::patient(script, Duration::from_secs(20)).await
+    }
+
+    async fn patient(script: impl IntoIterator<Item = Reply>, timeout: Duration) -> Self {
+        let server = Scripted::start(script).await;
+        let ended = Arc::new(Ended::default());
+        let peers = peers_at(&server.url(), timeout, ended.clone());
+        Self {
+            server,
+            peers,
+            ended,
+        }
+    }
+
+    fn ended(&self) -> Vec<(&'static str, &'static str, &'static str)> {
+        self.ended.0.lock().unwrap().clone()
+    }
+}
+
+fn peers_at(url: &Url, timeout: Duration, observer: Arc<Ended>) -> Peers {
+    let settings = Settings {
+        inventory: url.clone(),
+        payment: url.clone(),
+        shipping: url.clone(),
+        timeout,
+        connect_timeout: Duration::from_secs(5),
+    };
+    Peers::new(settings, observer).unwrap()
+}
+
+fn usd() -> Currency {
+    Currency::from_code("USD").unwrap()
+}
+
+fn money(text: &str) -> Money {
+    Money::parse_price(text, usd()).unwrap()
+}
+
+fn charge() -> Charge<'static> {
+    Charge {
+        order_id: ORDER,
+        customer_id: CustomerId(5),
+        amount: money("100.10"),
+        currency: usd(),
+        method: Some("UPI"),
+    }
+}
+
+fn parcel() -> Parcel<'static> {
+    Parcel {
+        order_id: ORDER,
+        carrier: "DHL",
+        address: Some("1 Main Street"),
+    }
+}
+
+fn items() -> Vec<Item> {
+    let item = |product_id, sku: &str, quantity| Item {
+        order_item_id: 1,
+        product_id,
+        sku: sku.to_owned(),
+        quantity,
+        unit_price: money("1"),
+        line_total: money("1"),
+    };
+    vec![item(Some(7), "SKU0007", 3), item(None, "SKU0008", 1)]
+}
+
+/// What the answer says to the operator, which must always be one clean line.
+fn reason<T>(answer: &Answer<T>) -> &str {
+    let reason = match answer {
+        Answer::Yes(_) => "",
+        Answer::No(refusal) | Answer::Wrong(refusal) => &refusal.reason,
+        Answer::Unclear(trouble) => &trouble.reason,
+    };
+    assert!(reason.chars().count() <= 200, "{reason}");
+    assert!(!reason.contains(char::is_control), "{reason}");
+    reason
+}

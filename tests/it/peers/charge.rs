@@ -1,0 +1,175 @@
+//! Taking money: only a clear word is a yes, and only for what was asked.
+
+use order_service::peers::Charged;
+use serde_json::{Value, json};
+
+use super::*;
+
+async fn outcomes(table: Vec<(Reply, &'static str)>) {
+    let world = World::new(table.iter().map(|(reply, _)| reply.clone())).await;
+    for (reply, expected) in table {
+        let answer = world.peers.payment.charge(TAG, &charge()).await;
+        reason(&answer);
+        assert_eq!(answer.outcome(), expected, "{reply:?} gave {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_word_for_success_is_a_yes() {
+    let words = [
+        json!("SUCCESS"),
+        json!("completed"),
+        json!("Paid"),
+        json!(true),
+        json!("true"),
+    ];
+    let table = words.into_iter().enumerate().map(|(at, word)| {
+        let status = if at % 2 == 0 { 200 } else { 201 };
+        (
+            Reply::json(status, json!({"status": word, "payment_id": 1})),
+            "yes",
+        )
+    });
+    outcomes(table.collect()).await;
+}
+
+#[tokio::test]
+async fn a_payment_id_is_read_wherever_and_however_it_is_written() {
+    let uuid = "6f1c2a9e-58cc-4372-a567-0e02b2c3d479";
+    let table: Vec<(Value, Option<&str>)> = vec![
+        (json!({"status": "SUCCESS", "payment_id": 17}), Some("17")),
+        (json!({"status": "SUCCESS", "payment_id": "17"}), Some("17")),
+        (json!({"status": "SUCCESS", "payment_id": uuid}), Some(uuid)),
+        (json!({"status": "SUCCESS", "id": 17}), Some("17")),
+        (
+            json!({"status": "SUCCESS", "payment": {"payment_id": 17}}),
+            Some("17"),
+        ),
+        (
+            json!({"id": "message-1", "payment": {"id": 17, "status": "SUCCESS"}}),
+            Some("17"),
+        ),
+        (json!({"status": "SUCCESS"}), None),
+        (json!({"status": "SUCCESS", "payment_id": null}), None),
+        (json!({"status": "SUCCESS", "payment_id": ".."}), None),
+    ];
+    let world = World::new(table.iter().map(|(body, _)| Reply::json(201, body.clone()))).await;
+    for (body, expected) in table {
+        let answer = world.peers.payment.charge(TAG, &charge()).await;
+        let Answer::Yes(Charged { payment_id, .. }) = answer else {
+            panic!("{body} gave {answer:?}");
+        };
+        assert_eq!(payment_id.as_deref(), expected, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn the_reference_is_kept() {
+    let body = json!({"status": "SUCCESS", "payment": {"payment_id": 1, "reference": "ECI-1"}});
+    let world = World::new([Reply::json(201, body)]).await;
+    let answer = world.peers.payment.charge(TAG, &charge()).await;
+    let charged = Charged {
+        payment_id: Some("1".to_owned()),
+        reference: Some("ECI-1".to_owned()),
+    };
+    assert_eq!(answer, Answer::Yes(charged));
+}
+
+#[tokio::test]
+async fn a_decline_is_a_no_whether_it_says_402_or_201() {
+    outcomes(vec![
+        (Reply::json(402, json!({"detail": "declined"})), "no"),
+        (Reply::text(402, ""), "no"),
+        (
+            Reply::json(201, json!({"status": "FAILED", "payment_id": 9})),
+            "no",
+        ),
+        (Reply::json(200, json!({"status": false})), "no"),
+        (Reply::json(200, json!({"status": "declined"})), "no"),
+        (
+            Reply::json(
+                201,
+                json!({"success": true, "payment": {"status": "failed"}}),
+            ),
+            "no",
+        ),
+        (Reply::json(400, json!({"error": "bad card"})), "no"),
+        (
+            Reply::json(
+                422,
+                json!({"detail": [{"loc": ["body", "amount"], "msg": "too much"}]}),
+            ),
+            "no",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_success_without_a_clear_word_is_unclear() {
+    outcomes(vec![
+        (Reply::json(201, json!({"payment_id": 9})), "unclear"),
+        (
+            Reply::json(201, json!({"status": "PENDING", "payment_id": 9})),
+            "unclear",
+        ),
+        (Reply::json(200, json!({"status": "PROCESSING"})), "unclear"),
+        (Reply::json(200, json!({"status": "REFUNDED"})), "unclear"),
+        (Reply::json(200, json!({"status": null})), "unclear"),
+        (Reply::json(202, json!({"status": "SUCCESS"})), "unclear"),
+        (Reply::json(200, json!("SUCCESS")), "unclear"),
+        (Reply::text(204, ""), "unclear"),
+        (Reply::text(200, ""), "unclear"),
+        (Reply::text(200, "<html>Login</html>"), "unclear"),
+        (Reply::text(200, r#"{"status": "SUCCESS""#), "unclear"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_status_that_the_contract_does_not_list_is_unclear() {
+    let mut table: Vec<_> = [401, 403, 404, 405, 408, 409, 425, 429, 500, 502, 503, 504]
+        .into_iter()
+        .map(|status| (Reply::json(status, json!({"detail": "no"})), "unclear"))
+        .collect();
+    table.push((Reply::text(400, ""), "unclear"));
+    table.push((Reply::text(422, ""), "unclear"));
+    outcomes(table).await;
+}
+
+#[tokio::test]
+async fn a_charge_of_something_else_is_wrong() {
+    let said = |more: Value| {
+        let mut body = json!({"status": "SUCCESS", "payment_id": 9});
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        Reply::json(201, body)
+    };
+    outcomes(vec![
+        (said(json!({"amount": "100.11"})), "wrong"),
+        (said(json!({"amount": 10010})), "wrong"),
+        (said(json!({"payment": {"amount": 1}})), "wrong"),
+        (said(json!({"currency": "INR"})), "wrong"),
+        (said(json!({"order_id": 43})), "wrong"),
+        (said(json!({"status": "FAILED", "order_id": 43})), "wrong"),
+        (said(json!({"status": "PENDING", "amount": 1})), "wrong"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn amounts_and_order_ids_may_be_numbers_or_strings() {
+    let said = |body: &str| {
+        let body = format!(r#"{{"status": "SUCCESS", "payment_id": 9, {body}}}"#);
+        (Reply::text(201, body), "yes")
+    };
+    outcomes(vec![
+        said(r#""amount": 100.1"#),
+        said(r#""amount": 100.10"#),
+        said(r#""amount": "100.1000""#),
+        said(r#""amount": "100.10", "currency": "usd", "order_id": "42""#),
+        said(r#""order_id": 42, "payment": {"amount": 1.001e2}"#),
+    ])
+    .await;
+}

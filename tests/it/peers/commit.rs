@@ -1,0 +1,82 @@
+//! Handing stock out: a repeat that finds nothing was done before.
+
+use serde_json::json;
+
+use super::*;
+
+async fn outcomes(repeat: bool, table: Vec<(Reply, &'static str)>) {
+    let world = World::new(table.iter().map(|(reply, _)| reply.clone())).await;
+    for (reply, expected) in table {
+        let inventory = &world.peers.inventory;
+        let answer = inventory.commit(TAG, "r-1", ORDER, repeat).await;
+        reason(&answer);
+        assert_eq!(answer.outcome(), expected, "{reply:?} gave {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_first_commit_is_done_only_when_the_peer_says_so() {
+    outcomes(
+        false,
+        vec![
+            (
+                Reply::json(200, json!({"success": true, "shipped_items": 2})),
+                "yes",
+            ),
+            (Reply::json(200, json!({"shipped_items": 2})), "yes"),
+            (Reply::json(200, json!({"status": "shipped"})), "yes"),
+            (
+                Reply::json(200, json!({"success": false, "message": "expired"})),
+                "no",
+            ),
+            (
+                Reply::json(400, json!({"detail": "reservation has expired"})),
+                "no",
+            ),
+            (Reply::json(400, json!({"detail": "already shipped"})), "no"),
+            (Reply::text(404, ""), "no"),
+            (
+                Reply::json(200, json!({"success": true, "order_id": 41})),
+                "wrong",
+            ),
+            (Reply::json(200, json!({})), "unclear"),
+            (
+                Reply::json(200, json!({"success": true, "status": "PARTIAL"})),
+                "unclear",
+            ),
+            (Reply::text(409, "busy"), "unclear"),
+            (Reply::text(500, ""), "unclear"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_repeat_that_finds_nothing_was_done_before() {
+    outcomes(
+        true,
+        vec![
+            (
+                Reply::json(404, json!({"detail": "no such reservation"})),
+                "yes",
+            ),
+            (
+                Reply::json(400, json!({"detail": "Reservation already shipped"})),
+                "yes",
+            ),
+            (
+                Reply::json(
+                    200,
+                    json!({"success": false, "message": "already committed"}),
+                ),
+                "yes",
+            ),
+            (
+                Reply::json(400, json!({"detail": "reservation has expired"})),
+                "no",
+            ),
+            (Reply::text(503, ""), "unclear"),
+        ],
+    )
+    .await;
+}

@@ -1,0 +1,96 @@
+//! What is kept of an error: its words, and how long to wait.
+
+use order_service::peers::Trouble;
+use serde_json::json;
+
+use super::*;
+
+#[tokio::test]
+async fn every_shape_of_error_gives_a_clean_reason() {
+    let page = "<html><head><title>Oops</title></head><body><h1>No\nstock</h1></body></html>";
+    let table = [
+        (Reply::json(409, json!({"detail": "no stock"})), "no stock"),
+        (
+            Reply::json(
+                422,
+                json!({"detail": [{"loc": ["body", "items"], "msg": "empty"}]}),
+            ),
+            "body.items: empty",
+        ),
+        (Reply::json(409, json!({"error": "no stock"})), "no stock"),
+        (
+            Reply::json(400, json!({"sku": ["unknown"]})),
+            "sku: unknown",
+        ),
+        (
+            Reply::json(
+                409,
+                json!({"code": "GONE", "message": "no stock", "correlationId": "c"}),
+            ),
+            "GONE: no stock",
+        ),
+        (Reply::text(409, "no\u{7} stock\r\n"), "no stock"),
+        (Reply::text(409, page), "Oops No stock"),
+        (
+            Reply::text(409, b"no \xFF\xC3 stock".to_vec()),
+            "no \u{fffd}\u{fffd} stock",
+        ),
+    ];
+    let world = World::new(table.iter().map(|(reply, _)| reply.clone())).await;
+    for (_, expected) in table {
+        let answer = world
+            .peers
+            .inventory
+            .reserve(TAG, "r-1", ORDER, &items())
+            .await;
+        assert_eq!(answer.outcome(), "no");
+        assert_eq!(reason(&answer), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_long_reason_is_cut() {
+    let world = World::new([Reply::text(402, "ü".repeat(10_000))]).await;
+    let answer = world.peers.payment.charge(TAG, &charge()).await;
+    assert_eq!(reason(&answer).chars().count(), 200);
+}
+
+async fn waits(reply: Reply) -> Option<Duration> {
+    let world = World::new([reply]).await;
+    let answer = world.peers.payment.charge(TAG, &charge()).await;
+    let Answer::Unclear(Trouble { retry_after, .. }) = answer else {
+        panic!("{answer:?}");
+    };
+    retry_after
+}
+
+#[tokio::test]
+async fn a_busy_peers_wish_to_wait_is_kept() {
+    for status in [429, 503] {
+        let busy = || Reply::json(status, json!({"detail": "busy"}));
+        let after = |value: &str| waits(busy().header("retry-after", value));
+        assert_eq!(after("7").await, Some(Duration::from_secs(7)));
+        assert_eq!(after("86400").await, Some(Duration::from_secs(3600)));
+        let far = after("Fri, 01 Jan 2100 00:00:00 GMT").await;
+        assert_eq!(far, Some(Duration::from_secs(3600)));
+        let past = after("Sun, 06 Nov 1994 08:49:37 GMT").await;
+        assert_eq!(past, Some(Duration::ZERO));
+        assert_eq!(after("soon").await, None);
+        assert_eq!(waits(busy()).await, None);
+        // It is told in the head, so that a body that breaks off does not lose it.
+        let broken = busy().header("retry-after", "7").half();
+        assert_eq!(waits(broken).await, Some(Duration::from_secs(7)));
+    }
+    let other = Reply::text(500, "").header("retry-after", "7");
+    assert_eq!(waits(other).await, None);
+}
+
+#[tokio::test]
+async fn refused_credentials_are_named_as_such() {
+    for status in [401, 403] {
+        let world = World::new([Reply::json(status, json!({"detail": "bad token"}))]).await;
+        let answer = world.peers.payment.charge(TAG, &charge()).await;
+        let expected = format!("answered {status} and refused our credentials: bad token");
+        assert_eq!(reason(&answer), expected);
+    }
+}

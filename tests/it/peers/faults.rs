@@ -1,0 +1,96 @@
+//! Networks and peers that break: whatever happens, it is unclear, and nothing is sent twice.
+
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use super::*;
+
+const SHORT: Duration = Duration::from_millis(200);
+
+fn paid() -> Reply {
+    Reply::json(201, json!({"status": "SUCCESS", "payment_id": 1}))
+}
+
+async fn unclear(reply: Reply, timeout: Duration, telling: &str) {
+    let world = World::patient([reply, paid()], timeout).await;
+    let answer = world.peers.payment.charge(TAG, &charge()).await;
+    assert_eq!(answer.outcome(), "unclear");
+    let said = reason(&answer);
+    assert!(said.contains(telling), "{said}");
+    assert_eq!(world.server.requests().len(), 1, "it was sent again");
+}
+
+const LONG: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn a_peer_that_never_answers_is_unclear_after_the_deadline() {
+    unclear(Reply::silence(), SHORT, "200 ms").await;
+}
+
+#[tokio::test]
+async fn the_deadline_covers_the_body() {
+    unclear(paid().half_then_silence(), SHORT, "200 ms").await;
+}
+
+#[tokio::test]
+async fn a_closed_connection_is_unclear() {
+    unclear(Reply::close(), LONG, "broke before an answer").await;
+}
+
+#[tokio::test]
+async fn a_reset_connection_is_unclear() {
+    unclear(Reply::reset(), LONG, "broke before an answer").await;
+}
+
+#[tokio::test]
+async fn a_half_read_yes_is_unclear() {
+    unclear(paid().half(), LONG, "broke off").await;
+}
+
+#[tokio::test]
+async fn a_half_read_no_is_unclear() {
+    let declined = Reply::json(402, json!({"detail": "declined"}));
+    unclear(declined.half(), LONG, "broke off").await;
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_cap_is_unclear() {
+    let mut body = r#"{"status": "SUCCESS", "payment_id": 1, "rest": ""#.to_owned();
+    body += &"x".repeat(256 * 1024);
+    body += r#""}"#;
+    unclear(Reply::text(201, body), LONG, "more than 256 KiB").await;
+}
+
+#[tokio::test]
+async fn a_body_just_below_the_cap_is_read() {
+    let start = r#"{"status": "SUCCESS", "payment_id": 1, "rest": ""#;
+    let body = format!("{start}{}\"}}", "x".repeat(256 * 1024 - start.len() - 2));
+    let world = World::new([Reply::text(201, body)]).await;
+    let answer = world.peers.payment.charge(TAG, &charge()).await;
+    assert_eq!(answer.outcome(), "yes");
+}
+
+#[tokio::test]
+async fn json_nested_without_end_is_unclear() {
+    unclear(Reply::text(200, "[".repeat(100_000)), LONG, "answered 200").await;
+}
+
+#[tokio::test]
+async fn nobody_at_home_is_unclear() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let url = Url::parse(&format!("http://{address}")).unwrap();
+    let peers = peers_at(&url, LONG, Arc::default());
+    let answer = peers.payment.charge(TAG, &charge()).await;
+    assert_eq!(answer.outcome(), "unclear");
+    assert!(reason(&answer).starts_with("could not connect"));
+}
+
+#[tokio::test]
+async fn a_call_can_run_in_a_task_of_its_own() {
+    let world = World::new([paid()]).await;
+    let payment = world.peers.payment.clone();
+    let task = tokio::spawn(async move { payment.charge(TAG, &charge()).await });
+    assert_eq!(task.await.unwrap().outcome(), "yes");
+}

@@ -1,0 +1,129 @@
+//! Redirects: the same request to the same server, or none.
+
+use serde_json::json;
+
+use super::*;
+
+fn paid() -> Reply {
+    Reply::json(201, json!({"status": "SUCCESS", "payment_id": 1}))
+}
+
+#[tokio::test]
+async fn a_missing_slash_is_put_right_with_method_and_body_kept() {
+    for status in [307, 308] {
+        let world = World::new([Reply::redirect(status, "/v1/payments/charge/"), paid()]).await;
+        let answer = world.peers.payment.charge(TAG, &charge()).await;
+        assert_eq!(answer.outcome(), "yes");
+        let requests = world.server.requests();
+        assert_eq!(requests[1].method, "POST");
+        assert_eq!(requests[1].target, "/v1/payments/charge/");
+        assert_eq!(requests[1].body, requests[0].body);
+        assert_eq!(requests[1].headers["idempotency-key"], TAG.key);
+        assert_eq!(requests[1].headers, requests[0].headers);
+    }
+}
+
+#[tokio::test]
+async fn an_absolute_redirect_to_the_same_server_is_followed_for_patch_too() {
+    let world = World::new([]).await;
+    let own = world.server.url().join("/v1/shipments/5/status/").unwrap();
+    world.server.then(Reply::redirect(308, own));
+    world.server.then(Reply::text(200, "{}"));
+    let answer = world.peers.shipping.cancel(TAG, "5").await;
+    assert_eq!(answer.outcome(), "yes");
+    let requests = world.server.requests();
+    assert_eq!(requests[1].method, "PATCH");
+    assert_eq!(requests[1].body, requests[0].body);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_to_another_server() {
+    let other = Scripted::start([paid(), paid()]).await;
+    let mut port_of_other = other.url();
+    port_of_other.set_path("/v1/payments/charge/");
+    for to in [
+        port_of_other.as_str(),
+        "https://127.0.0.1/",
+        "//peer.invalid/",
+    ] {
+        let world = World::new([Reply::redirect(307, to)]).await;
+        let answer = world.peers.payment.charge(TAG, &charge()).await;
+        assert_eq!(answer.outcome(), "unclear");
+        assert!(reason(&answer).contains("another server"), "{answer:?}");
+    }
+    assert!(other.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_301_or_302_or_303_on_a_post_is_unclear_and_says_so() {
+    for status in [301, 302, 303] {
+        let world = World::new([Reply::redirect(status, "/login"), paid()]).await;
+        let answer = world.peers.payment.charge(TAG, &charge()).await;
+        assert_eq!(answer.outcome(), "unclear");
+        let said = reason(&answer);
+        assert!(said.contains(&status.to_string()), "{said}");
+        assert!(
+            said.contains("/login, which is not followed on POST"),
+            "{said}"
+        );
+        assert_eq!(world.server.requests().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_question_follows_every_kind_but_303() {
+    for status in [301, 302, 307, 308] {
+        let to = "/v1/payments/?order_id=42";
+        let world = World::new([Reply::redirect(status, to), Reply::text(200, "[]")]).await;
+        let answer = world.peers.payment.find(TAG, ORDER).await;
+        assert_eq!(answer.outcome(), "yes", "{status}");
+        assert_eq!(world.server.requests()[1].target, to);
+    }
+    let world = World::new([Reply::redirect(303, "/elsewhere")]).await;
+    let answer = world.peers.payment.find(TAG, ORDER).await;
+    assert_eq!(answer.outcome(), "unclear");
+}
+
+#[tokio::test]
+async fn three_redirects_are_followed_and_a_fourth_is_not() {
+    let hop = || Reply::redirect(307, "/v1/payments/charge");
+    let world = World::new([hop(), hop(), hop(), paid()]).await;
+    let answer = world.peers.payment.charge(TAG, &charge()).await;
+    assert_eq!(answer.outcome(), "yes");
+
+    let world = World::new([hop(), hop(), hop(), hop(), paid()]).await;
+    let answer = world.peers.payment.charge(TAG, &charge()).await;
+    assert_eq!(answer.outcome(), "unclear");
+    assert_eq!(world.server.requests().len(), 4);
+}
+
+#[tokio::test]
+async fn credentials_in_a_base_url_stay_with_its_server_and_out_of_reasons() {
+    let server = Scripted::start([Reply::redirect(307, "/v1/payments/charge/"), paid()]).await;
+    let mut url = server.url();
+    url.set_username("shop").unwrap();
+    url.set_password(Some("secret")).unwrap();
+    let peers = peers_at(&url, Duration::from_secs(20), Arc::default());
+    let answer = peers.payment.charge(TAG, &charge()).await;
+    assert_eq!(answer.outcome(), "yes");
+    for request in server.requests() {
+        assert_eq!(request.headers["authorization"], "Basic c2hvcDpzZWNyZXQ=");
+    }
+    let answer = peers.payment.charge(TAG, &charge()).await;
+    assert!(!reason(&answer).contains("secret"));
+}
+
+#[tokio::test]
+async fn a_redirect_to_nowhere_is_unclear() {
+    for reply in [
+        Reply::text(307, ""),
+        Reply::redirect(307, "http://"),
+        Reply::redirect(308, "mailto:a@b"),
+        Reply::text(304, ""),
+    ] {
+        let world = World::new([reply]).await;
+        let answer = world.peers.payment.charge(TAG, &charge()).await;
+        assert_eq!(answer.outcome(), "unclear");
+        reason(&answer);
+    }
+}

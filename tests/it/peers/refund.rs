@@ -1,0 +1,107 @@
+//! Giving money back: "already" is believed only when the look-up shows it.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+async fn refund(world: &World) -> Answer<()> {
+    let payment = &world.peers.payment;
+    payment
+        .refund(TAG, "9", money("100.10"), "called off", ORDER)
+        .await
+}
+
+#[tokio::test]
+async fn a_refund_is_sorted_by_its_body_and_status() {
+    let table = [
+        (
+            Reply::json(200, json!({"status": "REFUNDED", "payment_id": 9})),
+            "yes",
+        ),
+        (
+            Reply::json(201, json!({"status": "success", "amount": "100.10"})),
+            "yes",
+        ),
+        (
+            Reply::json(
+                200,
+                json!({"status": "success", "payment": {"status": "REFUNDED"}}),
+            ),
+            "yes",
+        ),
+        (
+            Reply::json(200, json!({"status": "FAILED", "message": "too late"})),
+            "no",
+        ),
+        (Reply::json(404, json!({"detail": "no such payment"})), "no"),
+        (
+            Reply::json(200, json!({"status": "REFUNDED", "amount": "100.00"})),
+            "wrong",
+        ),
+        (
+            Reply::json(200, json!({"status": "REFUNDED", "order_id": 43})),
+            "wrong",
+        ),
+        (Reply::json(200, json!({"status": "PENDING"})), "unclear"),
+        (Reply::json(200, json!({"status": "COMPLETED"})), "unclear"),
+        (Reply::json(200, json!({})), "unclear"),
+        (
+            Reply::json(400, json!({"detail": "amount is too high"})),
+            "unclear",
+        ),
+        (
+            Reply::json(403, json!({"detail": "already refunded"})),
+            "unclear",
+        ),
+        (Reply::text(500, ""), "unclear"),
+    ];
+    let world = World::new(table.iter().map(|(reply, _)| reply.clone())).await;
+    for (reply, expected) in table {
+        let answer = refund(&world).await;
+        reason(&answer);
+        assert_eq!(answer.outcome(), expected, "{reply:?} gave {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_said_to_be_refunded_already_is_looked_up() {
+    let shown = |status: &str| json!({"items": [{"payment_id": 1, "status": "SUCCESS"}, {"payment_id": "9", "status": status}]});
+    let table: [(&str, Value, &str); 6] = [
+        ("Payment already refunded", shown("REFUNDED"), "yes"),
+        ("it has been REFUNDED", shown("refunded"), "yes"),
+        ("already done", shown("SUCCESS"), "no"),
+        ("already done", shown("PENDING"), "no"),
+        ("already done", json!([]), "unclear"),
+        ("already done", json!({}), "unclear"),
+    ];
+    for (said, shown, expected) in table {
+        for status in [400, 409] {
+            let refused = Reply::json(status, json!({"detail": said}));
+            let world = World::new([refused, Reply::json(200, shown.clone())]).await;
+            let answer = refund(&world).await;
+            reason(&answer);
+            assert_eq!(answer.outcome(), expected, "{said}, {shown}");
+            assert_eq!(
+                world.server.requests()[1].target,
+                "/v1/payments?order_id=42"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_look_up_that_breaks_leaves_the_refund_unclear() {
+    let refused = Reply::json(409, json!({"error": "already refunded"}));
+    let world = World::new([refused, Reply::text(503, "").header("retry-after", "9")]).await;
+    let Answer::Unclear(trouble) = refund(&world).await else {
+        panic!("clear");
+    };
+    assert_eq!(trouble.retry_after, Some(Duration::from_secs(9)));
+    assert_eq!(
+        world.ended(),
+        [
+            ("payment", "find", "unclear"),
+            ("payment", "refund", "unclear")
+        ]
+    );
+}

@@ -1,0 +1,72 @@
+//! Giving stock back: nothing to give back is as good as given back.
+
+use serde_json::json;
+
+use super::*;
+
+async fn outcomes(table: Vec<(Reply, &'static str)>) {
+    let world = World::new(table.iter().map(|(reply, _)| reply.clone())).await;
+    for (reply, expected) in table {
+        let answer = world.peers.inventory.release(TAG, "r-1", ORDER).await;
+        reason(&answer);
+        assert_eq!(answer.outcome(), expected, "{reply:?} gave {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn released_unknown_and_released_before_are_all_a_yes() {
+    outcomes(vec![
+        (Reply::json(200, json!({"success": true})), "yes"),
+        (Reply::json(201, json!({"status": "RELEASED"})), "yes"),
+        (Reply::text(200, ""), "yes"),
+        (Reply::text(204, ""), "yes"),
+        (
+            Reply::json(404, json!({"detail": "Reservation not found"})),
+            "yes",
+        ),
+        (Reply::text(404, ""), "yes"),
+        (
+            Reply::json(409, json!({"error": "Reservation already released"})),
+            "yes",
+        ),
+        (
+            Reply::json(400, json!({"detail": "No reservation r-1"})),
+            "yes",
+        ),
+        (
+            Reply::json(
+                200,
+                json!({"success": false, "message": "Reservation not found"}),
+            ),
+            "yes",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn there_is_no_definite_no() {
+    outcomes(vec![
+        (
+            Reply::json(409, json!({"detail": "already shipped"})),
+            "unclear",
+        ),
+        (
+            Reply::json(400, json!({"detail": "bad request"})),
+            "unclear",
+        ),
+        (
+            Reply::json(200, json!({"success": false, "message": "try again"})),
+            "unclear",
+        ),
+        (Reply::text(200, "<html>"), "unclear"),
+        (Reply::text(500, ""), "unclear"),
+        (Reply::close(), "unclear"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_release_for_another_order_is_wrong() {
+    outcomes(vec![(Reply::json(200, json!({"order_id": 1})), "wrong")]).await;
+}

@@ -1,0 +1,152 @@
+//! Holding stock: what is a yes, and what only looks like one.
+
+use serde_json::json;
+
+use super::*;
+
+async fn outcomes(table: Vec<(Reply, &'static str)>) {
+    let world = World::new(table.iter().map(|(reply, _)| reply.clone())).await;
+    for (reply, expected) in table {
+        let answer = world
+            .peers
+            .inventory
+            .reserve(TAG, "r-1", ORDER, &items())
+            .await;
+        reason(&answer);
+        assert_eq!(answer.outcome(), expected, "{reply:?} gave {answer:?}");
+    }
+}
+
+fn whole() -> serde_json::Value {
+    json!([
+        {"product_id": 7, "warehouse": "WH1", "quantity": 2},
+        {"product_id": 7, "warehouse": "WH2", "quantity": 1},
+        {"product_id": 8, "warehouse": "WH1", "quantity": 1},
+    ])
+}
+
+#[tokio::test]
+async fn a_reservation_of_every_line_is_a_yes() {
+    let body = json!({"success": true, "reservation_id": "r-1", "allocations": whole(), "expires_at": "2030-01-01T00:00:00"});
+    outcomes(vec![
+        (Reply::json(200, body.clone()), "yes"),
+        (Reply::json(201, body), "yes"),
+        (
+            Reply::json(201, json!({"status": "RESERVED", "reservation_id": "r-1"})),
+            "yes",
+        ),
+        (
+            Reply::json(201, json!({"reservation_id": "r-1", "order_id": "42"})),
+            "yes",
+        ),
+        (
+            Reply::json(201, json!({"status": "PENDING", "allocations": whole()})),
+            "yes",
+        ),
+        (
+            Reply::json(200, json!({"data": {"allocations": whole()}})),
+            "yes",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_success_that_reserved_less_than_asked_is_a_no() {
+    outcomes(vec![
+        (Reply::json(200, json!({"status": "PARTIAL"})), "no"),
+        (Reply::json(200, json!({"success": true, "status": "partial", "allocations": whole()})), "no"),
+        (Reply::json(200, json!({"success": false, "message": "not enough"})), "no"),
+        (Reply::json(201, json!({"success": false, "allocations": whole()})), "no"),
+        (Reply::json(201, json!({"status": "FAILED"})), "no"),
+        (Reply::json(200, json!({"success": true, "allocations": []})), "no"),
+        (Reply::json(200, json!({"success": true, "allocations": [{"product_id": 7, "quantity": 4}]})), "no"),
+        (Reply::json(200, json!({"success": true, "allocations": [{"product_id": 7, "quantity": 2}, {"product_id": 8, "quantity": 1}]})), "no"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_repeat_that_says_already_reserved_is_a_yes_without_allocations() {
+    let said = "Already reserved (idempotent)";
+    outcomes(vec![
+        (Reply::json(200, json!({"success": true, "message": said})), "yes"),
+        (Reply::json(200, json!({"success": true, "message": said, "allocations": null})), "yes"),
+        (Reply::json(200, json!({"success": true, "message": said, "allocations": []})), "yes"),
+        (Reply::json(200, json!({"success": true, "message": said, "allocations": [{"product_id": 7, "quantity": 1}]})), "no"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_refusal_with_its_reason_is_a_no() {
+    let mut table = Vec::new();
+    for status in [400, 404, 409, 422] {
+        table.push((Reply::json(status, json!({"detail": "sold out"})), "no"));
+        table.push((Reply::json(status, json!({"error": "sold out"})), "no"));
+        table.push((Reply::text(status, ""), "unclear"));
+    }
+    outcomes(table).await;
+}
+
+#[tokio::test]
+async fn whatever_else_comes_is_unclear() {
+    let mut table: Vec<_> = [401, 403, 405, 408, 425, 429, 500, 502, 503, 504]
+        .into_iter()
+        .map(|status| {
+            (
+                Reply::json(status, json!({"detail": "sold out"})),
+                "unclear",
+            )
+        })
+        .collect();
+    table.extend([
+        (Reply::json(200, json!({})), "unclear"),
+        (Reply::json(200, json!({"message": "thank you"})), "unclear"),
+        (Reply::json(200, json!([])), "unclear"),
+        (
+            Reply::json(200, json!({"status": "PENDING", "reservation_id": "r-1"})),
+            "unclear",
+        ),
+        (
+            Reply::json(
+                200,
+                json!({"success": true, "allocations": [{"product_id": 7}]}),
+            ),
+            "unclear",
+        ),
+        (Reply::json(202, json!({"success": true})), "unclear"),
+        (Reply::text(204, ""), "unclear"),
+    ]);
+    outcomes(table).await;
+}
+
+#[tokio::test]
+async fn a_reservation_for_another_order_is_wrong() {
+    outcomes(vec![
+        (
+            Reply::json(200, json!({"success": true, "order_id": 43})),
+            "wrong",
+        ),
+        (
+            Reply::json(200, json!({"success": true, "order_id": "43"})),
+            "wrong",
+        ),
+        (
+            Reply::json(200, json!({"success": true, "order_id": "42"})),
+            "yes",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn the_peers_words_are_kept_for_the_operator() {
+    let world = World::new([Reply::json(409, json!({"detail": "SKU0007: only 1 left"}))]).await;
+    let answer = world
+        .peers
+        .inventory
+        .reserve(TAG, "r-1", ORDER, &items())
+        .await;
+    assert_eq!(reason(&answer), "SKU0007: only 1 left");
+}

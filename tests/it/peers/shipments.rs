@@ -1,0 +1,120 @@
+//! Having parcels shipped and calling them back.
+
+use order_service::domain::status::ShippingStatus;
+use serde_json::json;
+
+use super::*;
+
+#[tokio::test]
+async fn a_created_shipment_is_read() {
+    let body = json!({"shipment_id": 5, "order_id": "42", "carrier": "DHL", "status": "pending",
+        "tracking_no": "TRK1", "created_at": "2025-02-07 05:28:54", "else": []});
+    for body in [body.clone(), json!({"success": true, "shipment": body})] {
+        let world = World::new([Reply::json(201, body)]).await;
+        let Answer::Yes(shipment) = world.peers.shipping.create(TAG, &parcel()).await else {
+            panic!("not created");
+        };
+        assert_eq!(shipment.shipment_id, "5");
+        assert_eq!(shipment.carrier.as_deref(), Some("DHL"));
+        assert_eq!(shipment.tracking_no.as_deref(), Some("TRK1"));
+        let status = shipment.status.shipping_status();
+        assert_eq!(status, Some(ShippingStatus::Pending));
+    }
+}
+
+#[tokio::test]
+async fn a_create_is_sorted_by_its_body_and_status() {
+    let table = [
+        (Reply::json(200, json!({"shipment_id": "a-b"})), "yes"),
+        (
+            Reply::json(201, json!({"shipment_id": 5, "order_id": 43})),
+            "wrong",
+        ),
+        (
+            Reply::json(201, json!({"shipment_id": 5, "status": "FAILED"})),
+            "no",
+        ),
+        (
+            Reply::json(201, json!({"shipment_id": 5, "status": "cancelled"})),
+            "no",
+        ),
+        (
+            Reply::json(200, json!({"success": false, "message": "no such street"})),
+            "no",
+        ),
+        (Reply::json(400, json!({"address": ["too short"]})), "no"),
+        (Reply::json(409, json!({"detail": "exists"})), "no"),
+        (Reply::json(422, json!({"error": "no carrier"})), "no"),
+        (Reply::text(400, ""), "unclear"),
+        (Reply::json(201, json!({"status": "PENDING"})), "unclear"),
+        (Reply::json(201, json!({"shipment_id": null})), "unclear"),
+        (Reply::json(202, json!({"shipment_id": 5})), "unclear"),
+        (Reply::json(404, json!({"detail": "Not Found"})), "unclear"),
+        (
+            Reply::json(403, json!({"detail": "who are you"})),
+            "unclear",
+        ),
+        (Reply::text(500, ""), "unclear"),
+        (Reply::close(), "unclear"),
+    ];
+    let world = World::new(table.iter().map(|(reply, _)| reply.clone())).await;
+    for (reply, expected) in table {
+        let answer = world.peers.shipping.create(TAG, &parcel()).await;
+        reason(&answer);
+        assert_eq!(answer.outcome(), expected, "{reply:?} gave {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_cancel_is_a_yes_only_when_the_parcel_was_called_back() {
+    let table = [
+        (
+            Reply::json(200, json!({"shipment_id": 5, "status": "CANCELLED"})),
+            "yes",
+        ),
+        (Reply::json(200, json!({"message": "updated"})), "yes"),
+        (
+            Reply::json(
+                200,
+                json!({"status": "success", "data": {"status": "cancelled"}}),
+            ),
+            "yes",
+        ),
+        (Reply::text(204, ""), "yes"),
+        (
+            Reply::json(409, json!({"detail": "Shipment is already cancelled"})),
+            "yes",
+        ),
+        (
+            Reply::json(400, json!({"detail": "cannot be cancelled: SHIPPED"})),
+            "no",
+        ),
+        (
+            Reply::json(
+                409,
+                json!({"detail": "already shipped, cannot be cancelled"}),
+            ),
+            "no",
+        ),
+        (Reply::text(409, ""), "no"),
+        (Reply::json(200, json!({"status": "IN_TRANSIT"})), "no"),
+        (
+            Reply::json(200, json!({"success": false, "message": "it left"})),
+            "no",
+        ),
+        (Reply::json(200, json!({"status": "PENDING"})), "unclear"),
+        (
+            Reply::json(200, json!({"status": "CANCEL_REQUESTED"})),
+            "unclear",
+        ),
+        (Reply::json(404, json!({"detail": "Not Found"})), "unclear"),
+        (Reply::text(200, "ok"), "unclear"),
+        (Reply::text(502, ""), "unclear"),
+    ];
+    let world = World::new(table.iter().map(|(reply, _)| reply.clone())).await;
+    for (reply, expected) in table {
+        let answer = world.peers.shipping.cancel(TAG, "5").await;
+        reason(&answer);
+        assert_eq!(answer.outcome(), expected, "{reply:?} gave {answer:?}");
+    }
+}
