@@ -57,7 +57,9 @@ pub enum Rejection {
     #[error("the token has expired or is not valid yet")]
     Expired,
     /// A claim that is asked for is missing or different.
-    #[error("the token was issued for another audience, by another issuer, or lacks a required claim")]
+    #[error(
+        "the token was issued for another audience, by another issuer, or lacks a required claim"
+    )]
     Claims,
     /// It is a refresh token, or another token that is not for access.
     #[error("this is not an access token")]
@@ -74,7 +76,9 @@ pub enum KeyError {
     #[error("must be at least {MIN_SECRET_BYTES} bytes; make one with 'openssl rand -hex 32'")]
     TooShort,
     /// Known to the world.
-    #[error("is the secret that earlier documentation published; make one with 'openssl rand -hex 32'")]
+    #[error(
+        "is the secret that earlier documentation published; make one with 'openssl rand -hex 32'"
+    )]
     Published,
     /// Not a key for that algorithm.
     #[error("is no public key in PEM for {0:?}")]
@@ -146,7 +150,10 @@ fn decoding_key(key: &Key) -> Result<(DecodingKey, Algorithm), KeyError> {
     Ok(match key {
         Key::Secret(secret) => {
             check_secret(secret)?;
-            (DecodingKey::from_secret(secret.expose_secret().as_bytes()), Algorithm::HS256)
+            (
+                DecodingKey::from_secret(secret.expose_secret().as_bytes()),
+                Algorithm::HS256,
+            )
         }
         Key::Public { pem, algorithm } => (public_key(pem, *algorithm)?, *algorithm),
     })
@@ -182,7 +189,9 @@ pub fn sign(claims: &Claims, secret: &SecretString) -> Result<String, jsonwebtok
 
 /// SHA-256, by the library that TLS and tokens use already.
 pub fn sha256(bytes: &[u8]) -> Vec<u8> {
-    aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref().to_vec()
+    aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes)
+        .as_ref()
+        .to_vec()
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -13,10 +13,12 @@ use crate::domain::money::{Currency, Money, parse_decimal};
 use crate::domain::order::Rates;
 use crate::{auth, fulfilment, orders, peers, telemetry};
 
+mod environment;
 mod keys;
 mod reader;
 mod variables;
 
+pub use environment::{DEV_DATABASE, DEV_KEY, Environment, dev_folder};
 pub use keys::{database, token_key};
 pub use reader::{Faults, Reader};
 pub use variables::{VARIABLES, Variable, manual};
@@ -103,20 +105,38 @@ impl Config {
 
 /// Reads where to listen.
 pub fn listen(reader: &mut Reader<'_>) -> Option<Listen> {
-    let host = reader.value("HOST", |text| text.parse().map_err(|_| "must be an IP address".to_owned()));
+    let host = reader.value("HOST", |text| {
+        text.parse().map_err(|_| "must be an IP address".to_owned())
+    });
     let port = reader.number("PORT", 0..=65535);
-    Some(Listen { host: host?, port: u16::try_from(port?).ok()? })
+    Some(Listen {
+        host: host?,
+        port: u16::try_from(port?).ok()?,
+    })
+}
+
+/// Reads the currency of the shop.
+pub fn currency(reader: &mut Reader<'_>) -> Option<Currency> {
+    reader.value("CURRENCY", |text| {
+        Currency::from_code(text)
+            .ok_or("must be a currency code of ISO 4217, such as USD".to_owned())
+    })
 }
 
 /// Reads how logs are written.
 pub fn telemetry(reader: &mut Reader<'_>) -> Option<telemetry::Settings> {
     let filter = reader.value("RUST_LOG", |text| Ok(text.to_owned()));
-    let format = reader.value("LOG_FORMAT", |text| match text.to_ascii_lowercase().as_str() {
-        "json" => Ok(telemetry::LogFormat::Json),
-        "pretty" => Ok(telemetry::LogFormat::Pretty),
-        _ => Err("must be json or pretty".to_owned()),
+    let format = reader.value("LOG_FORMAT", |text| {
+        match text.to_ascii_lowercase().as_str() {
+            "json" => Ok(telemetry::LogFormat::Json),
+            "pretty" => Ok(telemetry::LogFormat::Pretty),
+            _ => Err("must be json or pretty".to_owned()),
+        }
     });
-    Some(telemetry::Settings { filter: filter?, format: format? })
+    Some(telemetry::Settings {
+        filter: filter?,
+        format: format?,
+    })
 }
 
 fn auth_settings(reader: &mut Reader<'_>) -> Option<auth::Settings> {
@@ -124,7 +144,12 @@ fn auth_settings(reader: &mut Reader<'_>) -> Option<auth::Settings> {
     let issuer = reader.text("JWT_ISSUER");
     let audience = reader.text("JWT_AUDIENCE");
     let leeway_s = reader.number("JWT_LEEWAY_S", 0..=300);
-    Some(auth::Settings { key: key?, issuer, audience, leeway_s: leeway_s? })
+    Some(auth::Settings {
+        key: key?,
+        issuer,
+        audience,
+        leeway_s: leeway_s?,
+    })
 }
 
 fn peer_settings(reader: &mut Reader<'_>) -> Option<peers::Settings> {
@@ -143,9 +168,7 @@ fn peer_settings(reader: &mut Reader<'_>) -> Option<peers::Settings> {
 }
 
 fn order_settings(reader: &mut Reader<'_>, lease: Option<Duration>) -> Option<orders::Settings> {
-    let currency = reader.value("CURRENCY", |text| {
-        Currency::from_code(text).ok_or("must be a currency code of ISO 4217, such as USD".to_owned())
-    });
+    let currency = currency(reader);
     let tax_rate = reader.value("TAX_RATE", |text| {
         parse_decimal(text)
             .ok()
@@ -160,11 +183,22 @@ fn order_settings(reader: &mut Reader<'_>, lease: Option<Duration>) -> Option<or
         }
     });
     let settle_wait = milliseconds(reader, "SETTLE_WAIT_MS", 0..=60_000);
-    let rates = Rates { currency: currency?, tax_rate: tax_rate?, shipping_fee: shipping_fee? };
-    Some(orders::Settings { rates, settle_wait: settle_wait?, lease: lease? })
+    let rates = Rates {
+        currency: currency?,
+        tax_rate: tax_rate?,
+        shipping_fee: shipping_fee?,
+    };
+    Some(orders::Settings {
+        rates,
+        settle_wait: settle_wait?,
+        lease: lease?,
+    })
 }
 
-fn fulfilment_settings(reader: &mut Reader<'_>, lease: Option<Duration>) -> Option<fulfilment::Settings> {
+fn fulfilment_settings(
+    reader: &mut Reader<'_>,
+    lease: Option<Duration>,
+) -> Option<fulfilment::Settings> {
     let retry_base = milliseconds(reader, "RETRY_BASE_MS", 1..=60_000);
     let follow_interval = milliseconds(reader, "FOLLOW_INTERVAL_MS", 100..=86_400_000);
     let poll_interval = milliseconds(reader, "POLL_INTERVAL_MS", 10..=60_000);
@@ -183,7 +217,9 @@ fn fulfilment_settings(reader: &mut Reader<'_>, lease: Option<Duration>) -> Opti
 
 fn optional_url(reader: &mut Reader<'_>) -> Option<Url> {
     let text = reader.text("PUBLIC_URL")?;
-    parse_url(&text).map_err(|fault| reader.fault("PUBLIC_URL", fault)).ok()
+    parse_url(&text)
+        .map_err(|fault| reader.fault("PUBLIC_URL", fault))
+        .ok()
 }
 
 fn parse_url(text: &str) -> Result<Url, String> {

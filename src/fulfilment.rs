@@ -64,7 +64,13 @@ impl Fulfilments {
         signals: Signals,
         settings: Settings,
     ) -> Self {
-        Self { db, peers: Arc::new(peers), metrics, signals, settings: Arc::new(settings) }
+        Self {
+            db,
+            peers: Arc::new(peers),
+            metrics,
+            signals,
+            settings: Arc::new(settings),
+        }
     }
 }
 
@@ -78,7 +84,10 @@ struct Keys {
 
 impl Keys {
     fn of(fulfilment: &Fulfilment) -> Self {
-        Self { identity: fulfilment.identity, reservation_id: fulfilment.identity.to_string() }
+        Self {
+            identity: fulfilment.identity,
+            reservation_id: fulfilment.identity.to_string(),
+        }
     }
 
     /// The key for one operation, such as `charge_payment`.
@@ -88,6 +97,10 @@ impl Keys {
 
     /// A call's key and what ties it to the other calls of the same order.
     fn tag<'a>(&'a self, key: &'a str) -> Tag<'a> {
-        Tag { key, trace_id: self.identity, request_id: &self.reservation_id }
+        Tag {
+            key,
+            trace_id: self.identity,
+            request_id: &self.reservation_id,
+        }
     }
 }

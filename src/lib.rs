@@ -2,7 +2,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod app;
 pub mod auth;
+pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod db;
 #[cfg(feature = "sandbox")]

@@ -1,1 +1,7 @@
-fn main() {}
+//! The binary: see `order-service --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    order_service::cli::main()
+}

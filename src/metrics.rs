@@ -4,16 +4,18 @@
 use std::time::Duration;
 
 use prometheus::{
-    Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder,
+    Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 /// Buckets for requests and peer calls, in seconds.
-const SECONDS: &[f64] =
-    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+const SECONDS: &[f64] = &[
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+];
 /// Buckets for the reservation, in milliseconds.
-const MILLISECONDS: &[f64] =
-    &[1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10000.0];
+const MILLISECONDS: &[f64] = &[
+    1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10000.0,
+];
 
 /// Every metric of the service, in a registry of its own.
 #[derive(Debug)]
@@ -60,8 +62,12 @@ impl Metrics {
                 "Orders that were called off, by reason.",
                 &["reason"],
             )?,
-            payments_failed: new.counter("payments_failed_total", "Charges that Payment declined.")?,
-            stockouts: new.counter("stockouts_total", "Orders that Inventory could not reserve.")?,
+            payments_failed: new
+                .counter("payments_failed_total", "Charges that Payment declined.")?,
+            stockouts: new.counter(
+                "stockouts_total",
+                "Orders that Inventory could not reserve.",
+            )?,
             inventory_reserve_latency_ms: new.histogram(
                 "inventory_reserve_latency_ms",
                 "How long Inventory takes to reserve, in milliseconds.",
@@ -77,8 +83,10 @@ impl Metrics {
                 "How long requests take, by method, route template and status.",
                 &["method", "route", "status"],
             )?,
-            http_requests_in_flight: new
-                .gauge("http_requests_in_flight", "Requests that are being answered.")?,
+            http_requests_in_flight: new.gauge(
+                "http_requests_in_flight",
+                "Requests that are being answered.",
+            )?,
             peer_calls: new.histograms(
                 "peer_call_duration_seconds",
                 "How long calls to peers take, by peer, operation and outcome.",
@@ -104,8 +112,10 @@ impl Metrics {
                 "Connections to the database, by state.",
                 &["state"],
             )?,
-            pool_waiting: new
-                .gauge("db_pool_waiting", "Callers that wait for a connection to the database.")?,
+            pool_waiting: new.gauge(
+                "db_pool_waiting",
+                "Callers that wait for a connection to the database.",
+            )?,
             registry: new.0,
         };
         metrics.register_process()?;
@@ -121,9 +131,12 @@ impl Metrics {
 
     /// Notes that a call to a peer has ended.
     pub fn peer_call_ended(&self, peer: &str, operation: &str, outcome: &str, took: Duration) {
-        self.peer_calls.with_label_values(&[peer, operation, outcome]).observe(took.as_secs_f64());
+        self.peer_calls
+            .with_label_values(&[peer, operation, outcome])
+            .observe(took.as_secs_f64());
         if (peer, operation) == ("inventory", "reserve") {
-            self.inventory_reserve_latency_ms.observe(took.as_secs_f64() * 1000.0);
+            self.inventory_reserve_latency_ms
+                .observe(took.as_secs_f64() * 1000.0);
         }
     }
 
@@ -135,8 +148,9 @@ impl Metrics {
         build.set(1);
         self.registry.register(Box::new(build))?;
         #[cfg(target_os = "linux")]
-        self.registry
-            .register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        self.registry.register(Box::new(
+            prometheus::process_collector::ProcessCollector::for_self(),
+        ))?;
         Ok(())
     }
 }
@@ -151,7 +165,12 @@ impl Registering {
         Ok(counter)
     }
 
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+    fn counters(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<IntCounterVec, prometheus::Error> {
         let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
         self.0.register(Box::new(counters.clone()))?;
         Ok(counters)
@@ -163,22 +182,39 @@ impl Registering {
         Ok(gauge)
     }
 
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+    fn gauges(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<IntGaugeVec, prometheus::Error> {
         let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
         self.0.register(Box::new(gauges.clone()))?;
         Ok(gauges)
     }
 
-    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram, prometheus::Error> {
+    fn histogram(
+        &self,
+        name: &str,
+        help: &str,
+        buckets: &[f64],
+    ) -> Result<Histogram, prometheus::Error> {
         let histogram =
             Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))?;
         self.0.register(Box::new(histogram.clone()))?;
         Ok(histogram)
     }
 
-    fn histograms(&self, name: &str, help: &str, labels: &[&str]) -> Result<HistogramVec, prometheus::Error> {
-        let histograms =
-            HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels)?;
+    fn histograms(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<HistogramVec, prometheus::Error> {
+        let histograms = HistogramVec::new(
+            HistogramOpts::new(name, help).buckets(SECONDS.to_vec()),
+            labels,
+        )?;
         self.0.register(Box::new(histograms.clone()))?;
         Ok(histograms)
     }

@@ -54,7 +54,13 @@ pub struct Orders {
 impl Orders {
     /// Puts the parts together.
     pub fn new(db: Database, metrics: Arc<Metrics>, signals: Signals, settings: Settings) -> Self {
-        Self { db, metrics, signals, settings: Arc::new(settings), writes: TaskTracker::new() }
+        Self {
+            db,
+            metrics,
+            signals,
+            settings: Arc::new(settings),
+            writes: TaskTracker::new(),
+        }
     }
 
     /// What is added to the lines of an order.
@@ -74,19 +80,26 @@ impl Orders {
         &self,
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {
-        self.writes.spawn(work.in_current_span()).await.map_err(Error::Crashed)?
+        self.writes
+            .spawn(work.in_current_span())
+            .await
+            .map_err(Error::Crashed)?
     }
 
     async fn find(&self, owner: Option<CustomerId>, order_id: OrderId) -> Result<Order, Error> {
         let mut conn = self.db.acquire().await?;
-        db::orders::find(&mut conn, owner, order_id).await?.ok_or(Error::NotFound(order_id))
+        db::orders::find(&mut conn, owner, order_id)
+            .await?
+            .ok_or(Error::NotFound(order_id))
     }
 }
 
 /// Peer services report news; whose orders there are is not theirs to ask, nor what becomes of them.
 fn not_for_services(caller: &Principal) -> Result<(), Error> {
     match caller.role {
-        Role::Service => Err(Error::Forbidden("peer services may only read an order and report news of it")),
+        Role::Service => Err(Error::Forbidden(
+            "peer services may only read an order and report news of it",
+        )),
         Role::Customer | Role::Staff => Ok(()),
     }
 }

@@ -53,7 +53,13 @@ impl Signals {
     /// Signals, and the end at which fulfilment listens.
     pub fn new() -> (Self, mpsc::Receiver<Wake>) {
         let (wakes, heard) = mpsc::channel(QUEUE);
-        (Self { wakes, waiting: Arc::default() }, heard)
+        (
+            Self {
+                wakes,
+                waiting: Arc::default(),
+            },
+            heard,
+        )
     }
 
     /// A place in the queue, or `None` when it is full or nobody listens any more.
@@ -71,7 +77,11 @@ impl Signals {
     pub fn settling(&self, order_id: OrderId) -> Settling {
         let (announce, settled) = oneshot::channel();
         self.waiting().entry(order_id).or_default().push(announce);
-        Settling { order_id, signals: self.clone(), settled }
+        Settling {
+            order_id,
+            signals: self.clone(),
+            settled,
+        }
     }
 
     /// Tells everybody who waits for an order that it has settled.

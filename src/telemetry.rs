@@ -36,12 +36,17 @@ pub enum Error {
 /// Sends this process's logs to standard error; standard output is for answers.
 pub fn init(settings: &Settings) -> Result<(), Error> {
     let filter = EnvFilter::try_new(&settings.filter)?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match settings.format {
         LogFormat::Json => logs.json().flatten_event(true).finish().try_init()?,
         LogFormat::Pretty => {
             use std::io::IsTerminal as _;
-            logs.with_ansi(std::io::stderr().is_terminal()).with_target(false).finish().try_init()?;
+            logs.with_ansi(std::io::stderr().is_terminal())
+                .with_target(false)
+                .finish()
+                .try_init()?;
         }
     }
     Ok(())

@@ -45,7 +45,11 @@ pub struct Claims {
 impl Claims {
     /// The caller that these claims describe.
     pub(super) fn principal(&self) -> Result<Principal, Rejection> {
-        if self.token_type.as_ref().is_some_and(|kind| kind != "access") {
+        if self
+            .token_type
+            .as_ref()
+            .is_some_and(|kind| kind != "access")
+        {
             return Err(Rejection::NotAccess);
         }
         let role = self.role();
@@ -53,22 +57,34 @@ impl Claims {
             Some(id) => number(id),
             None => None,
         };
-        let subject = self.sub.as_ref().and_then(Value::as_str).filter(|sub| is_name(sub));
+        let subject = self
+            .sub
+            .as_ref()
+            .and_then(Value::as_str)
+            .filter(|sub| is_name(sub));
         let name = match (customer_id, subject) {
             (Some(id), _) => id.to_string(),
             (None, Some(subject)) if role != Role::Customer => subject.to_owned(),
-            (None, None) if role != Role::Customer && self.user_id.is_none() && self.sub.is_none() => {
+            (None, None)
+                if role != Role::Customer && self.user_id.is_none() && self.sub.is_none() =>
+            {
                 role.as_str().to_owned()
             }
             _ => return Err(Rejection::Nobody),
         };
-        Ok(Principal { role, customer_id, name })
+        Ok(Principal {
+            role,
+            customer_id,
+            name,
+        })
     }
 
     fn role(&self) -> Role {
         let said = |words: &[&str]| {
             let role = self.role.as_ref().and_then(Value::as_str);
-            role.into_iter().chain(self.scopes()).any(|word| words.contains(&word))
+            role.into_iter()
+                .chain(self.scopes())
+                .any(|word| words.contains(&word))
         };
         if self.is_staff == Some(Value::Bool(true)) || said(&STAFF) {
             Role::Staff
@@ -101,5 +117,7 @@ fn number(value: &Value) -> Option<CustomerId> {
 /// Whether a subject is fit for logs and events.
 fn is_name(subject: &str) -> bool {
     (1..=64).contains(&subject.len())
-        && subject.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:@".contains(&byte))
+        && subject
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:@".contains(&byte))
 }

@@ -18,13 +18,22 @@ pub fn database(reader: &mut Reader<'_>) -> Option<PgConnectOptions> {
         return match url.parse() {
             Ok(options) => Some(options),
             Err(_) => {
-                reader.fault("DATABASE_URL", "must look like postgres://user:password@host:port/name");
+                reader.fault(
+                    "DATABASE_URL",
+                    "must look like postgres://user:password@host:port/name",
+                );
                 None
             }
         };
     }
-    if [&name, &user, &password, &host].iter().all(|(_, value)| value.is_none()) {
-        reader.fault("DATABASE_URL", "is not set, nor are DB_NAME, DB_USER, DB_PASSWORD and DB_HOST");
+    if [&name, &user, &password, &host]
+        .iter()
+        .all(|(_, value)| value.is_none())
+    {
+        reader.fault(
+            "DATABASE_URL",
+            "is not set, nor are DB_NAME, DB_USER, DB_PASSWORD and DB_HOST",
+        );
         return None;
     }
     for (name, value) in [&name, &user, &password, &host] {
@@ -88,7 +97,10 @@ fn public_key(reader: &mut Reader<'_>, pem: String, algorithm: Algorithm) -> Opt
         match std::fs::read_to_string(&pem) {
             Ok(pem) => pem,
             Err(_) => {
-                reader.fault("JWT_PUBLIC_KEY", "is neither PEM nor the path of a readable file");
+                reader.fault(
+                    "JWT_PUBLIC_KEY",
+                    "is neither PEM nor the path of a readable file",
+                );
                 return None;
             }
         }

@@ -12,7 +12,9 @@ pub struct Faults(Vec<String>);
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the configuration has {} fault(s):", self.0.len())?;
-        self.0.iter().try_for_each(|fault| write!(f, "\n  - {fault}"))
+        self.0
+            .iter()
+            .try_for_each(|fault| write!(f, "\n  - {fault}"))
     }
 }
 
@@ -28,13 +30,19 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// A reader that has found no fault so far.
     pub fn new(get: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { get, faults: Vec::new(), read: Vec::new() }
+        Self {
+            get,
+            faults: Vec::new(),
+            read: Vec::new(),
+        }
     }
 
     /// A variable's text; an empty one counts as not set.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
         self.read.push(name);
-        (self.get)(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+        (self.get)(name)
+            .map(|text| text.trim().to_owned())
+            .filter(|text| !text.is_empty())
     }
 
     /// A variable, or its default as [`VARIABLES`] gives it. `None`: a fault was noted.
@@ -64,12 +72,20 @@ impl<'a> Reader<'a> {
     }
 
     /// A whole number within bounds.
-    pub fn number(&mut self, name: &'static str, bounds: std::ops::RangeInclusive<u64>) -> Option<u64> {
+    pub fn number(
+        &mut self,
+        name: &'static str,
+        bounds: std::ops::RangeInclusive<u64>,
+    ) -> Option<u64> {
         self.value(name, |text| {
             text.parse::<u64>()
                 .ok()
                 .filter(|number| bounds.contains(number))
-                .ok_or(format!("must be a whole number from {} to {}", bounds.start(), bounds.end()))
+                .ok_or(format!(
+                    "must be a whole number from {} to {}",
+                    bounds.start(),
+                    bounds.end()
+                ))
         })
     }
 

@@ -15,6 +15,9 @@ pub enum Error {
     /// It gave up in favour of another transaction; the same may be tried again at once.
     #[error("the database preferred another transaction")]
     Conflict(#[source] sqlx::Error),
+    /// The tables are not those that this program was made for.
+    #[error("the tables are not up to date: run 'order-service migrate'")]
+    NotMigrated,
     /// A row holds what this version of the program cannot read.
     #[error("column {column} of order {order_id} holds an unknown value")]
     Unreadable {

@@ -71,12 +71,6 @@ impl Database {
         }
     }
 
-    /// Asks the database whether it is there.
-    pub async fn ping(&self) -> Result<(), Error> {
-        let mut connection = self.acquire().await?;
-        Ok(connection.ping().await?)
-    }
-
     /// How much of the pool is in use.
     pub fn usage(&self) -> Usage {
         let status = self.pool.status();

@@ -25,17 +25,31 @@ pub(super) struct Attempt {
 
 impl Attempt {
     fn ended(outcome: Outcome) -> Self {
-        Self { outcome, facts: Vec::new(), payment_id: None, shipment_id: None, reason: None, retry_after: None }
+        Self {
+            outcome,
+            facts: Vec::new(),
+            payment_id: None,
+            shipment_id: None,
+            reason: None,
+            retry_after: None,
+        }
     }
 
     /// The peer said yes, and this happened.
     pub fn done(facts: impl IntoIterator<Item = Fact>) -> Self {
-        Self { facts: facts.into_iter().collect(), ..Self::ended(Outcome::Done) }
+        Self {
+            facts: facts.into_iter().collect(),
+            ..Self::ended(Outcome::Done)
+        }
     }
 
     /// The peer said a definite no.
     pub fn refused(reason: String, fact: Option<Fact>) -> Self {
-        Self { facts: fact.into_iter().collect(), reason: Some(reason), ..Self::ended(Outcome::Refused) }
+        Self {
+            facts: fact.into_iter().collect(),
+            reason: Some(reason),
+            ..Self::ended(Outcome::Refused)
+        }
     }
 
     /// Nobody can say.
@@ -49,12 +63,18 @@ impl Attempt {
 
     /// Nobody can say, for a reason of our own finding.
     pub fn unclear_because(reason: impl Into<String>) -> Self {
-        Self::unclear(Trouble { reason: reason.into(), retry_after: None })
+        Self::unclear(Trouble {
+            reason: reason.into(),
+            retry_after: None,
+        })
     }
 
     /// The peer did something else than what was asked.
     pub fn wrong(reason: String) -> Self {
-        Self { reason: Some(reason), ..Self::ended(Outcome::Wrong) }
+        Self {
+            reason: Some(reason),
+            ..Self::ended(Outcome::Wrong)
+        }
     }
 
     /// Turns a peer's answer into an attempt: `yes` and `no` tell what has happened.

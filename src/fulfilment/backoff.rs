@@ -4,7 +4,12 @@ use std::time::Duration;
 
 /// A growing, jittered delay: `base` doubled with each attempt, at most `cap`, of which between half
 /// and all is taken; never less than what the peer asked for, within reason.
-pub(super) fn delay(base: Duration, cap: Duration, attempts: i32, asked: Option<Duration>) -> Duration {
+pub(super) fn delay(
+    base: Duration,
+    cap: Duration,
+    attempts: i32,
+    asked: Option<Duration>,
+) -> Duration {
     let doublings = u32::try_from(attempts.clamp(0, 20)).unwrap_or(20);
     let full = base.saturating_mul(1 << doublings).min(cap);
     let jittered = full.mul_f64(rand::random_range(0.5..=1.0));
@@ -23,6 +28,9 @@ mod tests {
             let delay = delay(base, cap, attempts, None);
             assert!(delay >= full / 2 && delay <= full, "{attempts}: {delay:?}");
         }
-        assert_eq!(delay(base, cap, 0, Some(Duration::from_secs(60))), Duration::from_secs(60));
+        assert_eq!(
+            delay(base, cap, 0, Some(Duration::from_secs(60))),
+            Duration::from_secs(60)
+        );
     }
 }

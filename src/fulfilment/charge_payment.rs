@@ -53,7 +53,10 @@ impl Fulfilments {
         let payment_ids = match &fulfilment.payment_id {
             Some(payment_id) => vec![payment_id.clone()],
             None => match self.charges(fulfilment, &keys).await {
-                Ok(charges) => charges.into_iter().map(|charge| charge.payment_id).collect(),
+                Ok(charges) => charges
+                    .into_iter()
+                    .map(|charge| charge.payment_id)
+                    .collect(),
                 Err(attempt) => return attempt,
             },
         };
@@ -65,7 +68,13 @@ impl Fulfilments {
             let answer = self
                 .peers
                 .payment
-                .refund(keys.tag(&key), &payment_id, amount, "order cancelled", order.order_id)
+                .refund(
+                    keys.tag(&key),
+                    &payment_id,
+                    amount,
+                    "order cancelled",
+                    order.order_id,
+                )
                 .await;
             match answer {
                 Answer::Yes(()) => facts.push(Fact::PaymentRefunded { payment_id }),
@@ -77,16 +86,30 @@ impl Fulfilments {
 
     /// The charges that stand for the order: taken, not given back, of its amount, and not made
     /// under another order's key (the number may have been used in an earlier life of the database).
-    async fn charges(&self, fulfilment: &Fulfilment, keys: &Keys) -> Result<Vec<PaymentRecord>, Attempt> {
+    async fn charges(
+        &self,
+        fulfilment: &Fulfilment,
+        keys: &Keys,
+    ) -> Result<Vec<PaymentRecord>, Attempt> {
         let key = keys.key("find_payment");
         let charge_key = keys.key("charge_payment");
         let amount = fulfilment.order.totals.order_total.decimal();
-        match self.peers.payment.find(keys.tag(&key), fulfilment.order.order_id).await {
+        match self
+            .peers
+            .payment
+            .find(keys.tag(&key), fulfilment.order.order_id)
+            .await
+        {
             Answer::Yes(records) => Ok(records
                 .into_iter()
                 .filter(|record| record.status == PaymentState::Taken)
                 .filter(|record| record.amount.is_none_or(|taken| taken == amount))
-                .filter(|record| record.idempotency_key.as_ref().is_none_or(|key| *key == charge_key))
+                .filter(|record| {
+                    record
+                        .idempotency_key
+                        .as_ref()
+                        .is_none_or(|key| *key == charge_key)
+                })
                 .collect()),
             Answer::No(refusal) => Err(Attempt::unclear_because(refusal.reason)),
             Answer::Unclear(trouble) => Err(Attempt::unclear(trouble)),
@@ -96,6 +119,12 @@ impl Fulfilments {
 }
 
 fn taken(payment_id: String, reference: Option<String>) -> Attempt {
-    let fact = Fact::PaymentTaken { payment_id: payment_id.clone(), reference };
-    Attempt { payment_id: Some(payment_id), ..Attempt::done([fact]) }
+    let fact = Fact::PaymentTaken {
+        payment_id: payment_id.clone(),
+        reference,
+    };
+    Attempt {
+        payment_id: Some(payment_id),
+        ..Attempt::done([fact])
+    }
 }

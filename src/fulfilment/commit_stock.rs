@@ -15,7 +15,12 @@ impl Fulfilments {
         let answer = self
             .peers
             .inventory
-            .commit(keys.tag(&key), &keys.reservation_id, fulfilment.order.order_id, repeat)
+            .commit(
+                keys.tag(&key),
+                &keys.reservation_id,
+                fulfilment.order.order_id,
+                repeat,
+            )
             .await;
         Attempt::of(
             answer,

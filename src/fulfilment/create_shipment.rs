@@ -22,7 +22,10 @@ impl Fulfilments {
             found.retain(is_live);
             // Newest first: the oldest is the one that counts.
             if let Some(shipment) = found.pop() {
-                let surplus = found.into_iter().map(|shipment| shipment.shipment_id).collect();
+                let surplus = found
+                    .into_iter()
+                    .map(|shipment| shipment.shipment_id)
+                    .collect();
                 return match self.cancel_shipments(&keys, surplus).await {
                     Ok(_) => created(shipment),
                     Err(attempt) => attempt,
@@ -36,7 +39,9 @@ impl Fulfilments {
             address: fulfilment.order.shipping_address.as_deref(),
         };
         let answer = self.peers.shipping.create(keys.tag(&key), &parcel).await;
-        Attempt::of(answer, created, |reason| Some(Fact::ShipmentRefused { reason }))
+        Attempt::of(answer, created, |reason| {
+            Some(Fact::ShipmentRefused { reason })
+        })
     }
 
     /// Calls back every shipment of the order; refused when one is under way already.
@@ -50,10 +55,17 @@ impl Fulfilments {
         let unlisted = fulfilment
             .shipment_id
             .iter()
-            .filter(|known| shipments.iter().all(|shipment| shipment.shipment_id != **known))
+            .filter(|known| {
+                shipments
+                    .iter()
+                    .all(|shipment| shipment.shipment_id != **known)
+            })
             .cloned();
         let live = shipments.iter().filter(|shipment| is_live(shipment));
-        let ids = live.map(|shipment| shipment.shipment_id.clone()).chain(unlisted).collect();
+        let ids = live
+            .map(|shipment| shipment.shipment_id.clone())
+            .chain(unlisted)
+            .collect();
         match self.cancel_shipments(&keys, ids).await {
             Ok(facts) => Attempt::done(facts),
             Err(attempt) => attempt,
@@ -68,7 +80,12 @@ impl Fulfilments {
         let mut facts = Vec::new();
         for shipment_id in shipment_ids {
             let key = keys.key(&format!("cancel_shipment-{shipment_id}"));
-            match self.peers.shipping.cancel(keys.tag(&key), &shipment_id).await {
+            match self
+                .peers
+                .shipping
+                .cancel(keys.tag(&key), &shipment_id)
+                .await
+            {
                 Answer::Yes(()) => facts.push(Fact::ShipmentCancelled { shipment_id }),
                 other => return Err(Attempt::of(other, |()| Attempt::done([]), |_| None)),
             }
@@ -85,10 +102,18 @@ impl Fulfilments {
     ) -> Result<Vec<Shipment>, Attempt> {
         let key = keys.key("find_shipment");
         let create_key = keys.key("create_shipment");
-        match self.peers.shipping.find(keys.tag(&key), fulfilment.order.order_id).await {
+        match self
+            .peers
+            .shipping
+            .find(keys.tag(&key), fulfilment.order.order_id)
+            .await
+        {
             Answer::Yes(mut shipments) => {
                 shipments.retain(|shipment| {
-                    shipment.idempotency_key.as_ref().is_none_or(|key| *key == create_key)
+                    shipment
+                        .idempotency_key
+                        .as_ref()
+                        .is_none_or(|key| *key == create_key)
                 });
                 Ok(shipments)
             }
@@ -110,5 +135,8 @@ fn created(shipment: Shipment) -> Attempt {
         carrier: shipment.carrier,
         tracking_no: shipment.tracking_no,
     };
-    Attempt { shipment_id: Some(shipment.shipment_id), ..Attempt::done([fact]) }
+    Attempt {
+        shipment_id: Some(shipment.shipment_id),
+        ..Attempt::done([fact])
+    }
 }

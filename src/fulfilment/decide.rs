@@ -31,8 +31,14 @@ impl Decision {
             state.apply(&fact);
             facts.push(fact);
         }
-        let decided = |fact: &Fact| matches!(fact, Fact::CallingOff { .. } | Fact::CancelRefused { .. });
-        Self { plan, cancel_decided: facts.iter().any(decided), state, facts }
+        let decided =
+            |fact: &Fact| matches!(fact, Fact::CallingOff { .. } | Fact::CancelRefused { .. });
+        Self {
+            plan,
+            cancel_decided: facts.iter().any(decided),
+            state,
+            facts,
+        }
     }
 }
 
@@ -40,7 +46,11 @@ impl Decision {
 pub(super) fn on_cancel(fulfilment: &Fulfilment) -> Option<Decision> {
     let reason = fulfilment.cancel?;
     let plan = fulfilment.plan.cancelled()?;
-    let facts = if plan.is_undoing() { vec![Fact::CallingOff { reason }] } else { Vec::new() };
+    let facts = if plan.is_undoing() {
+        vec![Fact::CallingOff { reason }]
+    } else {
+        Vec::new()
+    };
     Some(Decision::new(fulfilment, plan, facts))
 }
 
@@ -51,18 +61,25 @@ pub(super) fn on_attempt(fulfilment: &Fulfilment, attempt: &Attempt) -> Decision
     let reason = || attempt.reason.clone().unwrap_or_default();
     match (fulfilment.plan, attempt.outcome) {
         (Plan::Doing { step, .. }, Outcome::Refused) => {
-            facts.push(Fact::CallingOff { reason: refusal(step) });
+            facts.push(Fact::CallingOff {
+                reason: refusal(step),
+            });
         }
         (Plan::Recalling { .. }, Outcome::Done) => {
             let reason = fulfilment.cancel.unwrap_or(CancelReason::Staff);
             facts.push(Fact::CallingOff { reason });
         }
-        (Plan::Recalling { .. }, Outcome::Refused) => facts.push(Fact::CancelRefused { reason: reason() }),
+        (Plan::Recalling { .. }, Outcome::Refused) => {
+            facts.push(Fact::CancelRefused { reason: reason() })
+        }
         _ => {}
     }
     match plan {
         Plan::Undone if fulfilment.plan != Plan::Undone => facts.push(Fact::OrderCancelled),
-        Plan::Stuck { step, .. } => facts.push(Fact::PersonNeeded { step, reason: reason() }),
+        Plan::Stuck { step, .. } => facts.push(Fact::PersonNeeded {
+            step,
+            reason: reason(),
+        }),
         _ => {}
     }
     Decision::new(fulfilment, plan, facts)

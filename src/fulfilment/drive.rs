@@ -44,8 +44,16 @@ impl Fulfilments {
     /// Drives a claimed fulfilment as far as it goes now. At a graceful stop the lease is given back
     /// between two turns.
     #[tracing::instrument(name = "fulfilment.drive", skip_all, fields(order_id = fulfilment.order.order_id.0))]
-    pub async fn drive(&self, fulfilment: Fulfilment, leased_at: Instant, stop: &CancellationToken) {
-        let mut held = Held { fulfilment, leased_at };
+    pub async fn drive(
+        &self,
+        fulfilment: Fulfilment,
+        leased_at: Instant,
+        stop: &CancellationToken,
+    ) {
+        let mut held = Held {
+            fulfilment,
+            leased_at,
+        };
         loop {
             if stop.is_cancelled() {
                 self.give_back(held.fulfilment.claim).await;
@@ -61,7 +69,10 @@ impl Fulfilments {
                 }
                 Ok(Turn::Lost) => return,
                 Err(error) => {
-                    tracing::error!(error = &error as &dyn std::error::Error, "fulfilment stopped");
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "fulfilment stopped"
+                    );
                     return;
                 }
             }
@@ -94,8 +105,11 @@ impl Fulfilments {
         }
         let followed_to_its_end =
             now.plan == Plan::Completed && ends_here(now.order.state.shipping_status);
-        let attempt =
-            if followed_to_its_end { Attempt::done([]) } else { self.attempt(now).await };
+        let attempt = if followed_to_its_end {
+            Attempt::done([])
+        } else {
+            self.attempt(now).await
+        };
         self.count(now.plan, &attempt);
         self.write(held, Some(&attempt)).await
     }
@@ -108,20 +122,33 @@ impl Fulfilments {
         }
         let renewed_at = Instant::now();
         let mut conn = self.db.acquire().await?;
-        let renewed = fulfilments::renew(&mut conn, held.fulfilment.claim, self.settings.lease).await?;
+        let renewed =
+            fulfilments::renew(&mut conn, held.fulfilment.claim, self.settings.lease).await?;
         held.leased_at = renewed_at;
         Ok(renewed)
     }
 
     async fn attempt(&self, fulfilment: &Fulfilment) -> Attempt {
         match fulfilment.plan {
-            Plan::Doing { step: Step::ReserveStock, .. } => self.reserve_stock(fulfilment).await,
-            Plan::Doing { step: Step::ChargePayment, .. } => self.charge_payment(fulfilment).await,
-            Plan::Doing { step: Step::CreateShipment, unsure } => {
-                self.create_shipment(fulfilment, unsure).await
+            Plan::Doing {
+                step: Step::ReserveStock,
+                ..
+            } => self.reserve_stock(fulfilment).await,
+            Plan::Doing {
+                step: Step::ChargePayment,
+                ..
+            } => self.charge_payment(fulfilment).await,
+            Plan::Doing {
+                step: Step::CreateShipment,
+                unsure,
+            } => self.create_shipment(fulfilment, unsure).await,
+            Plan::Doing {
+                step: Step::CommitStock,
+                unsure,
+            } => self.commit_stock(fulfilment, unsure).await,
+            Plan::Undoing(Step::ReserveStock | Step::CommitStock) => {
+                self.release_stock(fulfilment).await
             }
-            Plan::Doing { step: Step::CommitStock, unsure } => self.commit_stock(fulfilment, unsure).await,
-            Plan::Undoing(Step::ReserveStock | Step::CommitStock) => self.release_stock(fulfilment).await,
             Plan::Undoing(Step::ChargePayment) => self.refund_payment(fulfilment).await,
             Plan::Undoing(Step::CreateShipment) | Plan::Recalling { .. } => {
                 self.cancel_shipment(fulfilment).await
@@ -136,10 +163,17 @@ impl Fulfilments {
     async fn write(&self, held: &mut Held, attempt: Option<&Attempt>) -> Result<Turn, db::Error> {
         let mut failures = 0;
         loop {
-            let Some(decision) = decide(&held.fulfilment, attempt) else { return Ok(Turn::Again) };
+            let Some(decision) = decide(&held.fulfilment, attempt) else {
+                return Ok(Turn::Again);
+            };
             let next = next(&self.settings, &held.fulfilment, &decision, attempt);
-            match self.record(&held.fulfilment, &decision, attempt, next).await {
-                Ok(Written::Yes(version)) => return Ok(self.written(held, decision, attempt, next, version)),
+            match self
+                .record(&held.fulfilment, &decision, attempt, next)
+                .await
+            {
+                Ok(Written::Yes(version)) => {
+                    return Ok(self.written(held, decision, attempt, next, version));
+                }
                 Ok(Written::Superseded) => return Ok(Turn::Lost),
                 Ok(Written::Changed) => {}
                 Err(error @ (db::Error::Unavailable(_) | db::Error::Conflict(_))) => {
@@ -147,7 +181,11 @@ impl Fulfilments {
                     if failures > WRITE_ATTEMPTS {
                         return Err(error);
                     }
-                    let Settings { retry_base, retry_cap, .. } = *self.settings;
+                    let Settings {
+                        retry_base,
+                        retry_cap,
+                        ..
+                    } = *self.settings;
                     tokio::time::sleep(delay(retry_base, retry_cap, failures, None)).await;
                 }
                 Err(error) => return Err(error),
@@ -236,7 +274,10 @@ impl Fulfilments {
         };
         if let Err(error) = given.await {
             // The lease ends by itself.
-            tracing::warn!(error = &error as &dyn std::error::Error, "lease not given back");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "lease not given back"
+            );
         }
     }
 
@@ -253,7 +294,10 @@ impl Fulfilments {
             Outcome::Unclear => "unclear",
             Outcome::Wrong => "wrong",
         };
-        self.metrics.saga_steps.with_label_values(&[step, direction, outcome]).inc();
+        self.metrics
+            .saga_steps
+            .with_label_values(&[step, direction, outcome])
+            .inc();
     }
 
     fn count_fact(&self, fact: &Fact) {
@@ -261,7 +305,10 @@ impl Fulfilments {
             Fact::PaymentDeclined { .. } => self.metrics.payments_failed.inc(),
             Fact::StockRefused { .. } => self.metrics.stockouts.inc(),
             Fact::CallingOff { reason } => {
-                self.metrics.orders_cancelled.with_label_values(&[reason.as_str()]).inc();
+                self.metrics
+                    .orders_cancelled
+                    .with_label_values(&[reason.as_str()])
+                    .inc();
             }
             _ => {}
         }
@@ -284,7 +331,11 @@ fn attempts(fulfilment: &Fulfilment, decision: &Decision, attempt: Option<&Attem
     let no_news = fulfilment.plan == Plan::Completed
         && decision.plan == Plan::Completed
         && decision.facts.is_empty();
-    if is_unclear(attempt) || no_news { fulfilment.attempts.saturating_add(1) } else { 0 }
+    if is_unclear(attempt) || no_news {
+        fulfilment.attempts.saturating_add(1)
+    } else {
+        0
+    }
 }
 
 fn next(
@@ -305,9 +356,12 @@ fn next(
             // Slowly: a parcel takes days.
             Next::After(delay(settings.follow_interval, cap, attempts / 4, asked))
         }
-        _ if is_unclear(attempt) => {
-            Next::After(delay(settings.retry_base, settings.retry_cap, attempts - 1, asked))
-        }
+        _ if is_unclear(attempt) => Next::After(delay(
+            settings.retry_base,
+            settings.retry_cap,
+            attempts - 1,
+            asked,
+        )),
         _ => Next::Now,
     }
 }

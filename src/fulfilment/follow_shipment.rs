@@ -12,7 +12,10 @@ use super::{Fulfilments, Keys};
 
 /// Whether there can be further news of a parcel.
 pub(super) fn ends_here(status: ShippingStatus) -> bool {
-    matches!(status, ShippingStatus::Delivered | ShippingStatus::Cancelled | ShippingStatus::Returned)
+    matches!(
+        status,
+        ShippingStatus::Delivered | ShippingStatus::Cancelled | ShippingStatus::Returned
+    )
 }
 
 impl Fulfilments {
@@ -32,7 +35,10 @@ impl Fulfilments {
         if let Err(attempt) = self.cancel_shipments(&keys, surplus).await {
             return attempt;
         }
-        match shipments.iter().find(|shipment| is_ours(fulfilment, shipment)) {
+        match shipments
+            .iter()
+            .find(|shipment| is_ours(fulfilment, shipment))
+        {
             Some(shipment) => Attempt::done(news(fulfilment, shipment)),
             None => Attempt::unclear_because("the shipment is not listed"),
         }
@@ -40,11 +46,17 @@ impl Fulfilments {
 }
 
 fn is_ours(fulfilment: &Fulfilment, shipment: &Shipment) -> bool {
-    fulfilment.shipment_id.as_ref().is_none_or(|ours| *ours == shipment.shipment_id)
+    fulfilment
+        .shipment_id
+        .as_ref()
+        .is_none_or(|ours| *ours == shipment.shipment_id)
 }
 
 fn news(fulfilment: &Fulfilment, shipment: &Shipment) -> Option<Fact> {
     let to = shipment.status.shipping_status()?;
     let moved = fulfilment.order.state.shipping_status.reaches(to);
-    moved.then(|| Fact::ParcelMoved { to, carrier_status: shipment.status.to_string() })
+    moved.then(|| Fact::ParcelMoved {
+        to,
+        carrier_status: shipment.status.to_string(),
+    })
 }

@@ -14,10 +14,21 @@ impl Fulfilments {
         let answer = self
             .peers
             .inventory
-            .reserve(keys.tag(&key), &keys.reservation_id, order.order_id, &order.items)
+            .reserve(
+                keys.tag(&key),
+                &keys.reservation_id,
+                order.order_id,
+                &order.items,
+            )
             .await;
-        let reserved = Fact::StockReserved { reservation_id: keys.reservation_id.clone() };
-        Attempt::of(answer, |()| Attempt::done([reserved]), |reason| Some(Fact::StockRefused { reason }))
+        let reserved = Fact::StockReserved {
+            reservation_id: keys.reservation_id.clone(),
+        };
+        Attempt::of(
+            answer,
+            |()| Attempt::done([reserved]),
+            |reason| Some(Fact::StockRefused { reason }),
+        )
     }
 
     /// Also undoes `commit_stock`: Inventory takes back what it had handed out.
@@ -27,7 +38,11 @@ impl Fulfilments {
         let answer = self
             .peers
             .inventory
-            .release(keys.tag(&key), &keys.reservation_id, fulfilment.order.order_id)
+            .release(
+                keys.tag(&key),
+                &keys.reservation_id,
+                fulfilment.order.order_id,
+            )
             .await;
         Attempt::of(answer, |()| Attempt::done([Fact::StockReleased]), |_| None)
     }

@@ -50,7 +50,12 @@ impl Fulfilments {
     }
 
     /// Claims what is due and begins to drive it. `true`: there may be more.
-    async fn poll(&self, slots: &Arc<Semaphore>, tasks: &TaskTracker, stop: &CancellationToken) -> bool {
+    async fn poll(
+        &self,
+        slots: &Arc<Semaphore>,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> bool {
         let limit = slots.available_permits();
         let claims = match self.claim_due(limit).await {
             Ok(claims) => claims,
@@ -61,7 +66,9 @@ impl Fulfilments {
         };
         let full = claims.len() == limit;
         for claim in claims {
-            let Ok(slot) = slots.clone().acquire_owned().await else { return false };
+            let Ok(slot) = slots.clone().acquire_owned().await else {
+                return false;
+            };
             let (this, stop) = (self.clone(), stop.clone());
             tasks.spawn(async move {
                 this.drive_claim(claim, &stop).await;
@@ -91,7 +98,10 @@ impl Fulfilments {
                     // Somebody is at it and will see for themselves.
                     Ok(None) => {}
                     Err(error) => {
-                        tracing::warn!(error = &error as &dyn std::error::Error, "nudge not followed");
+                        tracing::warn!(
+                            error = &error as &dyn std::error::Error,
+                            "nudge not followed"
+                        );
                     }
                 }
             }
@@ -100,7 +110,10 @@ impl Fulfilments {
     }
 }
 
-async fn free_slot(slots: &Arc<Semaphore>, stop: &CancellationToken) -> Option<OwnedSemaphorePermit> {
+async fn free_slot(
+    slots: &Arc<Semaphore>,
+    stop: &CancellationToken,
+) -> Option<OwnedSemaphorePermit> {
     tokio::select! {
         () = stop.cancelled() => None,
         slot = slots.clone().acquire_owned() => slot.ok(),

@@ -11,9 +11,9 @@ use axum::response::Response;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
+use super::Shared;
 use super::caller::Known;
 use super::problem::Problem;
-use super::Shared;
 
 /// The header in which a request's id comes and goes.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -51,8 +51,16 @@ pub async fn observe(State(shared): State<Shared>, request: Request, next: Next)
     let took = started.elapsed();
     let status = response.status();
     let labels = [method, route.as_str(), status.as_str()];
-    shared.metrics.http_requests.with_label_values(&labels).inc();
-    shared.metrics.http_request_duration.with_label_values(&labels).observe(took.as_secs_f64());
+    shared
+        .metrics
+        .http_requests
+        .with_label_values(&labels)
+        .inc();
+    shared
+        .metrics
+        .http_request_duration
+        .with_label_values(&labels)
+        .observe(took.as_secs_f64());
 
     let known = response.extensions().get::<Known>();
     let duration_ms = (took.as_secs_f64() * 100_000.0).round() / 100.0;
@@ -62,9 +70,30 @@ pub async fn observe(State(shared): State<Shared>, request: Request, next: Next)
     let error = problem.as_ref().and_then(|problem| problem.cause());
     let status = status.as_u16();
     if status >= 500 {
-        tracing::error!(request_id, method, route, status, duration_ms, principal, order_id, code, error, "request");
+        tracing::error!(
+            request_id,
+            method,
+            route,
+            status,
+            duration_ms,
+            principal,
+            order_id,
+            code,
+            error,
+            "request"
+        );
     } else {
-        tracing::info!(request_id, method, route, status, duration_ms, principal, order_id, code, "request");
+        tracing::info!(
+            request_id,
+            method,
+            route,
+            status,
+            duration_ms,
+            principal,
+            order_id,
+            code,
+            "request"
+        );
     }
     response
 }
@@ -84,7 +113,9 @@ fn request_id(request: &Request) -> String {
         .headers()
         .get(X_REQUEST_ID)
         .and_then(|value| value.to_str().ok())
-        .filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()))
+        .filter(|id| {
+            (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+        })
         .map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
 }
 

@@ -11,8 +11,18 @@ pub struct Faults(Vec<Fault>);
 
 impl Faults {
     /// Notes a fault of the body.
-    pub fn add(&mut self, pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) {
-        self.0.push(Fault { location: "body", pointer: pointer.into(), code, detail: detail.into() });
+    pub fn add(
+        &mut self,
+        pointer: impl Into<String>,
+        code: &'static str,
+        detail: impl Into<String>,
+    ) {
+        self.0.push(Fault {
+            location: "body",
+            pointer: pointer.into(),
+            code,
+            detail: detail.into(),
+        });
     }
 
     /// The value, if nothing was at fault.
@@ -37,7 +47,11 @@ impl<'a> Object<'a> {
         match value {
             Value::Object(fields) => Some(Self { fields, pointer }),
             other => {
-                faults.add(pointer, "wrong_type", format!("must be an object, not {}", type_name(other)));
+                faults.add(
+                    pointer,
+                    "wrong_type",
+                    format!("must be an object, not {}", type_name(other)),
+                );
                 None
             }
         }
@@ -65,7 +79,13 @@ impl<'a> Object<'a> {
     }
 
     /// Reads the text of a field: not blank, at most `max` characters, none of them invisible.
-    pub fn text(&self, name: &str, value: &Value, max: usize, faults: &mut Faults) -> Option<String> {
+    pub fn text(
+        &self,
+        name: &str,
+        value: &Value,
+        max: usize,
+        faults: &mut Faults,
+    ) -> Option<String> {
         let Value::String(text) = value else {
             faults.add(
                 self.pointer(name),
@@ -79,7 +99,10 @@ impl<'a> Object<'a> {
         } else if text.chars().count() > max {
             ("too_long", format!("must have at most {max} characters"))
         } else if text.chars().any(char::is_control) {
-            ("control_character", "must not contain control characters".to_owned())
+            (
+                "control_character",
+                "must not contain control characters".to_owned(),
+            )
         } else {
             return Some(text.trim().to_owned());
         };

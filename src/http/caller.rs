@@ -25,7 +25,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| Rejection::Missing.into())
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| Rejection::Missing.into())
     }
 }
 
@@ -47,7 +51,9 @@ pub async fn require(
 /// The token of a request's one `Authorization: Bearer` header.
 pub fn bearer(request: &Request) -> Result<&str, Rejection> {
     let mut headers = request.headers().get_all(AUTHORIZATION).iter();
-    let (Some(value), None) = (headers.next(), headers.next()) else { return Err(Rejection::Missing) };
+    let (Some(value), None) = (headers.next(), headers.next()) else {
+        return Err(Rejection::Missing);
+    };
     let value = value.to_str().map_err(|_| Rejection::Invalid)?;
     let (scheme, token) = value.split_once(' ').ok_or(Rejection::Missing)?;
     if !scheme.eq_ignore_ascii_case("bearer") {

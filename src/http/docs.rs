@@ -11,7 +11,9 @@ use bytes::Bytes;
 use serde::Serialize;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response as Described, ResponseBuilder};
+use utoipa::openapi::{
+    ContentBuilder, OpenApi, Ref, RefOr, Response as Described, ResponseBuilder,
+};
 use utoipa::{Modify, ToSchema};
 use utoipa_swagger_ui::Config;
 
@@ -96,11 +98,20 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
         }
     }
     for (path, alias) in ALIASES {
-        let Some(mut item) = document.paths.paths.get(path).cloned() else { continue };
+        let Some(mut item) = document.paths.paths.get(path).cloned() else {
+            continue;
+        };
         for (operation, _) in operations(&mut item) {
-            let suffix = alias.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+            let suffix = alias
+                .trim_end_matches('/')
+                .rsplit('/')
+                .next()
+                .unwrap_or_default();
             let suffix = suffix.trim_matches(['{', '}']);
-            operation.operation_id = operation.operation_id.take().map(|id| format!("{id}_at_{suffix}"));
+            operation.operation_id = operation
+                .operation_id
+                .take()
+                .map(|id| format!("{id}_at_{suffix}"));
             operation.description = Some(format!("The same as `{path}`."));
         }
         match document.paths.paths.get_mut(alias) {
@@ -115,8 +126,13 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
 
 /// The operations of a path, each with whether it takes a body.
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (&mut Operation, bool)> {
-    let without = [item.get.as_mut()].into_iter().flatten().map(|operation| (operation, false));
-    let with = [item.post.as_mut(), item.patch.as_mut()].into_iter().flatten();
+    let without = [item.get.as_mut()]
+        .into_iter()
+        .flatten()
+        .map(|operation| (operation, false));
+    let with = [item.post.as_mut(), item.patch.as_mut()]
+        .into_iter()
+        .flatten();
     without.chain(with.map(|operation| {
         let has_body = operation.request_body.is_some();
         (operation, has_body)
@@ -126,7 +142,12 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (&mut Operation, bool
 fn add_problems(path: &str, operation: &mut Operation, has_body: bool) {
     let mut kinds = vec![Kind::Internal];
     if operation.security.is_some() {
-        kinds.extend([Kind::InvalidRequest, Kind::Unauthenticated, Kind::Forbidden, Kind::Unavailable]);
+        kinds.extend([
+            Kind::InvalidRequest,
+            Kind::Unauthenticated,
+            Kind::Forbidden,
+            Kind::Unavailable,
+        ]);
         if path.contains('{') {
             kinds.push(Kind::NotFound);
         }
@@ -140,7 +161,9 @@ fn add_problems(path: &str, operation: &mut Operation, has_body: bool) {
     }
     for kind in kinds {
         let responses = &mut operation.responses.responses;
-        responses.entry(kind.status().as_u16().to_string()).or_insert_with(|| RefOr::T(described(kind)));
+        responses
+            .entry(kind.status().as_u16().to_string())
+            .or_insert_with(|| RefOr::T(described(kind)));
     }
 }
 
@@ -148,7 +171,10 @@ fn described(kind: Kind) -> Described {
     let schema = Ref::from_schema_name("Problem");
     ResponseBuilder::new()
         .description(format!("`{}`: {}", kind.code(), kind.title()))
-        .content("application/problem+json", ContentBuilder::new().schema(Some(schema)).build())
+        .content(
+            "application/problem+json",
+            ContentBuilder::new().schema(Some(schema)).build(),
+        )
         .build()
 }
 
@@ -177,16 +203,25 @@ async fn asset(
     State(config): State<Arc<Config<'static>>>,
     Path(file): Path<String>,
 ) -> Result<Response, Problem> {
-    let found = utoipa_swagger_ui::serve(&file, config)
-        .map_err(|error| Problem::new(Kind::Internal, format!("the page cannot be served: {error}")))?;
-    let Some(found) = found.filter(|_| file != "index.html") else { return Err(no_such_route().await) };
+    let found = utoipa_swagger_ui::serve(&file, config).map_err(|error| {
+        Problem::new(
+            Kind::Internal,
+            format!("the page cannot be served: {error}"),
+        )
+    })?;
+    let Some(found) = found.filter(|_| file != "index.html") else {
+        return Err(no_such_route().await);
+    };
     let mut response = found.bytes.into_owned().into_response();
     let headers = response.headers_mut();
     if let Ok(content_type) = found.content_type.parse() {
         headers.insert(CONTENT_TYPE, content_type);
     }
     if found.gzpipped {
-        headers.insert(CONTENT_ENCODING, axum::http::HeaderValue::from_static("gzip"));
+        headers.insert(
+            CONTENT_ENCODING,
+            axum::http::HeaderValue::from_static("gzip"),
+        );
     }
     Ok(response)
 }

@@ -35,22 +35,35 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
                 "send the body as JSON, with 'Content-Type: application/json'",
             ));
         }
-        let bytes = Bytes::from_request(request, state)
-            .await
-            .map_err(|_| Problem::new(Kind::MalformedBody, "the body could not be read to its end"))?;
+        let bytes = Bytes::from_request(request, state).await.map_err(|_| {
+            Problem::new(Kind::MalformedBody, "the body could not be read to its end")
+        })?;
         let value = serde_json::from_slice(&bytes).map_err(|error| {
-            Problem::new(Kind::MalformedBody, format!("the body is not JSON: {error}"))
+            Problem::new(
+                Kind::MalformedBody,
+                format!("the body is not JSON: {error}"),
+            )
         })?;
         Ok(Self { value, bytes })
     }
 }
 
 fn is_json(request: &Request) -> bool {
-    let Some(value) = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+    let Some(value) = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+    else {
         return false;
     };
-    let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence == "application/json" || essence.starts_with("application/") && essence.ends_with("+json")
+    let essence = value
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    essence == "application/json"
+        || essence.starts_with("application/") && essence.ends_with("+json")
 }
 
 /// Reads bodies up to a limit, before anything looks at them; a layer of every route.
@@ -68,10 +81,15 @@ pub async fn limit_body(request: Request, next: Next) -> Result<Response, Proble
         Ok(bytes) => bytes,
         Err(error) if is_length_limit(&error) => return Err(too_large()),
         Err(_) => {
-            return Err(Problem::new(Kind::MalformedBody, "the body could not be read to its end"));
+            return Err(Problem::new(
+                Kind::MalformedBody,
+                "the body could not be read to its end",
+            ));
         }
     };
-    Ok(next.run(Request::from_parts(parts, Body::from(bytes))).await)
+    Ok(next
+        .run(Request::from_parts(parts, Body::from(bytes)))
+        .await)
 }
 
 fn is_length_limit(error: &axum::Error) -> bool {
@@ -86,7 +104,10 @@ fn is_length_limit(error: &axum::Error) -> bool {
 }
 
 fn too_large() -> Problem {
-    Problem::new(Kind::BodyTooLarge, format!("the body may have at most {MAX_BODY_BYTES} bytes"))
+    Problem::new(
+        Kind::BodyTooLarge,
+        format!("the body may have at most {MAX_BODY_BYTES} bytes"),
+    )
 }
 
 /// The order's number in a path.
@@ -109,7 +130,9 @@ impl<S: Send + Sync> FromRequestParts<S> for PathCustomer {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        Ok(Self(CustomerId(path_number(parts, state, "customer_id").await?)))
+        Ok(Self(CustomerId(
+            path_number(parts, state, "customer_id").await?,
+        )))
     }
 }
 
@@ -126,12 +149,16 @@ async fn path_number<S: Send + Sync>(
             detail: "must be a positive whole number".to_owned(),
         }])
     };
-    let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| fault())?;
-    let value = params.iter().find(|(found, _)| *found == name).map(|(_, value)| value);
+    let params = RawPathParams::from_request_parts(parts, state)
+        .await
+        .map_err(|_| fault())?;
+    let value = params
+        .iter()
+        .find(|(found, _)| *found == name)
+        .map(|(_, value)| value);
     value
         .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
         .and_then(|text| text.parse::<i64>().ok())
         .filter(|&number| number > 0)
         .ok_or_else(fault)
 }
-

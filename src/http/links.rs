@@ -21,12 +21,17 @@ pub struct Here {
 impl FromRequestParts<Shared> for Here {
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Self::Rejection> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        shared: &Shared,
+    ) -> Result<Self, Self::Rejection> {
         let query = parts.uri.query().unwrap_or_default();
         Ok(Self {
             base: base(parts, shared.public_url.as_ref()),
             path: parts.uri.path().to_owned(),
-            query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+            query: form_urlencoded::parse(query.as_bytes())
+                .into_owned()
+                .collect(),
         })
     }
 }
@@ -49,7 +54,12 @@ fn base(parts: &Parts, public_url: Option<&Arc<Url>>) -> String {
     if let Some(url) = public_url {
         return url.as_str().trim_end_matches('/').to_owned();
     }
-    let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let header = |name| {
+        parts
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
     let host = parts
         .uri
         .authority()
@@ -60,5 +70,6 @@ fn base(parts: &Parts, public_url: Option<&Arc<Url>>) -> String {
         Some("https") => "https",
         _ => "http",
     };
-    host.map(|host| format!("{scheme}://{host}")).unwrap_or_default()
+    host.map(|host| format!("{scheme}://{host}"))
+        .unwrap_or_default()
 }

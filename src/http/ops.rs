@@ -79,9 +79,20 @@ async fn health(State(shared): State<Shared>) -> (StatusCode, Json<Health>) {
         status: if database_ok { "ok" } else { "unavailable" },
         latency_ms: (asked.elapsed().as_secs_f64() * 100_000.0).round() / 100.0,
     };
-    let code = if status == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let code = if status == "ok" {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     let components = Components { database };
-    (code, Json(Health { status, version: env!("CARGO_PKG_VERSION"), components }))
+    (
+        code,
+        Json(Health {
+            status,
+            version: env!("CARGO_PKG_VERSION"),
+            components,
+        }),
+    )
 }
 
 /// Whether the process runs. Says nothing of the database, which a restart would not mend.
@@ -114,9 +125,11 @@ async fn metrics(State(shared): State<Shared>, request: Request) -> Result<Respo
         equal.map_err(|_| Rejection::Invalid)?;
     }
     shared.orders.measure_pool();
-    let text = shared
-        .metrics
-        .encode()
-        .map_err(|error| Problem::new(Kind::Internal, format!("the metrics cannot be written: {error}")))?;
+    let text = shared.metrics.encode().map_err(|error| {
+        Problem::new(
+            Kind::Internal,
+            format!("the metrics cannot be written: {error}"),
+        )
+    })?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }

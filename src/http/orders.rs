@@ -37,7 +37,10 @@ pub fn routes() -> OpenApiRouter<Shared> {
 pub const ALIASES: [(&str, &str); 3] = [
     ("/v1/orders/create/", "/v1/orders/"),
     ("/v1/orders/{order_id}/details/", "/v1/orders/{order_id}/"),
-    ("/v1/orders/{order_id}/details/", "/v1/orders/{order_id}/detail/"),
+    (
+        "/v1/orders/{order_id}/details/",
+        "/v1/orders/{order_id}/detail/",
+    ),
 ];
 
 /// The routes of [`ALIASES`].

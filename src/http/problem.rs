@@ -48,7 +48,14 @@ pub struct Problem {
 impl Problem {
     /// A problem with words for this case.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new(), order: None, retry_after_s: None, cause: None }
+        Self {
+            kind,
+            detail: detail.into(),
+            errors: Vec::new(),
+            order: None,
+            retry_after_s: None,
+            cause: None,
+        }
     }
 
     /// A request with faults; all of them are told at once.
@@ -57,7 +64,10 @@ impl Problem {
             [fault] => format!("{} {}", fault.pointer.trim_start_matches('/'), fault.detail),
             faults => format!("the request has {} faults, see errors", faults.len()),
         };
-        Self { errors, ..Self::new(Kind::InvalidRequest, detail) }
+        Self {
+            errors,
+            ..Self::new(Kind::InvalidRequest, detail)
+        }
     }
 
     /// With the order that it is about.
@@ -84,7 +94,9 @@ impl Problem {
 
     /// What led to it, for the log.
     pub fn cause(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.cause.as_deref().map(|cause| cause as &(dyn std::error::Error + 'static))
+        self.cause
+            .as_deref()
+            .map(|cause| cause as &(dyn std::error::Error + 'static))
     }
 
     /// Its name, for the log.
@@ -103,7 +115,10 @@ impl Problem {
         set("detail", self.detail.clone().into());
         set("request_id", request_id.into());
         if !self.errors.is_empty() {
-            set("errors", serde_json::to_value(&self.errors).unwrap_or_default());
+            set(
+                "errors",
+                serde_json::to_value(&self.errors).unwrap_or_default(),
+            );
         }
         if let Some((order_id, order)) = &self.order {
             set("order_id", order_id.0.into());
@@ -119,7 +134,10 @@ impl IntoResponse for Problem {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = self.kind.status();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -146,16 +164,20 @@ impl From<Error> for Problem {
                 Kind::IdempotencyKeyReused,
                 "this Idempotency-Key was used before with another request; use a new one",
             ),
-            Error::Busy => {
-                Self::new(Kind::Conflict, "the order is being changed by others; try again").retry_after(1)
-            }
-            Error::Unavailable(cause) => {
-                Self::new(Kind::Unavailable, "the database is not available; try again with the same key")
-                    .retry_after(1)
-                    .caused_by(cause)
-            }
+            Error::Busy => Self::new(
+                Kind::Conflict,
+                "the order is being changed by others; try again",
+            )
+            .retry_after(1),
+            Error::Unavailable(cause) => Self::new(
+                Kind::Unavailable,
+                "the database is not available; try again with the same key",
+            )
+            .retry_after(1)
+            .caused_by(cause),
             Error::Database(_) | Error::Crashed(_) => {
-                Self::new(Kind::Internal, "an unexpected fault of ours; it was logged").caused_by(error)
+                Self::new(Kind::Internal, "an unexpected fault of ours; it was logged")
+                    .caused_by(error)
             }
         }
     }
@@ -169,12 +191,18 @@ impl From<Rejection> for Problem {
 
 /// The answer on paths that there are not.
 pub async fn no_such_route() -> Problem {
-    Problem::new(Kind::NotFound, "there is nothing at this path; see /orders-doc/ for all paths")
+    Problem::new(
+        Kind::NotFound,
+        "there is nothing at this path; see /orders-doc/ for all paths",
+    )
 }
 
 /// The answer on methods that a path does not know.
 pub async fn no_such_method() -> Problem {
-    Problem::new(Kind::MethodNotAllowed, "this path does not know this method; see the Allow header")
+    Problem::new(
+        Kind::MethodNotAllowed,
+        "this path does not know this method; see the Allow header",
+    )
 }
 
 /// The answer when a handler panics.

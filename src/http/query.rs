@@ -19,17 +19,35 @@ pub struct Parameters {
 impl Parameters {
     /// Takes a query string apart.
     pub fn read(query: Option<&str>, known: &[&str]) -> Self {
-        let mut parameters = Self { pairs: Vec::new(), faults: Vec::new() };
+        let mut parameters = Self {
+            pairs: Vec::new(),
+            faults: Vec::new(),
+        };
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             if !known.contains(&name.as_ref()) {
-                let expected = format!("is not a parameter of this path; known are {}", known.join(", "));
+                let expected = format!(
+                    "is not a parameter of this path; known are {}",
+                    known.join(", ")
+                );
                 parameters.fault(&clean(&name), "unknown_parameter", expected);
             } else if parameters.pairs.iter().any(|(found, _)| *found == name) {
-                parameters.fault(&name, "duplicate", "must be given once; separate several values by comma");
-            } else if value.contains(char::REPLACEMENT_CHARACTER) || value.chars().any(char::is_control) {
-                parameters.fault(&name, "control_character", "must be UTF-8 without control characters");
+                parameters.fault(
+                    &name,
+                    "duplicate",
+                    "must be given once; separate several values by comma",
+                );
+            } else if value.contains(char::REPLACEMENT_CHARACTER)
+                || value.chars().any(char::is_control)
+            {
+                parameters.fault(
+                    &name,
+                    "control_character",
+                    "must be UTF-8 without control characters",
+                );
             } else {
-                parameters.pairs.push((name.into_owned(), value.into_owned()));
+                parameters
+                    .pairs
+                    .push((name.into_owned(), value.into_owned()));
             }
         }
         parameters
@@ -38,25 +56,40 @@ impl Parameters {
     /// Notes a fault.
     pub fn fault(&mut self, name: &str, code: &'static str, detail: impl Into<String>) {
         let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
-        self.faults.push(Fault { location: "query", pointer, code, detail: detail.into() });
+        self.faults.push(Fault {
+            location: "query",
+            pointer,
+            code,
+            detail: detail.into(),
+        });
     }
 
     /// The value, if nothing was at fault.
     pub fn finish<T>(self, value: T) -> Result<T, Problem> {
-        if self.faults.is_empty() { Ok(value) } else { Err(Problem::invalid(self.faults)) }
+        if self.faults.is_empty() {
+            Ok(value)
+        } else {
+            Err(Problem::invalid(self.faults))
+        }
     }
 
     /// A parameter's text; an empty one counts as not given, as forms send it.
     pub fn text(&self, name: &str) -> Option<String> {
         let found = self.pairs.iter().find(|(found, _)| found == name);
-        found.map(|(_, value)| value.trim().to_owned()).filter(|value| !value.is_empty())
+        found
+            .map(|(_, value)| value.trim().to_owned())
+            .filter(|value| !value.is_empty())
     }
 
     /// A text of at most `max` characters.
     pub fn short_text(&mut self, name: &str, max: usize) -> Option<String> {
         let text = self.text(name)?;
         if text.chars().count() > max {
-            self.fault(name, "too_long", format!("must have at most {max} characters"));
+            self.fault(
+                name,
+                "too_long",
+                format!("must have at most {max} characters"),
+            );
             return None;
         }
         Some(text)
@@ -64,9 +97,15 @@ impl Parameters {
 
     /// Several statuses, separated by comma.
     pub fn statuses<S: Status>(&mut self, name: &str) -> Vec<S> {
-        let Some(text) = self.text(name) else { return Vec::new() };
+        let Some(text) = self.text(name) else {
+            return Vec::new();
+        };
         let mut statuses = Vec::new();
-        for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+        for word in text
+            .split(',')
+            .map(str::trim)
+            .filter(|word| !word.is_empty())
+        {
             match S::from_name(word) {
                 Some(status) if statuses.contains(&status) => {}
                 Some(status) => statuses.push(status),
@@ -83,25 +122,49 @@ impl Parameters {
 
     /// One of a few words.
     pub fn one_of<T: Copy>(&mut self, name: &str, words: &[(&str, T)], default: T) -> T {
-        let Some(text) = self.text(name) else { return default };
-        match words.iter().find(|(word, _)| word.eq_ignore_ascii_case(&text)) {
+        let Some(text) = self.text(name) else {
+            return default;
+        };
+        match words
+            .iter()
+            .find(|(word, _)| word.eq_ignore_ascii_case(&text))
+        {
             Some((_, value)) => *value,
             None => {
                 let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-                self.fault(name, "unknown_value", format!("must be one of {}", known.join(", ")));
+                self.fault(
+                    name,
+                    "unknown_value",
+                    format!("must be one of {}", known.join(", ")),
+                );
                 default
             }
         }
     }
 
     /// A whole number within bounds.
-    pub fn number(&mut self, name: &str, bounds: std::ops::RangeInclusive<u32>, default: u32) -> u32 {
-        let Some(text) = self.text(name) else { return default };
+    pub fn number(
+        &mut self,
+        name: &str,
+        bounds: std::ops::RangeInclusive<u32>,
+        default: u32,
+    ) -> u32 {
+        let Some(text) = self.text(name) else {
+            return default;
+        };
         let plain = text.bytes().all(|byte| byte.is_ascii_digit());
-        match text.parse::<u32>().ok().filter(|number| plain && bounds.contains(number)) {
+        match text
+            .parse::<u32>()
+            .ok()
+            .filter(|number| plain && bounds.contains(number))
+        {
             Some(number) => number,
             None => {
-                let detail = format!("must be a whole number from {} to {}", bounds.start(), bounds.end());
+                let detail = format!(
+                    "must be a whole number from {} to {}",
+                    bounds.start(),
+                    bounds.end()
+                );
                 self.fault(name, "out_of_range", detail);
                 default
             }
@@ -116,7 +179,11 @@ impl Parameters {
             .ok()
             .filter(|moment| (1970..=9999).contains(&moment.year()));
         if moment.is_none() {
-            self.fault(name, "not_a_time", "must be a time of RFC 3339, such as 2026-11-22T00:00:00Z");
+            self.fault(
+                name,
+                "not_a_time",
+                "must be a time of RFC 3339, such as 2026-11-22T00:00:00Z",
+            );
         }
         moment
     }
@@ -127,7 +194,11 @@ impl Parameters {
         match parse_decimal(&text) {
             Ok(amount) if amount.abs() <= Decimal::from(1_000_000_000_000_i64) => Some(amount),
             _ => {
-                self.fault(name, "not_a_number", "must be a decimal number such as 100.00");
+                self.fault(
+                    name,
+                    "not_a_number",
+                    "must be a decimal number such as 100.00",
+                );
                 None
             }
         }
@@ -136,5 +207,8 @@ impl Parameters {
 
 /// A name from outside, short and visible.
 fn clean(name: &str) -> String {
-    name.chars().filter(|character| !character.is_control()).take(40).collect()
+    name.chars()
+        .filter(|character| !character.is_control())
+        .take(40)
+        .collect()
 }

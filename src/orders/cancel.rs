@@ -35,14 +35,17 @@ impl Orders {
         for _ in 0..TRIES {
             let mut order = self.find(caller.owner(), order_id).await?;
             let status = order.state.order_status;
-            if order.cancel_requested || matches!(status, OrderStatus::Cancelling | OrderStatus::Cancelled) {
+            if order.cancel_requested
+                || matches!(status, OrderStatus::Cancelling | OrderStatus::Cancelled)
+            {
                 return Ok(order);
             }
             if !order.state.can_be_cancelled() {
                 return Err(too_late(&order));
             }
             let mut conn = self.db.acquire().await?;
-            let wished = request_cancel(&mut conn, &order, caller.cancel_reason(), &caller.actor()).await?;
+            let wished =
+                request_cancel(&mut conn, &order, caller.cancel_reason(), &caller.actor()).await?;
             drop(conn);
             if wished {
                 order.cancel_requested = true;
@@ -62,5 +65,8 @@ fn too_late(order: &Order) -> Error {
         OrderStatus::Delivered => "it was delivered",
         _ => "it is on its way",
     };
-    Error::NotNow(Refusal::Cancel { order_id: order.order_id, why })
+    Error::NotNow(Refusal::Cancel {
+        order_id: order.order_id,
+        why,
+    })
 }

@@ -65,7 +65,9 @@ pub enum Refusal {
 impl From<db::Error> for Error {
     fn from(error: db::Error) -> Self {
         match error {
-            db::Error::Unavailable(_) | db::Error::Conflict(_) => Self::Unavailable(error),
+            db::Error::Unavailable(_) | db::Error::Conflict(_) | db::Error::NotMigrated => {
+                Self::Unavailable(error)
+            }
             db::Error::Unreadable { .. } | db::Error::Refused(_) => Self::Database(error),
         }
     }

@@ -1,13 +1,15 @@
 //! Whether orders can be taken, and what an operator watches.
 
+use crate::db::check_migrated;
 use crate::db::fulfilments::count_open;
 
 use super::{Error, Orders};
 
 impl Orders {
-    /// Asks the database whether it is there.
+    /// Asks the database whether it is there, with the tables that this program was made for.
     pub async fn check_database(&self) -> Result<(), Error> {
-        Ok(self.db.ping().await?)
+        let mut conn = self.db.acquire().await?;
+        Ok(check_migrated(&mut conn).await?)
     }
 
     /// Refreshes the metrics that are read off the pool.
@@ -15,11 +17,15 @@ impl Orders {
         let usage = self.db.usage();
         let connections = &self.metrics.pool_connections;
         let set = |state, count| {
-            connections.with_label_values(&[state]).set(i64::try_from(count).unwrap_or(i64::MAX));
+            connections
+                .with_label_values(&[state])
+                .set(i64::try_from(count).unwrap_or(i64::MAX));
         };
         set("idle", usage.idle);
         set("in_use", usage.open.saturating_sub(usage.idle));
-        self.metrics.pool_waiting.set(i64::try_from(usage.waiting).unwrap_or(i64::MAX));
+        self.metrics
+            .pool_waiting
+            .set(i64::try_from(usage.waiting).unwrap_or(i64::MAX));
     }
 
     /// Refreshes the metrics that are read off the tables.
@@ -38,9 +44,15 @@ impl Orders {
             ];
             for (age, count) in ages {
                 if open.phase == "stuck" {
-                    self.metrics.sagas_stuck.with_label_values(&[age]).set(count);
+                    self.metrics
+                        .sagas_stuck
+                        .with_label_values(&[age])
+                        .set(count);
                 } else {
-                    self.metrics.sagas_open.with_label_values(&[&open.phase, age]).set(count);
+                    self.metrics
+                        .sagas_open
+                        .with_label_values(&[&open.phase, age])
+                        .set(count);
                 }
             }
         }

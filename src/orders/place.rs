@@ -62,23 +62,32 @@ impl Orders {
             let mut conn = this.db.acquire().await?;
             let placed = place(&mut conn, &placement).await?;
             drop(conn);
-            let Some(order) = placed else { return this.replay(key).await };
+            let Some(order) = placed else {
+                return this.replay(key).await;
+            };
             this.metrics.orders_placed.inc();
             let settling = this.signals.settling(order.order_id);
             if let Some(begins_here) = begins_here {
                 begins_here.begin(Fulfilment::begun(order.clone(), identity), leased_at);
             }
             let order = this.settle(order, settling).await?;
-            Ok(Placed { order, replayed: false })
+            Ok(Placed {
+                order,
+                replayed: false,
+            })
         })
         .await
     }
 
     /// What came of a key that was used before.
     async fn replay(&self, key: Option<Key>) -> Result<Placed, Error> {
-        let Some(key) = key else { return Err(Error::Busy) };
+        let Some(key) = key else {
+            return Err(Error::Busy);
+        };
         let mut conn = self.db.acquire().await?;
-        let found = idempotency::find(&mut conn, &key).await?.ok_or(Error::Busy)?;
+        let found = idempotency::find(&mut conn, &key)
+            .await?
+            .ok_or(Error::Busy)?;
         drop(conn);
         if found.fingerprint != key.fingerprint {
             return Err(Error::KeyReused);
@@ -86,6 +95,9 @@ impl Orders {
         let settling = self.signals.settling(found.order_id);
         let order = self.find(None, found.order_id).await?;
         let order = self.settle(order, settling).await?;
-        Ok(Placed { order, replayed: true })
+        Ok(Placed {
+            order,
+            replayed: true,
+        })
     }
 }

@@ -16,7 +16,11 @@ const FIRST_LOOK: Duration = Duration::from_millis(200);
 impl Orders {
     /// The order as it stands when it rests, or when the wait is over. A read that does not succeed
     /// does not make a committed order fail: the caller then gets the order as it was last seen.
-    pub(super) async fn settle(&self, mut order: Order, mut settling: Settling) -> Result<Order, Error> {
+    pub(super) async fn settle(
+        &self,
+        mut order: Order,
+        mut settling: Settling,
+    ) -> Result<Order, Error> {
         let deadline = Instant::now() + self.settings.settle_wait;
         let mut pause = FIRST_LOOK;
         while !is_settled(&order) && Instant::now() < deadline {
@@ -41,6 +45,8 @@ impl Orders {
 
 /// Whether nothing more is decided about the order without somebody asking.
 pub(super) fn is_settled(order: &Order) -> bool {
-    !matches!(order.state.order_status, OrderStatus::Pending | OrderStatus::Cancelling)
-        && !order.cancel_requested
+    !matches!(
+        order.state.order_status,
+        OrderStatus::Pending | OrderStatus::Cancelling
+    ) && !order.cancel_requested
 }

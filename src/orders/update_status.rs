@@ -34,17 +34,27 @@ impl Orders {
         news: News,
     ) -> Result<Order, Error> {
         match caller.role {
-            Role::Customer => return Err(Error::Forbidden("only staff and peer services may report news")),
+            Role::Customer => {
+                return Err(Error::Forbidden(
+                    "only staff and peer services may report news",
+                ));
+            }
             Role::Service if news.order_status.is_some() => {
                 return Err(Error::Forbidden("only staff may set order_status"));
             }
             Role::Service | Role::Staff => {}
         }
         let (this, caller) = (self.clone(), caller.clone());
-        self.detached(async move { this.take_news(&caller, order_id, &news).await }).await
+        self.detached(async move { this.take_news(&caller, order_id, &news).await })
+            .await
     }
 
-    async fn take_news(&self, caller: &Principal, order_id: OrderId, news: &News) -> Result<Order, Error> {
+    async fn take_news(
+        &self,
+        caller: &Principal,
+        order_id: OrderId,
+        news: &News,
+    ) -> Result<Order, Error> {
         for _ in 0..TRIES {
             let order = self.find(None, order_id).await?;
             let facts = facts(&order, news)?;
@@ -73,7 +83,10 @@ impl Orders {
 /// While the order is being fulfilled, or undone, the money is fulfilment's to judge: news of it only
 /// makes fulfilment look sooner.
 fn is_fulfilments(order: &Order) -> bool {
-    matches!(order.state.order_status, OrderStatus::Pending | OrderStatus::Cancelling)
+    matches!(
+        order.state.order_status,
+        OrderStatus::Pending | OrderStatus::Cancelling
+    )
 }
 
 fn facts(order: &Order, news: &News) -> Result<Vec<Fact>, Error> {
@@ -81,16 +94,32 @@ fn facts(order: &Order, news: &News) -> Result<Vec<Fact>, Error> {
     let state = &order.state;
     if let Some(to) = news.payment_status
         && !is_fulfilments(order)
-        && moves(order, "payment_status", state.payment_status, to, "the money cannot get there")?
+        && moves(
+            order,
+            "payment_status",
+            state.payment_status,
+            to,
+            "the money cannot get there",
+        )?
     {
         facts.push(Fact::PaymentMoved { to });
     }
     let parcel = match &news.shipping_status {
         Some((to, carrier_status)) => Some((*to, carrier_status.clone())),
-        None => news.order_status.map(|to| parcel_of(order, to)).transpose()?.flatten(),
+        None => news
+            .order_status
+            .map(|to| parcel_of(order, to))
+            .transpose()?
+            .flatten(),
     };
     if let Some((to, carrier_status)) = parcel
-        && moves(order, "shipping_status", state.shipping_status, to, "the parcel cannot get there")?
+        && moves(
+            order,
+            "shipping_status",
+            state.shipping_status,
+            to,
+            "the parcel cannot get there",
+        )?
     {
         facts.push(Fact::ParcelMoved { to, carrier_status });
     }
@@ -116,7 +145,9 @@ fn parcel_of(order: &Order, to: OrderStatus) -> Result<Option<(ShippingStatus, S
     let parcel = match to {
         OrderStatus::Shipped => ShippingStatus::Shipped,
         OrderStatus::Delivered => ShippingStatus::Delivered,
-        OrderStatus::Cancelling | OrderStatus::Cancelled => return refuse("use the cancel operation"),
+        OrderStatus::Cancelling | OrderStatus::Cancelled => {
+            return refuse("use the cancel operation");
+        }
         OrderStatus::Pending | OrderStatus::Confirmed => {
             return refuse("only fulfilment confirms an order");
         }
@@ -143,5 +174,11 @@ fn moves<S: Status>(
         return Ok(false);
     }
     let (from, to) = (from.as_str(), to.as_str());
-    Err(Error::NotNow(Refusal::Transition { order_id: order.order_id, field, from, to, why }))
+    Err(Error::NotNow(Refusal::Transition {
+        order_id: order.order_id,
+        field,
+        from,
+        to,
+        why,
+    }))
 }

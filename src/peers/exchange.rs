@@ -1,7 +1,7 @@
 //! One request and its reply: headers, deadline, redirects, size cap.
 
 use std::error::Error as _;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
@@ -178,7 +178,7 @@ fn wait_asked_for(response: &Response) -> Option<Duration> {
         return None;
     }
     let value = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    retry_after::parse(value, SystemTime::now())
+    retry_after::parse(value, crate::clock::now().into())
 }
 
 /// Says why there is no reply. The innermost cause is the telling one, and names no URL, which may

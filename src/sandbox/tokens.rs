@@ -4,7 +4,7 @@ use jsonwebtoken::errors::Error;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 use uuid::Uuid;
 
 const ACCESS_LASTS: Duration = Duration::hours(1);
@@ -94,7 +94,7 @@ impl Tokens {
     }
 
     fn sign(&self, token_type: &str, user: User, lasts: Duration) -> Result<String, Error> {
-        let now = OffsetDateTime::now_utc();
+        let now = crate::clock::now();
         let claims = Claims {
             token_type: token_type.to_owned(),
             exp: now.saturating_add(lasts).unix_timestamp(),

@@ -1,5 +1,10 @@
 //! The integration tests: one binary, because each further one costs a link.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests ask the environment for servers, and look at tables as a whole"
+)]
+
 mod import;
 mod peers;
 mod postgres;

@@ -1,6 +1,7 @@
 //! Finds `postgres` and `initdb`: installed ones first, fetched ones else.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -41,7 +42,7 @@ impl Search {
     /// What the environment says (`PG_BIN_DIR`, `PATH`, `XDG_CACHE_HOME`, `HOME`), and where
     /// packages put PostgreSQL.
     pub(super) fn from_env(run_as: &RunAs) -> Self {
-        let path = env::var_os("PATH").unwrap_or_default();
+        let path = from_env("PATH").unwrap_or_default();
         let cache = cache(run_as);
         let fetched = cache.iter().map(|cache| fetch::bin_dir(cache));
         let folders = env::split_paths(&path)
@@ -179,9 +180,17 @@ fn cache(run_as: &RunAs) -> Option<PathBuf> {
 }
 
 fn folder_from_env(name: &str) -> Option<PathBuf> {
-    env::var_os(name)
+    from_env(name)
         .filter(|value| !value.is_empty())
         .map(PathBuf::from)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "where programs are is the machine's setting, not the service's"
+)]
+fn from_env(name: &str) -> Option<OsString> {
+    env::var_os(name)
 }
 
 #[cfg(test)]

@@ -17,7 +17,10 @@ use crate::http::problem::Problem;
 
 /// What is to be ordered. Fields that are not named here are ignored.
 #[derive(Deserialize, ToSchema)]
-#[expect(dead_code, reason = "describes what is read by hand, so that all faults are told at once")]
+#[expect(
+    dead_code,
+    reason = "describes what is read by hand, so that all faults are told at once"
+)]
 pub struct CreateOrder {
     /// Whose order it is: the caller's own when left out. Staff name the customer.
     #[schema(example = 5, minimum = 1)]
@@ -32,13 +35,20 @@ pub struct CreateOrder {
     #[schema(example = "CARD", min_length = 1, max_length = 40)]
     payment_method: Option<String>,
     /// Where the parcel goes.
-    #[schema(example = "1 Main Street, Springfield", min_length = 1, max_length = 500)]
+    #[schema(
+        example = "1 Main Street, Springfield",
+        min_length = 1,
+        max_length = 500
+    )]
     shipping_address: Option<String>,
 }
 
 /// A line of what is to be ordered.
 #[derive(Deserialize, ToSchema)]
-#[expect(dead_code, reason = "describes what is read by hand, so that all faults are told at once")]
+#[expect(
+    dead_code,
+    reason = "describes what is read by hand, so that all faults are told at once"
+)]
 pub struct CreateItem {
     /// The product's number.
     #[schema(example = 17, minimum = 1)]
@@ -63,7 +73,9 @@ fn price_schema() -> impl Into<RefOr<Schema>> {
         .schema_type(Type::String)
         .pattern(Some(r"^(0\.(0[1-9]|[1-9]\d?)|[1-9]\d{0,8}(\.\d{1,2})?)$"));
     OneOfBuilder::new()
-        .description(Some("The price of one, exact: no more decimals than the currency has."))
+        .description(Some(
+            "The price of one, exact: no more decimals than the currency has.",
+        ))
         .item(number)
         .item(text)
         .examples([serde_json::json!(100.0), serde_json::json!("100.00")])
@@ -137,11 +149,19 @@ fn lines(order: &Object<'_>, rates: &Rates, faults: &mut Faults) -> Option<Vec<L
     let pointer = order.pointer("items");
     let Value::Array(values) = order.required("items", faults)? else {
         let found = order.optional("items").map_or("nothing", type_name);
-        faults.add(pointer, "wrong_type", format!("must be a list, not {found}"));
+        faults.add(
+            pointer,
+            "wrong_type",
+            format!("must be a list, not {found}"),
+        );
         return None;
     };
     if values.is_empty() || values.len() > MAX_LINES {
-        faults.add(pointer, "out_of_range", format!("must have 1 to {MAX_LINES} lines"));
+        faults.add(
+            pointer,
+            "out_of_range",
+            format!("must have 1 to {MAX_LINES} lines"),
+        );
         return None;
     }
     let mut lines: Vec<Line> = Vec::with_capacity(values.len());
@@ -163,15 +183,18 @@ fn lines(order: &Object<'_>, rates: &Rates, faults: &mut Faults) -> Option<Vec<L
 
 fn line(value: &Value, pointer: &str, rates: &Rates, faults: &mut Faults) -> Option<Line> {
     let line = Object::at(value, pointer, faults)?;
-    let product_id = line.optional("product_id").map(|value| line.number("product_id", value, 1..=i64::MAX, faults));
+    let product_id = line
+        .optional("product_id")
+        .map(|value| line.number("product_id", value, 1..=i64::MAX, faults));
     let sku = line
         .required("sku", faults)
         .and_then(|value| line.text("sku", value, MAX_SKU_CHARS, faults));
     let quantity = line
         .required("quantity", faults)
         .and_then(|value| line.number("quantity", value, 1..=i64::from(MAX_QUANTITY), faults));
-    let unit_price =
-        line.required("unit_price", faults).and_then(|value| price(&line, value, rates, faults));
+    let unit_price = line
+        .required("unit_price", faults)
+        .and_then(|value| price(&line, value, rates, faults));
     if product_id == Some(None) {
         return None;
     }
@@ -191,7 +214,10 @@ fn price(line: &Object<'_>, value: &Value, rates: &Rates, faults: &mut Faults) -
         Value::Number(number) => number.as_str(),
         Value::String(text) => text,
         other => {
-            let detail = format!("must be a decimal number such as 100.00, not {}", type_name(other));
+            let detail = format!(
+                "must be a decimal number such as 100.00, not {}",
+                type_name(other)
+            );
             faults.add(line.pointer("unit_price"), "wrong_type", detail);
             return None;
         }

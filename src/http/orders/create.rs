@@ -81,20 +81,33 @@ fn owner(caller: &Principal, draft: &Draft) -> Result<CustomerId, Problem> {
         (Some(named), _) if caller.role == Role::Staff => Ok(named),
         (Some(_), _) => {
             let fault = body_fault("not_yours", "must be your own customer number, or left out");
-            Err(Problem::new(Kind::Forbidden, "orders are placed for oneself only").with_errors(vec![fault]))
+            Err(
+                Problem::new(Kind::Forbidden, "orders are placed for oneself only")
+                    .with_errors(vec![fault]),
+            )
         }
         (None, Some(own)) => Ok(own),
-        (None, None) => Err(Problem::invalid(vec![body_fault("missing", "must name the customer")])),
+        (None, None) => Err(Problem::invalid(vec![body_fault(
+            "missing",
+            "must name the customer",
+        )])),
     }
 }
 
 fn body_fault(code: &'static str, detail: &str) -> Fault {
-    Fault { location: "body", pointer: "/customer_id".to_owned(), code, detail: detail.to_owned() }
+    Fault {
+        location: "body",
+        pointer: "/customer_id".to_owned(),
+        code,
+        detail: detail.to_owned(),
+    }
 }
 
 fn client_key(headers: &HeaderMap, body: &JsonBody) -> Result<Option<ClientKey>, Problem> {
     let mut values = headers.get_all(&IDEMPOTENCY_KEY).iter();
-    let Some(value) = values.next() else { return Ok(None) };
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
     let key = value.to_str().unwrap_or_default();
     let visible = key.bytes().all(|byte| byte.is_ascii_graphic());
     if values.next().is_some() || !visible || !(1..=255).contains(&key.len()) {
@@ -105,7 +118,10 @@ fn client_key(headers: &HeaderMap, body: &JsonBody) -> Result<Option<ClientKey>,
             detail: "must be given once, with 1 to 255 visible ASCII characters".to_owned(),
         }]));
     }
-    Ok(Some(ClientKey { key: key.to_owned(), fingerprint: sha256(&body.bytes) }))
+    Ok(Some(ClientKey {
+        key: key.to_owned(),
+        fingerprint: sha256(&body.bytes),
+    }))
 }
 
 fn respond(caller: &Principal, placed: Placed) -> Result<Response, Problem> {
@@ -118,7 +134,9 @@ fn respond(caller: &Principal, placed: Placed) -> Result<Response, Problem> {
         Ok(status) => (status, Json(view)).into_response(),
         Err((kind, detail)) => {
             let order = serde_json::to_value(&view).unwrap_or_default();
-            Problem::new(kind, detail).with_order(order_id, order).into_response()
+            Problem::new(kind, detail)
+                .with_order(order_id, order)
+                .into_response()
         }
     };
     let headers = response.headers_mut();
@@ -136,12 +154,14 @@ fn respond(caller: &Principal, placed: Placed) -> Result<Response, Problem> {
 fn answer(order: &Order) -> Result<StatusCode, (Kind, &'static str)> {
     let state = &order.state;
     match (state.order_status, state.cancel_reason) {
-        (OrderStatus::Cancelled, Some(CancelReason::PaymentDeclined)) => {
-            Err((Kind::PaymentDeclined, "the payment was declined; the order was called off, nothing was charged"))
-        }
-        (OrderStatus::Cancelled, Some(CancelReason::OutOfStock)) => {
-            Err((Kind::OutOfStock, "an item is out of stock; the order was called off, nothing was charged"))
-        }
+        (OrderStatus::Cancelled, Some(CancelReason::PaymentDeclined)) => Err((
+            Kind::PaymentDeclined,
+            "the payment was declined; the order was called off, nothing was charged",
+        )),
+        (OrderStatus::Cancelled, Some(CancelReason::OutOfStock)) => Err((
+            Kind::OutOfStock,
+            "an item is out of stock; the order was called off, nothing was charged",
+        )),
         (OrderStatus::Cancelled, Some(CancelReason::PeerRefused)) => Err((
             Kind::FulfilmentRefused,
             "the order cannot be fulfilled; it was called off, and what was charged was refunded",

@@ -37,6 +37,14 @@ pub async fn list_orders(
 /// A page as the caller sees it.
 pub fn encode(listing: Listing, caller: &Principal, page: Page, here: &Here) -> OrderList {
     let (next, previous) = search::neighbours(here, page, listing.count);
-    let results = listing.orders.into_iter().map(|order| OrderView::new(order, caller));
-    OrderList { count: listing.count, next, previous, results: results.collect() }
+    let results = listing
+        .orders
+        .into_iter()
+        .map(|order| OrderView::new(order, caller));
+    OrderList {
+        count: listing.count,
+        next,
+        previous,
+        results: results.collect(),
+    }
 }

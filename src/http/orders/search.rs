@@ -3,7 +3,8 @@
 use utoipa::IntoParams;
 
 use crate::domain::search::{
-    DEFAULT_PAGE_SIZE, Filter, MAX_OFFSET, MAX_PAGE_SIZE, MAX_SEARCH_CHARS, Page, Search, SortBy, SortDir,
+    DEFAULT_PAGE_SIZE, Filter, MAX_OFFSET, MAX_PAGE_SIZE, MAX_SEARCH_CHARS, Page, Search, SortBy,
+    SortDir,
 };
 use crate::http::links::Here;
 use crate::http::problem::Problem;
@@ -12,7 +13,10 @@ use crate::http::query::Parameters;
 /// Filters, sorting and page of a list.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "describes what is read by hand, so that all faults are told at once")]
+#[expect(
+    dead_code,
+    reason = "describes what is read by hand, so that all faults are told at once"
+)]
 pub struct SearchParams {
     /// Order statuses, several by comma, in any case.
     #[param(example = "PENDING,CONFIRMED", required = false)]
@@ -36,10 +40,18 @@ pub struct SearchParams {
     #[param(example = "2026-02-01T00:00:00Z", format = DateTime, required = false)]
     created_to: Option<String>,
     /// A total of at least this.
-    #[param(example = "10.00", pattern = r"^\d{1,9}(\.\d{1,3})?$", required = false)]
+    #[param(
+        example = "10.00",
+        pattern = r"^\d{1,9}(\.\d{1,3})?$",
+        required = false
+    )]
     min_total: Option<String>,
     /// A total of at most this.
-    #[param(example = "1000.00", pattern = r"^\d{1,9}(\.\d{1,3})?$", required = false)]
+    #[param(
+        example = "1000.00",
+        pattern = r"^\d{1,9}(\.\d{1,3})?$",
+        required = false
+    )]
     max_total: Option<String>,
     /// `created_at`, `total` or `order_id`.
     #[param(inline, required = false)]
@@ -110,14 +122,26 @@ pub fn read(query: Option<&str>) -> Result<Search, Problem> {
         min_total: parameters.amount("min_total"),
         max_total: parameters.amount("max_total"),
     };
-    let by = [("created_at", SortBy::CreatedAt), ("total", SortBy::Total), ("order_id", SortBy::OrderId)];
+    let by = [
+        ("created_at", SortBy::CreatedAt),
+        ("total", SortBy::Total),
+        ("order_id", SortBy::OrderId),
+    ];
     let sort_by = parameters.one_of("sort_by", &by, SortBy::default());
-    let sort_dir =
-        parameters.one_of("sort_dir", &[("asc", SortDir::Asc), ("desc", SortDir::Desc)], SortDir::default());
+    let sort_dir = parameters.one_of(
+        "sort_dir",
+        &[("asc", SortDir::Asc), ("desc", SortDir::Desc)],
+        SortDir::default(),
+    );
     let size = parameters.number("page_size", 1..=MAX_PAGE_SIZE, DEFAULT_PAGE_SIZE);
     let number = parameters.number("page", 1..=MAX_OFFSET / size, 1);
     let page = Page { number, size };
-    parameters.finish(Search { filter, sort_by, sort_dir, page })
+    parameters.finish(Search {
+        filter,
+        sort_by,
+        sort_dir,
+        page,
+    })
 }
 
 /// The links to the pages after and before this one.

@@ -33,6 +33,10 @@ pub async fn order_tracking(
         shipping_status: state.shipping_status.as_str(),
         carrier: state.carrier,
         tracking_no: state.tracking_no,
-        timeline: tracking.events.into_iter().map(|event| EventView::new(event, &caller)).collect(),
+        timeline: tracking
+            .events
+            .into_iter()
+            .map(|event| EventView::new(event, &caller))
+            .collect(),
     }))
 }

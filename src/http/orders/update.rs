@@ -19,7 +19,10 @@ use super::views::OrderView;
 /// News of an order; at least one of the three.
 #[derive(Deserialize, ToSchema)]
 #[schema(min_properties = 1)]
-#[expect(dead_code, reason = "describes what is read by hand, so that all faults are told at once")]
+#[expect(
+    dead_code,
+    reason = "describes what is read by hand, so that all faults are told at once"
+)]
 pub struct UpdateOrder {
     /// `SHIPPED` or `DELIVERED`; for staff.
     #[schema(example = "SHIPPED")]
@@ -71,7 +74,11 @@ fn news(body: &Value, faults: &mut Faults) -> Option<News> {
     let object = Object::at(body, "", faults)?;
     let fields = ["order_status", "payment_status", "shipping_status"];
     if fields.iter().all(|field| object.optional(field).is_none()) {
-        faults.add("", "missing", format!("must have at least one of {}", fields.join(", ")));
+        faults.add(
+            "",
+            "missing",
+            format!("must have at least one of {}", fields.join(", ")),
+        );
         return None;
     }
     Some(News {
@@ -86,7 +93,11 @@ fn status<S: Status>(object: &Object<'_>, name: &str, faults: &mut Faults) -> Op
     let status = S::from_name(&word);
     if status.is_none() {
         let known: Vec<_> = S::ALL.iter().map(|status| status.as_str()).collect();
-        faults.add(object.pointer(name), "unknown_value", format!("must be one of {}", known.join(", ")));
+        faults.add(
+            object.pointer(name),
+            "unknown_value",
+            format!("must be one of {}", known.join(", ")),
+        );
     }
     status
 }
@@ -94,10 +105,15 @@ fn status<S: Status>(object: &Object<'_>, name: &str, faults: &mut Faults) -> Op
 /// Our word for where the parcel is, and the one that was sent.
 fn shipping_status(object: &Object<'_>, faults: &mut Faults) -> Option<(ShippingStatus, String)> {
     let name = "shipping_status";
-    let word = object.text(name, object.optional(name)?, 40, faults)?.to_ascii_uppercase();
+    let word = object
+        .text(name, object.optional(name)?, 40, faults)?
+        .to_ascii_uppercase();
     let status = ShippingStatus::from_carrier(&word).or_else(|| ShippingStatus::from_name(&word));
     if status.is_none() {
-        let ours: Vec<_> = ShippingStatus::ALL.iter().map(|status| status.as_str()).collect();
+        let ours: Vec<_> = ShippingStatus::ALL
+            .iter()
+            .map(|status| status.as_str())
+            .collect();
         let detail = format!(
             "must be one of {}, PACKED, PICKED_UP, IN_TRANSIT, OUT_FOR_DELIVERY",
             ours.join(", ")

@@ -1,0 +1,158 @@
+//! Puts the service together from its configuration, runs it, and stops it in good order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::Request;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::Verifier;
+use crate::config::Config;
+use crate::db::Database;
+use crate::fulfilment::Fulfilments;
+use crate::http::{self, Shared};
+use crate::metrics::Metrics;
+use crate::orders::Orders;
+use crate::peers::Peers;
+use crate::signals::Signals;
+
+/// How often the tables are measured.
+const MEASURE_EVERY: Duration = Duration::from_secs(10);
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The port is taken, or not ours to take.
+    #[error("cannot listen on {0}: is something else running there? choose another PORT")]
+    Listen(SocketAddr, #[source] std::io::Error),
+    /// The key that tokens are verified with.
+    #[error("the key for tokens cannot be used")]
+    Key(#[from] crate::auth::KeyError),
+    /// The clients of the peers.
+    #[error("the clients of the peers cannot be built")]
+    Peers(#[from] crate::peers::Error),
+    /// The pool of connections to the database.
+    #[error("the pool of connections cannot be built")]
+    Pool(#[from] deadpool::managed::BuildError),
+    /// The metrics.
+    #[error("the metrics cannot be registered")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// The running service.
+pub struct App {
+    address: SocketAddr,
+    orders: Orders,
+    database: Database,
+    stopping: watch::Sender<bool>,
+    stop_listening: CancellationToken,
+    stop_fulfilling: CancellationToken,
+    server: JoinHandle<std::io::Result<()>>,
+    fulfilling: JoinHandle<()>,
+    measuring: JoinHandle<()>,
+    grace: Duration,
+}
+
+impl App {
+    /// Starts to listen and to fulfil.
+    pub async fn start(config: Config) -> Result<Self, Error> {
+        let metrics = Arc::new(Metrics::new()?);
+        let verifier = Arc::new(Verifier::new(&config.auth)?);
+        let peers = Peers::new(config.peers, metrics.clone())?;
+        let database = Database::new(config.database, config.limits)?;
+        let asked = SocketAddr::new(config.listen.host, config.listen.port);
+        let listener = TcpListener::bind(asked)
+            .await
+            .map_err(|error| Error::Listen(asked, error))?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| Error::Listen(asked, error))?;
+
+        let (signals, wakes) = Signals::new();
+        let orders = Orders::new(
+            database.clone(),
+            metrics.clone(),
+            signals.clone(),
+            config.orders,
+        );
+        let fulfilments = Fulfilments::new(
+            database.clone(),
+            peers,
+            metrics.clone(),
+            signals,
+            config.fulfilment,
+        );
+        let (stopping, is_stopping) = watch::channel(false);
+        let service = http::service(Shared {
+            orders: orders.clone(),
+            verifier,
+            metrics,
+            metrics_token: config.metrics_token.map(Arc::new),
+            public_url: config.public_url.map(Arc::new),
+            stopping: is_stopping,
+        });
+
+        let stop_listening = CancellationToken::new();
+        let stop_fulfilling = CancellationToken::new();
+        let service = <_ as axum::ServiceExt<Request>>::into_make_service(service);
+        let server = axum::serve(listener, service)
+            .with_graceful_shutdown(stop_listening.clone().cancelled_owned());
+        let stop = stop_fulfilling.clone();
+        Ok(Self {
+            address,
+            server: tokio::spawn(server.into_future()),
+            fulfilling: tokio::spawn(async move { fulfilments.run(wakes, stop).await }),
+            measuring: tokio::spawn(measure(orders.clone(), stop_fulfilling.clone())),
+            orders,
+            database,
+            stopping,
+            stop_listening,
+            stop_fulfilling,
+            grace: config.shutdown_grace,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops: readiness fails, requests in flight finish, leases are given back. What is not done
+    /// within the grace time is left to other replicas, which take over when its leases end.
+    pub async fn stop(self) {
+        self.stopping.send_replace(true);
+        let in_order = async {
+            self.stop_listening.cancel();
+            // Fulfilment goes on meanwhile: requests wait for orders to settle.
+            let _ = self.server.await;
+            self.orders.drain().await;
+            self.stop_fulfilling.cancel();
+            let _ = self.fulfilling.await;
+            let _ = self.measuring.await;
+        };
+        if tokio::time::timeout(self.grace, in_order).await.is_err() {
+            tracing::warn!("stopped before everything was done: the grace time is over");
+            self.stop_fulfilling.cancel();
+        }
+        self.database.close();
+    }
+}
+
+async fn measure(orders: Orders, stop: CancellationToken) {
+    loop {
+        if let Err(error) = orders.measure_fulfilments().await {
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "fulfilments not measured"
+            );
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(MEASURE_EVERY) => {}
+        }
+    }
+}

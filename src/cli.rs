@@ -1,0 +1,100 @@
+//! The commands of the binary.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{config, telemetry};
+
+#[cfg(feature = "sandbox")]
+mod dev;
+mod healthcheck;
+mod import;
+mod migrate;
+#[cfg(feature = "sandbox")]
+mod sandbox;
+mod serve;
+mod token;
+
+use crate::config::Environment;
+
+/// What a command ends with; every cause is printed.
+type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Takes a shop's orders, has them fulfilled by Inventory, Payment and Shipping, answers for them and
+/// calls them off.
+#[derive(Parser)]
+#[command(version, about, after_long_help = config::manual())]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the service (the default)
+    Serve,
+    /// Run the service with a database, stand-in peers and demo data of its own
+    #[cfg(feature = "sandbox")]
+    Dev(dev::Args),
+    /// Bring the database's tables up to date
+    Migrate,
+    /// Run stand-ins for Inventory, Payment, Shipping and UserService
+    #[cfg(feature = "sandbox")]
+    Sandbox(sandbox::Args),
+    /// Make an access token; the last line of the output is the token
+    Token(token::Args),
+    /// Take over orders of an earlier shop from CSV files: all of them, or none
+    Import(import::Args),
+    /// Print the OpenAPI document
+    Openapi,
+    /// Ask the service on this machine whether it is ready; for containers
+    Healthcheck,
+}
+
+/// Runs the command that the arguments name.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command.unwrap_or(Command::Serve)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let mut text = error.to_string();
+            let mut source = error.source();
+            while let Some(cause) = source {
+                text = format!("{text}: {cause}");
+                source = cause.source();
+            }
+            eprintln!("error: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Sets logs up as configured.
+fn init_logs(environment: &Environment) -> Result {
+    Ok(telemetry::init(&environment.read(config::telemetry)?)?)
+}
+
+fn run(command: Command) -> Result {
+    let environment = Environment::load()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Serve => serve::run(&environment).await,
+            #[cfg(feature = "sandbox")]
+            Command::Dev(args) => dev::run(args, environment).await,
+            Command::Migrate => migrate::run(&environment).await,
+            #[cfg(feature = "sandbox")]
+            Command::Sandbox(args) => sandbox::run(args, &environment).await,
+            Command::Token(args) => token::run(&args, &environment),
+            Command::Import(args) => import::run(args, &environment).await,
+            Command::Openapi => {
+                println!("{}", crate::http::openapi().to_pretty_json()?);
+                Ok(())
+            }
+            Command::Healthcheck => healthcheck::run(&environment).await,
+        }
+    })
+}

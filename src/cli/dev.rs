@@ -1,0 +1,106 @@
+//! `order-service dev`.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use crate::config::dev_folder;
+use crate::dev::world::{self, World};
+
+use super::sandbox::PortArgs;
+use super::serve::wait_for_stop;
+use super::token::{self, STAFF_ID};
+use super::{Environment, Result, init_logs};
+
+/// How long the tokens of the banner are valid, in seconds.
+const TOKEN_TTL_S: i64 = 86_400;
+
+/// Brings everything by itself: PostgreSQL (found on the machine, else fetched; DATABASE_URL or
+/// DB_HOST name another one), tables, stand-ins for the peers and for UserService, demo orders, and
+/// the service. Everything is kept in the folder .dev between runs. Ctrl-C ends all of it.
+#[derive(Parser)]
+pub struct Args {
+    /// Start anew: forget the orders and the stand-ins' world
+    #[arg(long)]
+    fresh: bool,
+    /// Port of the service
+    #[arg(long, default_value_t = 8001)]
+    port: u16,
+    #[command(flatten)]
+    sandbox: PortArgs,
+    /// Run the database alone, with its tables; prints one line DATABASE_URL=… and runs until its
+    /// input closes or it is told to stop
+    #[arg(long)]
+    database_only: bool,
+}
+
+pub async fn run(args: Args, mut environment: Environment) -> Result {
+    environment.fall_back("RUST_LOG", "warn,order_service=info");
+    init_logs(&environment)?;
+    let folder = dev_folder();
+    if args.database_only {
+        return database_only(&args, folder, &environment).await;
+    }
+    let world = World::start(world::Settings {
+        folder,
+        fresh: args.fresh,
+        port: args.port,
+        sandbox_ports: args.sandbox.ports(),
+        parcel_pace: args.sandbox.pace(),
+        environment,
+    })
+    .await?;
+    banner(&world)?;
+    wait_for_stop().await?;
+    eprintln!("stopping");
+    world.stop().await
+}
+
+async fn database_only(args: &Args, folder: PathBuf, environment: &Environment) -> Result {
+    let database = world::Database::start(&folder, args.fresh, environment).await?;
+    println!("DATABASE_URL={}", database.url());
+    // A thread of its own: the runtime would wait for a read that nothing ends.
+    let (closing, closed) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let ended = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _ = closing.send(ended);
+    });
+    tokio::select! {
+        _ = closed => {}
+        stopped = wait_for_stop() => stopped?,
+    }
+    database.stop().await
+}
+
+fn banner(world: &World) -> Result {
+    let base = world.base_url();
+    let customer = token::make(5, false, TOKEN_TTL_S, world.key())?;
+    let staff = token::make(STAFF_ID, true, TOKEN_TTL_S, world.key())?;
+    let user = world.user_service();
+    println!(
+        "
+Order Service is running; Ctrl-C ends it.
+
+  API       {base}/v1/orders/
+  Swagger   {base}/orders-doc/
+  History   {base}/v1/orders/my-orders/5/
+  Metrics   {base}/metrics
+  Ledger    {user}sandbox/ledger   (faults: POST {user}sandbox/faults)
+
+  Token of customer 5:
+  {customer}
+
+  Token of staff:
+  {staff}
+
+Place an order:
+
+  curl -s -X POST {base}/v1/orders/create/ \\
+    -H 'Authorization: Bearer {customer}' \\
+    -H 'Content-Type: application/json' \\
+    -d '{{\"customer_id\": 5, \"items\": [{{\"sku\": \"SKU123\", \"quantity\": 2, \"unit_price\": 100.0}}, \
+{{\"sku\": \"SKU456\", \"quantity\": 1, \"unit_price\": 50.0}}]}}'
+"
+    );
+    Ok(())
+}

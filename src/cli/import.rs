@@ -1,0 +1,65 @@
+//! `order-service import`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+use sqlx::{Connection as _, PgConnection};
+
+use crate::import::{Files, Options, Stage, import};
+use crate::{config, db};
+
+use super::{Environment, Result};
+
+/// The files are those of the earlier shop: orders with `order_id, customer_id, order_status,
+/// payment_status, order_total, created_at`, items with `order_item_id, order_id, product_id, sku,
+/// quantity, unit_price`. A bad row is named by line and column, and then nothing is imported; rows
+/// that are there already are left as they are.
+#[derive(Parser)]
+pub struct Args {
+    /// CSV file of the orders
+    #[arg(long)]
+    orders: PathBuf,
+    /// CSV file of their items
+    #[arg(long)]
+    items: PathBuf,
+}
+
+pub async fn run(args: Args, environment: &Environment) -> Result {
+    let (database, currency) = environment
+        .or_dev()
+        .read(|reader| Some((config::database(reader), config::currency(reader))).and_then(both))?;
+    let mut conn = PgConnection::connect_with(&database)
+        .await
+        .map_err(|error| format!("cannot connect to the database: {error}"))?;
+    db::check_migrated(&mut conn).await?;
+    let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(
+        "{msg} {wide_bar} {bytes}/{total_bytes} {eta}",
+    )?);
+    bar.enable_steady_tick(Duration::from_millis(200));
+    let mut show = |progress: crate::import::Progress| {
+        bar.set_message(match progress.stage {
+            Stage::Orders => "orders",
+            Stage::Items => "items",
+        });
+        bar.set_length(progress.bytes_total);
+        bar.set_position(progress.bytes_read);
+    };
+    let files = Files {
+        orders: args.orders,
+        items: args.items,
+    };
+    let imported = import(&mut conn, files, Options::new(currency), &mut show).await;
+    bar.finish_and_clear();
+    let summary = imported?;
+    println!(
+        "orders: {} imported, {} known already; items: {} imported, {} known already",
+        summary.orders_new, summary.orders_known, summary.items_new, summary.items_known
+    );
+    Ok(())
+}
+
+fn both<A, B>((a, b): (Option<A>, Option<B>)) -> Option<(A, B)> {
+    Some((a?, b?))
+}

@@ -1,0 +1,108 @@
+//! The database of a `dev` world: a private server, or one that is configured.
+
+use std::path::{Path, PathBuf};
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
+
+use crate::config::{self, DEV_DATABASE, Environment};
+use crate::db;
+use crate::dev::postgres::{Durability, Postgres, Settings};
+
+use super::{Result, files, prepare};
+
+/// The database's name on the private server.
+const NAME: &str = "orders";
+/// Enough for the service, its tools and a curious developer.
+const MAX_CONNECTIONS: u16 = 64;
+
+/// A database with up-to-date tables.
+pub struct Database {
+    url: String,
+    server: Option<Postgres>,
+    url_file: Option<PathBuf>,
+}
+
+impl Database {
+    /// Starts the private server, unless a database is configured, and brings its tables up to date.
+    pub async fn start(folder: &Path, fresh: bool, environment: &Environment) -> Result<Self> {
+        if environment.has_database() {
+            if fresh {
+                return Err(
+                    "--fresh is for the private database; DATABASE_URL or DB_HOST name another"
+                        .into(),
+                );
+            }
+            let options = environment.read(config::database)?;
+            migrate(&options).await?;
+            return Ok(Self {
+                url: options.to_url_lossy().into(),
+                server: None,
+                url_file: None,
+            });
+        }
+        let folder = prepare(folder)?;
+        let server = Postgres::start(
+            Settings {
+                data_dir: folder.join("postgres"),
+                port: None,
+                durability: Durability::Durable,
+                max_connections: MAX_CONNECTIONS,
+                fresh,
+            },
+            |line| eprintln!("{line}"),
+        )
+        .await?;
+        create(&server.options("postgres")).await?;
+        migrate(&server.options(NAME)).await?;
+        let url = server.url(NAME);
+        let url_file = folder.join(DEV_DATABASE);
+        files::write_secret(&url_file, &url)?;
+        Ok(Self {
+            url,
+            server: Some(server),
+            url_file: Some(url_file),
+        })
+    }
+
+    /// Its address, password included.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Stops the private server.
+    pub async fn stop(self) -> Result {
+        if let Some(file) = &self.url_file {
+            files::remove(file)?;
+        }
+        if let Some(server) = self.server {
+            server.stop().await?;
+        }
+        Ok(())
+    }
+}
+
+async fn create(server: &PgConnectOptions) -> Result {
+    let mut conn = PgConnection::connect_with(server).await?;
+    let there: bool =
+        sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
+            .bind(NAME)
+            .fetch_one(&mut conn)
+            .await?;
+    if !there {
+        sqlx::query("create database orders")
+            .execute(&mut conn)
+            .await?;
+    }
+    conn.close().await?;
+    Ok(())
+}
+
+async fn migrate(options: &PgConnectOptions) -> Result {
+    let mut conn = PgConnection::connect_with(options)
+        .await
+        .map_err(|error| format!("cannot connect to the database: {error}"))?;
+    db::MIGRATIONS.run(&mut conn).await?;
+    conn.close().await?;
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! Demo orders, so that lists have something to show: history, taken over as from an earlier shop.
+
+use std::path::Path;
+
+use sqlx::PgConnection;
+
+use crate::domain::money::Currency;
+use crate::import::{Files, Options, import};
+
+use super::{Result, prepare};
+
+const ORDERS: &str = include_str!("demo/orders.csv");
+const ITEMS: &str = include_str!("demo/items.csv");
+
+/// Loads the demo orders into a database that has none.
+pub async fn load(conn: &mut PgConnection, currency: Currency, folder: &Path) -> Result {
+    let empty: bool = sqlx::query_scalar("select not exists (select from orders)")
+        .fetch_one(&mut *conn)
+        .await?;
+    if !empty {
+        return Ok(());
+    }
+    let folder = prepare(&folder.join("demo"))?;
+    let files = Files {
+        orders: folder.join("orders.csv"),
+        items: folder.join("items.csv"),
+    };
+    std::fs::write(&files.orders, ORDERS)?;
+    std::fs::write(&files.items, ITEMS)?;
+    import(conn, files, Options::new(currency), &mut |_| {}).await?;
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! The small files in which a `dev` world keeps what other commands need.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use rand::RngExt as _;
+use rand::distr::Alphanumeric;
+use secrecy::SecretString;
+
+use crate::config::{self, DEV_KEY, Environment};
+
+use super::{Result, prepare};
+
+/// The key of the world: the configured one, else one that is made at the first start.
+pub fn secret_key(folder: &Path, environment: &Environment) -> Result<SecretString> {
+    if environment.is_given("SECRET_KEY") {
+        return Ok(environment.read(config::token_key)?);
+    }
+    let file = prepare(folder)?.join(DEV_KEY);
+    match std::fs::read_to_string(&file) {
+        Ok(key) if key.len() >= crate::auth::MIN_SECRET_BYTES => Ok(key.into()),
+        _ => {
+            let key: String = rand::rng()
+                .sample_iter(Alphanumeric)
+                .take(64)
+                .map(char::from)
+                .collect();
+            write_secret(&file, &key)?;
+            Ok(key.into())
+        }
+    }
+}
+
+/// Writes a file that nobody else may read.
+pub fn write_secret(file: &Path, text: &str) -> Result {
+    let mut opened = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(file)?;
+    opened.write_all(text.as_bytes())?;
+    Ok(())
+}
+
+/// Removes a file, if it is there.
+pub fn remove(file: &Path) -> Result {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
