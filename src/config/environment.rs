@@ -60,6 +60,11 @@ impl Environment {
         self.given.insert(name.to_owned(), value.into());
     }
 
+    /// What is given, by name: for a process that is to have the same settings.
+    pub fn given(&self) -> &HashMap<String, String> {
+        &self.given
+    }
+
     /// Sets what holds unless something else is given.
     pub fn fall_back(&mut self, name: &'static str, value: impl Into<String>) {
         self.fallback.insert(name, value.into());

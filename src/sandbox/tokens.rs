@@ -15,16 +15,22 @@ const REFRESH_LASTS: Duration = Duration::days(1);
 pub(super) struct User {
     id: u64,
     is_staff: bool,
+    is_service: bool,
 }
 
 impl User {
     const STAFF: Self = Self {
         id: 1000,
         is_staff: true,
+        is_service: false,
     };
 
     /// Whom peer services sign in as.
-    pub const SERVICE: Self = Self::STAFF;
+    pub const SERVICE: Self = Self {
+        id: 2000,
+        is_staff: false,
+        is_service: true,
+    };
 
     /// `customerN` and `staff`, each with the name as password.
     pub fn sign_in(name: &str, password: &str) -> Option<Self> {
@@ -41,6 +47,7 @@ impl User {
         Some(Self {
             id: id.into(),
             is_staff: false,
+            is_service: false,
         })
     }
 }
@@ -60,6 +67,8 @@ struct Claims {
     jti: String,
     user_id: u64,
     is_staff: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    role: Option<String>,
 }
 
 impl Tokens {
@@ -90,6 +99,7 @@ impl Tokens {
         (claims.token_type == "refresh").then_some(User {
             id: claims.user_id,
             is_staff: claims.is_staff,
+            is_service: false,
         })
     }
 
@@ -102,6 +112,7 @@ impl Tokens {
             jti: Uuid::new_v4().simple().to_string(),
             user_id: user.id,
             is_staff: user.is_staff,
+            role: user.is_service.then(|| "service".to_owned()),
         };
         encode(&Header::new(Algorithm::HS256), &claims, &self.signing)
     }
@@ -124,6 +135,7 @@ mod tests {
         let five = User {
             id: 5,
             is_staff: false,
+            is_service: false,
         };
         assert_eq!(User::sign_in("customer5", "customer5"), Some(five));
         for name in [

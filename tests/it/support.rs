@@ -1,4 +1,8 @@
 //! What the tests stand on.
 
+pub mod app;
+pub mod client;
 pub mod database;
+pub mod ledger;
 pub mod scripted;
+pub mod service;

@@ -1,0 +1,8 @@
+//! Fulfilment from end to end: real HTTP peers, judged by their ledgers.
+
+mod cancel;
+mod crash;
+mod faults;
+mod follow;
+mod mixed;
+mod refusals;

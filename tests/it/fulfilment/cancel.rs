@@ -1,0 +1,146 @@
+//! Cancel is a request to fulfilment: at any moment, once or often.
+
+use order_service::sandbox::{Fault, Kind, Operation};
+use serde_json::json;
+
+use crate::support::app::TestApp;
+use crate::support::client::cart;
+use crate::support::ledger::{all_orders, violations};
+use crate::support::service::eventually;
+
+#[tokio::test]
+async fn a_confirmed_order_is_cancelled_only_when_all_is_undone() {
+    let app = TestApp::start().await;
+    let placed = app.customer(5).place(&cart("SKU0001", 2, "10.00")).await;
+    let cancelled = app.customer(5).cancel(placed.order_id()).await;
+    assert_eq!(cancelled.status, 200, "{cancelled:?}");
+    assert_eq!(cancelled.body["order_status"], "CANCELLED");
+    assert_eq!(cancelled.body["payment_status"], "REFUNDED");
+    assert_eq!(cancelled.body["shipping_status"], "CANCELLED");
+    assert_eq!(cancelled.body["cancel_reason"], "customer_request");
+    assert_eq!(cancelled.body["cancel_requested"], false);
+    assert_eq!(cancelled.body["available_actions"], json!([]));
+    let history = app.customer(5).history(placed.order_id()).await;
+    assert_eq!(
+        history[5..],
+        [
+            "cancel_requested",
+            "shipment_cancelled",
+            "calling_off",
+            "payment_refunded",
+            "stock_released",
+            "order_cancelled"
+        ]
+    );
+    let ledger = app.sandbox.ledger();
+    assert_eq!(
+        violations(&all_orders(&app.staff()).await, &ledger),
+        [""; 0]
+    );
+    assert!(ledger.stock.iter().all(|row| row.reserved == 0));
+}
+
+#[tokio::test]
+async fn cancelling_twice_is_harmless() {
+    let app = TestApp::start().await;
+    let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
+    let (customer, staff) = (app.customer(5), app.staff());
+    let (first, second) = tokio::join!(
+        customer.cancel(placed.order_id()),
+        staff.cancel(placed.order_id())
+    );
+    let third = app.customer(5).cancel(placed.order_id()).await;
+    for reply in [first, second, third] {
+        assert_eq!(
+            (reply.status, &reply.body["order_status"]),
+            (200, &json!("CANCELLED")),
+            "{reply:?}"
+        );
+    }
+    assert_eq!(app.sandbox.ledger().refunds.len(), 1);
+}
+
+#[tokio::test]
+async fn a_parcel_on_its_way_cannot_be_cancelled() {
+    let app = TestApp::start().await;
+    let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
+    // The carrier has it, and we have not heard of that.
+    app.sandbox
+        .set_fault(Fault::new(Operation::Follow, Kind::ErrorBefore));
+    app.sandbox.advance_parcels();
+    app.sandbox.advance_parcels();
+    let asked = async { app.customer(5).cancel(placed.order_id()).await };
+    let heard = async {
+        eventually("the wish is recorded", async || {
+            let order = app.customer(5).details(placed.order_id()).await.body;
+            (order["cancel_requested"] == true).then_some(())
+        })
+        .await;
+        app.sandbox.clear_faults();
+    };
+    let (refused, ()) = tokio::join!(asked, heard);
+    refused.assert_problem(409, "cannot-cancel");
+    let order = app.customer(5).details(placed.order_id()).await.body;
+    assert_eq!(order["payment_status"], "PAID");
+    assert_eq!(order["cancel_requested"], false);
+    eventually("the order goes on", async || {
+        let order = app.customer(5).details(placed.order_id()).await.body;
+        (order["order_status"] == "SHIPPED").then_some(())
+    })
+    .await;
+    app.customer(5)
+        .cancel(placed.order_id())
+        .await
+        .assert_problem(409, "cannot-cancel");
+    assert_eq!(
+        violations(&all_orders(&app.staff()).await, &app.sandbox.ledger()),
+        [""; 0]
+    );
+}
+
+#[tokio::test]
+async fn a_cancel_waits_for_an_open_charge_and_then_refunds_it() {
+    let app = TestApp::with(&[("SETTLE_WAIT_MS", "100")]).await;
+    app.sandbox
+        .set_fault(Fault::new(Operation::Charge, Kind::ErrorAfter));
+    let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
+    assert_eq!(placed.status, 202);
+    let cancelled = app.customer(5).cancel(placed.order_id()).await;
+    assert_eq!(cancelled.status, 202, "{cancelled:?}");
+    assert_eq!(cancelled.body["order_status"], "PENDING");
+    assert_eq!(cancelled.body["cancel_requested"], true);
+    assert_eq!(cancelled.body["available_actions"], json!([]));
+    assert!(
+        app.sandbox.ledger().refunds.is_empty(),
+        "undone while a do was open"
+    );
+    app.sandbox.clear_faults();
+    eventually("the order is cancelled", async || {
+        let order = app.customer(5).details(placed.order_id()).await.body;
+        (order["order_status"] == "CANCELLED").then_some(())
+    })
+    .await;
+    assert_eq!(app.sandbox.ledger().refunds.len(), 1);
+    assert_eq!(
+        violations(&all_orders(&app.staff()).await, &app.sandbox.ledger()),
+        [""; 0]
+    );
+}
+
+#[tokio::test]
+async fn an_order_taken_over_from_elsewhere_is_not_ours_to_cancel() {
+    let app = TestApp::start().await;
+    let mut conn = app.connection().await;
+    let order_id: i64 = sqlx::query_scalar(
+        "insert into orders (customer_id, order_status, payment_status, shipping_status, currency, \
+         subtotal, tax, shipping_fee, order_total) \
+         values (5, 'CONFIRMED', 'PAID', 'UNKNOWN', 'USD', 1, 0, 0, 1) returning order_id",
+    )
+    .fetch_one(&mut conn)
+    .await
+    .unwrap();
+    app.customer(5)
+        .cancel(order_id)
+        .await
+        .assert_problem(409, "cannot-cancel");
+}

@@ -1,0 +1,91 @@
+//! Processes that die, or stop, in the middle of a placement.
+
+use reqwest::Method;
+
+use order_service::sandbox::{Fault, Kind, Operation};
+
+use crate::support::app::{TestApp, environment};
+use crate::support::client::{Client, cart};
+use crate::support::database::TestDatabase;
+use crate::support::ledger::{all_orders, violations};
+use crate::support::service::{Service, eventually};
+
+#[tokio::test]
+async fn kill_9_in_the_middle_of_a_placement_and_a_restart_finishes_it() {
+    let sandbox = TestApp::sandbox().await;
+    let database = TestDatabase::new().await;
+    let mut environment = environment(&database, &sandbox);
+    environment.set("LEASE_S", "1");
+    environment.set("PEER_TIMEOUT_MS", "300");
+    for operation in [
+        Operation::Reserve,
+        Operation::Charge,
+        Operation::Create,
+        Operation::Commit,
+    ] {
+        for kind in [Kind::ErrorBefore, Kind::ErrorAfter] {
+            // The process dies while the peer keeps it waiting, before or after it has executed.
+            sandbox.set_fault(Fault::new(operation, kind));
+            let mut service = Service::start(&environment).await;
+            let customer = Client::customer(&service.base, 5);
+            let calls = || {
+                sandbox
+                    .ledger()
+                    .calls
+                    .get(&operation)
+                    .copied()
+                    .unwrap_or_default()
+            };
+            let before = calls();
+            let placing = customer
+                .request(Method::POST, "/v1/orders/create/")
+                .json(&cart("SKU0001", 1, "10.00"))
+                .send();
+            let dying = async {
+                eventually("the peer is asked", async || {
+                    (calls() > before).then_some(())
+                })
+                .await;
+                service.kill().await;
+            };
+            let (placed, ()) = tokio::join!(placing, dying);
+            placed.expect_err("the process died before it could answer");
+            sandbox.clear_faults();
+        }
+    }
+    let service = Service::start(&environment).await;
+    let staff = Client::staff(&service.base);
+    let orders = eventually("every order is confirmed", async || {
+        let orders = all_orders(&staff).await;
+        let confirmed = orders
+            .iter()
+            .filter(|order| order["order_status"] == "CONFIRMED");
+        (confirmed.count() == 8).then_some(orders)
+    })
+    .await;
+    assert_eq!(violations(&orders, &sandbox.ledger()), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_stop_in_good_order_gives_the_lease_back() {
+    let mut app = TestApp::with(&[("SETTLE_WAIT_MS", "50"), ("LEASE_S", "3600")]).await;
+    app.sandbox.set_fault(
+        Fault::new(Operation::Charge, Kind::Delay)
+            .after_ms(300)
+            .times(1),
+    );
+    let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
+    assert_eq!(placed.status, 202);
+    app.restart().await;
+    let customer = app.customer(5);
+    // Well before the lease of an hour would have ended.
+    eventually("the order is confirmed", async || {
+        let order = customer.details(placed.order_id()).await.body;
+        (order["order_status"] == "CONFIRMED").then_some(())
+    })
+    .await;
+    assert_eq!(
+        violations(&all_orders(&app.staff()).await, &app.sandbox.ledger()),
+        [""; 0]
+    );
+}

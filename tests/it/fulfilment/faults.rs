@@ -1,0 +1,139 @@
+//! Peers that answer nothing useful: asked again with the same key until they do.
+
+use order_service::sandbox::{Fault, Kind, Operation};
+
+use crate::support::app::TestApp;
+use crate::support::client::cart;
+use crate::support::ledger::{all_orders, violations};
+use crate::support::service::eventually;
+
+const FORWARD: [Operation; 4] = [
+    Operation::Reserve,
+    Operation::Charge,
+    Operation::Create,
+    Operation::Commit,
+];
+const BACKWARD: [Operation; 3] = [Operation::Cancel, Operation::Refund, Operation::Release];
+const TROUBLE: [Kind; 5] = [
+    Kind::ErrorBefore,
+    Kind::ErrorAfter,
+    Kind::DropBefore,
+    Kind::DropAfter,
+    Kind::Garbage,
+];
+
+#[tokio::test]
+async fn every_fault_at_every_step_still_ends_in_a_confirmed_order() {
+    let app = TestApp::start().await;
+    for operation in FORWARD {
+        for kind in TROUBLE {
+            app.sandbox.set_fault(Fault::new(operation, kind).times(2));
+            let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
+            assert_eq!(placed.status, 201, "{operation:?} {kind:?}: {placed:?}");
+            assert_eq!(
+                placed.body["order_status"], "CONFIRMED",
+                "{operation:?} {kind:?}"
+            );
+        }
+    }
+    assert_eq!(
+        violations(&all_orders(&app.staff()).await, &app.sandbox.ledger()),
+        [""; 0]
+    );
+}
+
+#[tokio::test]
+async fn every_fault_at_every_undo_still_ends_in_a_cancelled_order() {
+    let app = TestApp::start().await;
+    for operation in BACKWARD {
+        for kind in TROUBLE {
+            let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
+            app.sandbox.set_fault(Fault::new(operation, kind).times(2));
+            let cancelled = app.customer(5).cancel(placed.order_id()).await;
+            assert_eq!(
+                cancelled.status, 200,
+                "{operation:?} {kind:?}: {cancelled:?}"
+            );
+            assert_eq!(
+                cancelled.body["order_status"], "CANCELLED",
+                "{operation:?} {kind:?}"
+            );
+        }
+    }
+    assert_eq!(
+        violations(&all_orders(&app.staff()).await, &app.sandbox.ledger()),
+        [""; 0]
+    );
+}
+
+#[tokio::test]
+async fn an_unclear_charge_that_is_then_refused_is_refunded() {
+    let app = TestApp::start().await;
+    // Taken, but nobody heard of it; then the same key meets a no.
+    app.sandbox
+        .set_fault(Fault::new(Operation::Charge, Kind::DropAfter).times(1));
+    let placed = async { app.customer(5).place(&cart("SKU0001", 1, "10.00")).await };
+    let refuse = async {
+        eventually("the charge is taken", async || {
+            (!app.sandbox.ledger().charges.is_empty()).then_some(())
+        })
+        .await;
+        app.sandbox
+            .set_fault(Fault::new(Operation::Charge, Kind::Refuse));
+    };
+    let (placed, ()) = tokio::join!(placed, refuse);
+    // The second attempt may have come before the refusal was switched on.
+    if placed.status == 402 {
+        assert_eq!(placed.body["order"]["order_status"], "CANCELLED");
+        assert_eq!(app.sandbox.ledger().refunds.len(), 1);
+    }
+    assert_eq!(
+        violations(&all_orders(&app.staff()).await, &app.sandbox.ledger()),
+        [""; 0]
+    );
+}
+
+#[tokio::test]
+async fn slow_peers_answer_202_and_the_order_settles_by_itself() {
+    let app = TestApp::with(&[("SETTLE_WAIT_MS", "50")]).await;
+    app.sandbox.set_fault(
+        Fault::new(Operation::Charge, Kind::Delay)
+            .after_ms(400)
+            .times(1),
+    );
+    let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
+    assert_eq!(placed.status, 202, "{placed:?}");
+    assert_eq!(placed.body["order_status"], "PENDING");
+    let customer = app.customer(5);
+    eventually("the order is confirmed", async || {
+        let order = customer.details(placed.order_id()).await.body;
+        (order["order_status"] == "CONFIRMED").then_some(())
+    })
+    .await;
+    assert_eq!(
+        violations(&all_orders(&app.staff()).await, &app.sandbox.ledger()),
+        [""; 0]
+    );
+}
+
+#[tokio::test]
+async fn a_timeout_after_the_charge_was_taken_charges_once() {
+    let app = TestApp::with(&[("PEER_TIMEOUT_MS", "100")]).await;
+    app.sandbox.set_fault(
+        Fault::new(Operation::Charge, Kind::Delay)
+            .after_ms(300)
+            .times(2),
+    );
+    let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
+    assert_eq!(placed.status, 201, "{placed:?}");
+    // The delayed ones are executed all the same, late.
+    eventually("both late charges arrived", async || {
+        (app.sandbox.ledger().calls.get(&Operation::Charge) >= Some(&3)).then_some(())
+    })
+    .await;
+    assert_eq!(app.sandbox.ledger().charges.len(), 1);
+    assert_eq!(
+        violations(&all_orders(&app.staff()).await, &app.sandbox.ledger()),
+        [""; 0]
+    );
+}

@@ -1,0 +1,75 @@
+//! Many placements and cancels at once.
+
+use futures_util::future::join_all;
+use order_service::sandbox::{Fault, Kind, Operation};
+
+use crate::support::app::TestApp;
+use crate::support::client::cart;
+use crate::support::ledger::{all_orders, violations};
+use crate::support::service::eventually;
+
+#[tokio::test]
+async fn after_a_hundred_mixed_placements_and_cancels_the_ledgers_agree() {
+    let app = TestApp::start().await;
+    app.sandbox
+        .set_fault(Fault::everywhere(Kind::ErrorAfter).at_rate(0.05));
+    app.sandbox
+        .set_fault(Fault::everywhere(Kind::DropBefore).at_rate(0.05));
+    let orders = (0..100_i64).map(|number| {
+        let customer = app.customer(1 + number % 7);
+        async move {
+            let cart = match number % 10 {
+                0 => cart("OUT-OF-STOCK", 1, "10.00"),
+                1 => cart("SKU0007", 1, "402.00"),
+                _ => cart("SKU0001", 1, "19.99"),
+            };
+            let placed = customer.place(&cart).await;
+            assert!([201, 202, 402, 409].contains(&placed.status), "{placed:?}");
+            if number % 3 == 0 {
+                let cancelled = customer.cancel(placed.order_id()).await;
+                assert!([200, 202].contains(&cancelled.status), "{cancelled:?}");
+            }
+        }
+    });
+    join_all(orders).await;
+    app.sandbox.clear_faults();
+    let orders = eventually("all orders are settled", async || {
+        let orders = all_orders(&app.staff()).await;
+        let open = orders.iter().filter(|order| {
+            order["order_status"] == "PENDING"
+                || order["order_status"] == "CANCELLING"
+                || order["cancel_requested"] == true
+        });
+        (open.count() == 0).then_some(orders)
+    })
+    .await;
+    assert_eq!(orders.len(), 100);
+    let ledger = app.sandbox.ledger();
+    assert_eq!(violations(&orders, &ledger), [""; 0]);
+    assert!(ledger.stock.iter().all(|row| row.reserved == 0));
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_neither_cancels_nor_duplicates_anything() {
+    let app = TestApp::start().await;
+    app.sandbox
+        .set_fault(Fault::new(Operation::Reserve, Kind::Delay).after_ms(300));
+    let customer = app.customer(5);
+    let cart = cart("SKU0001", 1, "10.00");
+    let stored = eventually("the order is stored", async || {
+        (app.stored_orders().await == 1).then_some(())
+    });
+    // The request is dropped, and with it the connection, once the order is there.
+    tokio::select! {
+        reply = customer.place_with_key("leaving", &cart) => panic!("answered {reply:?}"),
+        () = stored => {}
+    }
+    let again = eventually("the order is settled", async || {
+        let again = customer.place_with_key("leaving", &cart).await;
+        (again.status == 201).then_some(again)
+    })
+    .await;
+    assert_eq!(again.body["order_status"], "CONFIRMED");
+    assert_eq!(app.stored_orders().await, 1);
+    assert_eq!(app.sandbox.ledger().charges.len(), 1);
+}

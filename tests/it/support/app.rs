@@ -1,0 +1,133 @@
+//! The real service in this process: its own database, port and stand-in peers.
+
+use order_service::app::App;
+use order_service::config::{Config, Environment};
+use order_service::sandbox::{Ports, Sandbox, Settings};
+use secrecy::SecretString;
+use sqlx::{Connection as _, PgConnection};
+
+use super::client::{Client, SECRET};
+use super::database::TestDatabase;
+
+/// A running service and what it stands on.
+pub struct TestApp {
+    pub database: TestDatabase,
+    pub sandbox: Sandbox,
+    pub base: String,
+    app: Option<App>,
+    environment: Environment,
+}
+
+impl TestApp {
+    /// With fast retries and everything else as it comes.
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// With other settings, by the names of their variables.
+    pub async fn with(settings: &[(&str, &str)]) -> Self {
+        let database = TestDatabase::new().await;
+        let sandbox = Self::sandbox().await;
+        let mut environment = environment(&database, &sandbox);
+        for (name, value) in settings {
+            environment.set(name, *value);
+        }
+        let app = App::start(environment.read(Config::read).unwrap())
+            .await
+            .unwrap();
+        let base = format!("http://{}", app.address());
+        Self {
+            database,
+            sandbox,
+            base,
+            app: Some(app),
+            environment,
+        }
+    }
+
+    /// Stand-in peers whose parcels move by hand.
+    pub async fn sandbox() -> Sandbox {
+        let settings = Settings {
+            ports: Ports::FREE,
+            parcel_pace: None,
+            ..Settings::new(SecretString::from(SECRET))
+        };
+        Sandbox::start(settings).await.unwrap()
+    }
+
+    /// Stops the service in good order and starts it again, at another port.
+    pub async fn restart(&mut self) {
+        self.stop().await;
+        let app = App::start(self.environment.read(Config::read).unwrap())
+            .await
+            .unwrap();
+        self.base = format!("http://{}", app.address());
+        self.app = Some(app);
+    }
+
+    /// Stops the service in good order.
+    pub async fn stop(&mut self) {
+        self.app.take().unwrap().stop().await;
+    }
+
+    pub fn nobody(&self) -> Client {
+        Client::nobody(&self.base)
+    }
+
+    pub fn customer(&self, customer_id: i64) -> Client {
+        Client::customer(&self.base, customer_id)
+    }
+
+    pub fn staff(&self) -> Client {
+        Client::staff(&self.base)
+    }
+
+    pub fn service(&self) -> Client {
+        Client::service(&self.base)
+    }
+
+    /// A connection to the database, to look at what is stored.
+    pub async fn connection(&self) -> PgConnection {
+        PgConnection::connect_with(&self.database.options)
+            .await
+            .unwrap()
+    }
+
+    /// How many orders are stored.
+    pub async fn stored_orders(&self) -> i64 {
+        let mut conn = self.connection().await;
+        sqlx::query_scalar("select count(*) from orders")
+            .fetch_one(&mut conn)
+            .await
+            .unwrap()
+    }
+
+    /// How many calls the peers have seen.
+    pub fn peer_calls(&self) -> u64 {
+        self.sandbox.ledger().calls.values().sum()
+    }
+}
+
+/// Settings by name: patient enough for a busy machine, impatient where a test would wait.
+pub fn environment(database: &TestDatabase, sandbox: &Sandbox) -> Environment {
+    let urls = sandbox.urls();
+    let mut environment = Environment::default();
+    for (name, value) in [
+        ("DATABASE_URL", database.url()),
+        ("DATABASE_MAX_CONNECTIONS", "8".to_owned()),
+        ("HOST", "127.0.0.1".to_owned()),
+        ("PORT", "0".to_owned()),
+        ("SECRET_KEY", SECRET.to_owned()),
+        ("USER_SERVICE_URL", urls.user.to_string()),
+        ("INVENTORY_SERVICE_URL", urls.inventory.to_string()),
+        ("PAYMENT_SERVICE_URL", urls.payment.to_string()),
+        ("SHIPPING_SERVICE_URL", urls.shipping.to_string()),
+        ("SETTLE_WAIT_MS", "20000".to_owned()),
+        ("RETRY_BASE_MS", "10".to_owned()),
+        ("POLL_INTERVAL_MS", "25".to_owned()),
+        ("FOLLOW_INTERVAL_MS", "100".to_owned()),
+    ] {
+        environment.set(name, value);
+    }
+    environment
+}

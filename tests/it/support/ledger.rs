@@ -1,0 +1,102 @@
+//! Judges orders by the peers' ledgers, not by the service's own tables.
+
+use std::collections::BTreeMap;
+
+use order_service::sandbox::{ChargeStatus, Ledger, ParcelStatus, ReservationState};
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use super::client::Client;
+
+/// Every order that staff can see.
+pub async fn all_orders(staff: &Client) -> Vec<Value> {
+    let mut orders = Vec::new();
+    for page in 1.. {
+        let list = staff
+            .get(&format!(
+                "/v1/orders/?sort_by=order_id&page_size=100&page={page}"
+            ))
+            .await;
+        assert_eq!(list.status, 200, "{list:?}");
+        orders.extend(list.body["results"].as_array().unwrap().clone());
+        if list.body["next"].is_null() {
+            break;
+        }
+    }
+    orders
+}
+
+/// Everything that is wrong between settled orders and the peers' ledgers.
+pub fn violations(orders: &[Value], ledger: &Ledger) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let by_id: BTreeMap<i64, &Value> = orders
+        .iter()
+        .map(|order| (order["order_id"].as_i64().unwrap(), order))
+        .collect();
+    for (&order_id, order) in &by_id {
+        wrong.extend(of_order(order_id, order, ledger));
+    }
+    let known = |order_id: i64| by_id.contains_key(&order_id);
+    for charge in ledger
+        .charges
+        .iter()
+        .filter(|charge| !known(charge.order_id))
+    {
+        wrong.push(format!("a charge without order: {charge:?}"));
+    }
+    for shipment in ledger
+        .shipments
+        .iter()
+        .filter(|shipment| !known(shipment.order_id))
+    {
+        wrong.push(format!("a shipment without order: {shipment:?}"));
+    }
+    wrong
+}
+
+fn of_order(order_id: i64, order: &Value, ledger: &Ledger) -> Vec<String> {
+    let status = order["order_status"].as_str().unwrap();
+    let stands = match status {
+        "CONFIRMED" | "SHIPPED" | "DELIVERED" => true,
+        "CANCELLED" => false,
+        _ => return vec![format!("order {order_id} is still {status}")],
+    };
+    let total: Decimal = order["order_total"].as_str().unwrap().parse().unwrap();
+    let charges = ledger
+        .charges
+        .iter()
+        .filter(|charge| charge.order_id == order_id && charge.status != ChargeStatus::Failed);
+    let (mut taken, mut live) = (Decimal::ZERO, 0);
+    for charge in charges {
+        taken += charge.amount - charge.refunded;
+        live += usize::from(charge.amount > charge.refunded);
+    }
+    let parcels = ledger.shipments.iter().filter(|shipment| {
+        shipment.order_id == order_id && shipment.status != ParcelStatus::Cancelled
+    });
+    let reservations = |state| {
+        let held = ledger
+            .reservations
+            .iter()
+            .filter(move |held| held.order_id == Some(order_id));
+        held.filter(move |held| held.state == state).count()
+    };
+    let expected = usize::from(stands);
+    let found = [
+        ("money", taken == if stands { total } else { Decimal::ZERO }),
+        ("live charges", live == expected),
+        ("parcels", parcels.count() == expected),
+        (
+            "held reservations",
+            reservations(ReservationState::Held) == 0,
+        ),
+        (
+            "committed reservations",
+            reservations(ReservationState::Committed) == expected,
+        ),
+    ];
+    let wrong = found.into_iter().filter(|(_, right)| !right);
+    wrong
+        .map(|(what, _)| format!("order {order_id} ({status}): {what} do not agree"))
+        .collect()
+}

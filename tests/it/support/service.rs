@@ -1,0 +1,69 @@
+//! The real binary in a process of its own, which a test can kill.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use order_service::config::Environment;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+/// The binary, as this test run has built it.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_order-service");
+
+/// A running `order-service serve`; killed when it is dropped.
+pub struct Service {
+    pub base: String,
+    child: Child,
+}
+
+impl Service {
+    /// Starts it with these settings and waits until it listens.
+    pub async fn start(environment: &Environment) -> Self {
+        let mut child = Command::new(BINARY)
+            .arg("serve")
+            .current_dir(std::env::temp_dir())
+            .env_clear()
+            .envs(environment.given())
+            .env("LOG_FORMAT", "json")
+            .env("RUST_LOG", "info")
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let base = loop {
+            let line = lines
+                .next_line()
+                .await
+                .unwrap()
+                .expect("ended before it listened");
+            let log: serde_json::Value = serde_json::from_str(&line).expect(&line);
+            if log["message"] == "listening" {
+                break format!("http://{}", log["address"].as_str().unwrap());
+            }
+        };
+        // Read on, or the child would block on a full pipe.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Self { base, child }
+    }
+
+    /// SIGKILL: no goodbye to anybody.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+}
+
+/// Asks again until the answer is a value.
+pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(value) = ask().await {
+            return value;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "not within half a minute: {what}"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
