@@ -130,7 +130,7 @@ async fn a_cancel_waits_for_an_open_charge_and_then_refunds_it() {
 #[tokio::test]
 async fn an_order_taken_over_from_elsewhere_is_not_ours_to_cancel() {
     let app = TestApp::start().await;
-    let mut conn = app.connection().await;
+    let mut conn = app.database.connection().await;
     let order_id: i64 = sqlx::query_scalar(
         "insert into orders (customer_id, order_status, payment_status, shipping_status, currency, \
          subtotal, tax, shipping_fee, order_total) \

@@ -17,6 +17,7 @@ async fn kill_9_in_the_middle_of_a_placement_and_a_restart_finishes_it() {
     let mut environment = environment(&database, &sandbox);
     environment.set("LEASE_S", "1");
     environment.set("PEER_TIMEOUT_MS", "300");
+    let mut placed_so_far = 0;
     for operation in [
         Operation::Reserve,
         Operation::Charge,
@@ -42,10 +43,12 @@ async fn kill_9_in_the_middle_of_a_placement_and_a_restart_finishes_it() {
                 .json(&cart("SKU0001", 1, "10.00"))
                 .send();
             let dying = async {
-                eventually("the peer is asked", async || {
-                    (calls() > before).then_some(())
+                eventually("the order is stored and the peer is asked", async || {
+                    let stored = database.count("orders").await > placed_so_far;
+                    (stored && calls() > before).then_some(())
                 })
                 .await;
+                placed_so_far += 1;
                 service.kill().await;
             };
             let (placed, ()) = tokio::join!(placing, dying);

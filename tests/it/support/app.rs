@@ -4,7 +4,6 @@ use order_service::app::App;
 use order_service::config::{Config, Environment};
 use order_service::sandbox::{Ports, Sandbox, Settings};
 use secrecy::SecretString;
-use sqlx::{Connection as _, PgConnection};
 
 use super::client::{Client, SECRET};
 use super::database::TestDatabase;
@@ -86,20 +85,9 @@ impl TestApp {
         Client::service(&self.base)
     }
 
-    /// A connection to the database, to look at what is stored.
-    pub async fn connection(&self) -> PgConnection {
-        PgConnection::connect_with(&self.database.options)
-            .await
-            .unwrap()
-    }
-
     /// How many orders are stored.
     pub async fn stored_orders(&self) -> i64 {
-        let mut conn = self.connection().await;
-        sqlx::query_scalar("select count(*) from orders")
-            .fetch_one(&mut conn)
-            .await
-            .unwrap()
+        self.database.count("orders").await
     }
 
     /// How many calls the peers have seen.

@@ -52,6 +52,20 @@ impl TestDatabase {
         Self { options, name }
     }
 
+    /// A connection of its own, to look at what is stored.
+    pub async fn connection(&self) -> PgConnection {
+        PgConnection::connect_with(&self.options).await.unwrap()
+    }
+
+    /// How many rows a table has.
+    pub async fn count(&self, table: &str) -> i64 {
+        let sql = AssertSqlSafe(format!("select count(*) from {table}"));
+        sqlx::query_scalar(sql)
+            .fetch_one(&mut self.connection().await)
+            .await
+            .unwrap()
+    }
+
     /// Its URL, password included.
     pub fn url(&self) -> String {
         self.options.to_url_lossy().to_string()
