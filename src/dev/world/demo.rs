@@ -1,4 +1,5 @@
 //! Demo orders, so that lists have something to show: history, taken over as from an earlier shop.
+//! Their numbers begin at 1001, which leaves those below to an import.
 
 use std::path::Path;
 
