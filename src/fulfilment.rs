@@ -25,6 +25,7 @@ pub mod drive;
 mod follow_shipment;
 mod reserve_stock;
 pub mod run;
+mod schedule;
 
 /// How fulfilment goes about its work.
 #[derive(Clone, Debug)]

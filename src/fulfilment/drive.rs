@@ -1,7 +1,5 @@
 //! Drives one order: an attempt, a decision, a write, until it rests, waits, or is somebody else's.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -14,13 +12,11 @@ use super::attempt::Attempt;
 use super::backoff::delay;
 use super::decide::{Decision, on_attempt, on_cancel};
 use super::follow_shipment::ends_here;
+use super::schedule::{attempts, is_lazy, next};
 use super::{Fulfilments, Settings};
 
 /// How many times a write is tried again while the database is away, before the lease decides.
 const WRITE_ATTEMPTS: i32 = 6;
-
-/// The longest time between two questions after a parcel.
-const LONGEST_FOLLOW: Duration = Duration::from_secs(3600);
 
 /// What became of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -320,56 +316,4 @@ fn decide(fulfilment: &Fulfilment, attempt: Option<&Attempt>) -> Option<Decision
         Some(attempt) => Some(on_attempt(fulfilment, attempt)),
         None => on_cancel(fulfilment),
     }
-}
-
-fn is_unclear(attempt: Option<&Attempt>) -> bool {
-    attempt.is_some_and(|attempt| attempt.outcome == Outcome::Unclear)
-}
-
-/// Attempts at the step that comes next: they count on while nothing moves.
-fn attempts(fulfilment: &Fulfilment, decision: &Decision, attempt: Option<&Attempt>) -> i32 {
-    let no_news = fulfilment.plan == Plan::Completed
-        && decision.plan == Plan::Completed
-        && decision.facts.is_empty();
-    if is_unclear(attempt) || no_news {
-        fulfilment.attempts.saturating_add(1)
-    } else {
-        0
-    }
-}
-
-fn next(
-    settings: &Settings,
-    fulfilment: &Fulfilment,
-    decision: &Decision,
-    attempt: Option<&Attempt>,
-) -> Next {
-    let attempts = attempts(fulfilment, decision, attempt);
-    let asked = attempt.and_then(|attempt| attempt.retry_after);
-    match decision.plan {
-        Plan::Undone | Plan::Stuck { .. } => Next::Never,
-        // A wish to cancel that came in the meantime is met at once.
-        Plan::Completed if fulfilment.cancel.is_some() && !decision.cancel_decided => Next::Now,
-        Plan::Completed if ends_here(decision.state.shipping_status) => Next::Never,
-        Plan::Completed => {
-            let cap = LONGEST_FOLLOW.max(settings.follow_interval);
-            // Slowly: a parcel takes days.
-            Next::After(delay(settings.follow_interval, cap, attempts / 4, asked))
-        }
-        _ if is_unclear(attempt) => Next::After(delay(
-            settings.retry_base,
-            settings.retry_cap,
-            attempts - 1,
-            asked,
-        )),
-        _ => Next::Now,
-    }
-}
-
-/// Steps may be repeated, so their marks may be lost; refusals, decided wishes to cancel, and where
-/// the order ends up, may not.
-fn is_lazy(decision: &Decision, attempt: Option<&Attempt>) -> bool {
-    attempt.is_some_and(|attempt| attempt.outcome == Outcome::Done)
-        && !decision.plan.is_at_rest()
-        && !decision.cancel_decided
 }

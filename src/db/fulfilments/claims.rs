@@ -1,0 +1,111 @@
+//! Who may drive a fulfilment: claims, leases, and giving them back.
+
+use std::time::Duration;
+
+use sqlx::PgConnection;
+
+use crate::db::Error;
+use crate::domain::ids::OrderId;
+
+use super::Claim;
+
+/// Claims up to `limit` fulfilments that are due, and those whose holder let the lease run out.
+#[tracing::instrument(name = "db.fulfilments.claim_due", skip_all)]
+pub async fn claim_due(
+    conn: &mut PgConnection,
+    limit: i64,
+    lease: Duration,
+) -> Result<Vec<Claim>, Error> {
+    let rows = sqlx::query!(
+        r#"
+        with due as (
+            select order_id from fulfilments
+            where due_at <= now()
+            order by due_at limit $1
+            for update skip locked
+        )
+        update fulfilments f set epoch = f.epoch + 1, leased = true,
+            flag = f.flag or (f.leased and f.phase = 'doing'),
+            due_at = now() + make_interval(secs => $2)
+        from due where f.order_id = due.order_id
+        returning f.order_id, f.epoch
+        "#,
+        limit,
+        lease.as_secs_f64(),
+    )
+    .fetch_all(conn)
+    .await?;
+    let claims = rows.into_iter().map(|row| Claim {
+        order_id: OrderId(row.order_id),
+        epoch: row.epoch,
+    });
+    Ok(claims.collect())
+}
+
+/// Claims one fulfilment that waits for its turn; `None` while somebody else is at it.
+#[tracing::instrument(name = "db.fulfilments.claim_one", skip_all)]
+pub async fn claim_one(
+    conn: &mut PgConnection,
+    order_id: OrderId,
+    lease: Duration,
+) -> Result<Option<Claim>, Error> {
+    let row = sqlx::query!(
+        r#"
+        update fulfilments set epoch = epoch + 1, leased = true,
+            due_at = now() + make_interval(secs => $2)
+        where order_id = $1 and not leased and due_at is not null
+        returning epoch
+        "#,
+        order_id.0,
+        lease.as_secs_f64(),
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|row| Claim {
+        order_id,
+        epoch: row.epoch,
+    }))
+}
+
+/// Lets a claim's lease start anew; `false` when it has been superseded.
+#[tracing::instrument(name = "db.fulfilments.renew", skip_all)]
+pub async fn renew(conn: &mut PgConnection, claim: Claim, lease: Duration) -> Result<bool, Error> {
+    let renewed = sqlx::query!(
+        r#"
+        update fulfilments set due_at = now() + make_interval(secs => $3)
+        where order_id = $1 and epoch = $2 and leased
+        "#,
+        claim.order_id.0,
+        claim.epoch,
+        lease.as_secs_f64(),
+    )
+    .execute(conn)
+    .await?;
+    Ok(renewed.rows_affected() > 0)
+}
+
+/// Lets a fulfilment that waits for its turn be looked at now.
+#[tracing::instrument(name = "db.fulfilments.hasten", skip_all)]
+pub async fn hasten(conn: &mut PgConnection, order_id: OrderId) -> Result<(), Error> {
+    sqlx::query!(
+        "update fulfilments set due_at = now() where order_id = $1 and not leased and due_at > now()",
+        order_id.0,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Gives leases back at a graceful stop, between two steps, so that others need not wait for their
+/// end.
+#[tracing::instrument(name = "db.fulfilments.give_back", skip_all)]
+pub async fn give_back(conn: &mut PgConnection, claim: Claim) -> Result<(), Error> {
+    sqlx::query!(
+        "update fulfilments set leased = false, due_at = now() where order_id = $1 and epoch = $2 and leased",
+        claim.order_id.0,
+        claim.epoch,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

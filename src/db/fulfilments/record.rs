@@ -1,0 +1,145 @@
+//! Writing down what a turn has led to: the fulfilment, the order and its events in one statement.
+
+use std::time::Duration;
+
+use sqlx::PgConnection;
+
+use crate::db::Error;
+use crate::db::events::Columns;
+use crate::domain::event::{Actor, Fact};
+use crate::domain::order::State;
+use crate::domain::plan::Plan;
+use crate::domain::status::Status as _;
+
+use super::{Fulfilment, plan_columns};
+
+/// When a fulfilment is looked at again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// At once, by the same holder, whose lease goes on as it is.
+    Now,
+    /// After some time, by anybody: the lease is given back.
+    After(Duration),
+    /// Never, unless somebody asks.
+    Never,
+}
+
+/// What a turn has led to.
+#[derive(Debug)]
+pub struct Mark<'a> {
+    /// Where the fulfilment now stands.
+    pub plan: Plan,
+    /// Attempts at the current step that led nowhere.
+    pub attempts: i32,
+    /// When it is looked at again.
+    pub next: Next,
+    /// Payment's number for the charge, if it is known by now.
+    pub payment_id: Option<&'a str>,
+    /// Shipping's number for the parcel, if it is known by now.
+    pub shipment_id: Option<&'a str>,
+    /// What the peer last said, for the operator.
+    pub last_answer: Option<&'a str>,
+    /// Whether the wish to cancel has been decided.
+    pub cancel_decided: bool,
+    /// The order's new state.
+    pub state: &'a State,
+    /// What led to it.
+    pub facts: &'a [Fact],
+    /// Whether the mark may be lost with the database's memory: the step would then be repeated,
+    /// which is safe. The acknowledgement, refusals and the final state must not be lost.
+    pub lazy: bool,
+}
+
+/// What became of a mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It stands; this is the order's version now.
+    Yes(i32),
+    /// The order has changed since it was read, as by a wish to cancel: read again, decide again.
+    Changed,
+    /// Somebody else has claimed the fulfilment: stop.
+    Superseded,
+}
+
+/// Writes a mark, the order's new state and its events in one statement, if the claim still holds
+/// and the order is still at the version at which it was read.
+#[tracing::instrument(name = "db.fulfilments.record", skip_all)]
+pub async fn record(
+    conn: &mut PgConnection,
+    fulfilment: &Fulfilment,
+    mark: &Mark<'_>,
+) -> Result<Written, Error> {
+    let (phase, step, flag) = plan_columns(mark.plan);
+    let (leased, due_in, due_known) = next_columns(mark.next);
+    let events = Columns::new(mark.facts, &Actor::saga());
+    let state = mark.state;
+    let row = sqlx::query!(
+        r#"
+        with held as (
+            select order_id from fulfilments where order_id = $1 and epoch = $2 for update
+        ), moved as (
+            update orders set order_status = $4, payment_status = $5, shipping_status = $6,
+                cancel_reason = $7, carrier = $8, tracking_no = $9,
+                cancel_requested = cancel_requested and not $10,
+                version = version + cardinality($11::text[]), updated_at = now()
+            where order_id = $1 and version = $3 and exists (select from held)
+            returning version
+        ), marked as (
+            update fulfilments set phase = $14, step = $15, flag = $16, attempts = $17,
+                leased = $18,
+                due_at = case when $20 then due_at else now() + make_interval(secs => $19) end,
+                cancel_reason = case when $10 then null else cancel_reason end,
+                payment_id = coalesce($21, payment_id), shipment_id = coalesce($22, shipment_id),
+                last_answer = $23, changed_at = now()
+            where order_id = $1 and exists (select from moved)
+        ), written as (
+            insert into order_events (order_id, seq, code, actor, data)
+            select $1, $3 + event.place, event.code, event.actor, event.data
+            from moved, unnest($11::text[], $12::text[], $13::jsonb[])
+                with ordinality as event (code, actor, data, place)
+        )
+        select exists (select from held) as "held!", (select version from moved) as version,
+            case when $24 then set_config('synchronous_commit', 'off', true) end as lazy
+        "#,
+        fulfilment.claim.order_id.0,
+        fulfilment.claim.epoch,
+        fulfilment.order.version,
+        state.order_status.as_str(),
+        state.payment_status.as_str(),
+        state.shipping_status.as_str(),
+        state.cancel_reason.map(|reason| reason.as_str()),
+        state.carrier,
+        state.tracking_no,
+        mark.cancel_decided,
+        &events.codes,
+        &events.actors,
+        &events.data,
+        phase,
+        step,
+        flag,
+        mark.attempts,
+        leased,
+        due_in,
+        due_known,
+        mark.payment_id,
+        mark.shipment_id,
+        mark.last_answer,
+        mark.lazy,
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(match (row.held, row.version) {
+        (true, Some(version)) => Written::Yes(version),
+        (true, None) => Written::Changed,
+        (false, _) => Written::Superseded,
+    })
+}
+
+/// `leased`, seconds until due (`None`: never), and whether `due_at` stays as it is.
+fn next_columns(next: Next) -> (bool, Option<f64>, bool) {
+    match next {
+        Next::Now => (true, None, true),
+        Next::After(delay) => (false, Some(delay.as_secs_f64()), false),
+        Next::Never => (false, None, false),
+    }
+}

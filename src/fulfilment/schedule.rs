@@ -1,0 +1,71 @@
+//! When a fulfilment is looked at again, and whether what was written may be lost.
+
+use std::time::Duration;
+
+use crate::db::fulfilments::{Fulfilment, Next};
+use crate::domain::plan::{Outcome, Plan};
+
+use super::Settings;
+use super::attempt::Attempt;
+use super::backoff::delay;
+use super::decide::Decision;
+use super::follow_shipment::ends_here;
+
+/// The longest time between two questions after a parcel.
+const LONGEST_FOLLOW: Duration = Duration::from_secs(3600);
+
+fn is_unclear(attempt: Option<&Attempt>) -> bool {
+    attempt.is_some_and(|attempt| attempt.outcome == Outcome::Unclear)
+}
+
+/// Attempts at the step that comes next: they count on while nothing moves.
+pub(super) fn attempts(
+    fulfilment: &Fulfilment,
+    decision: &Decision,
+    attempt: Option<&Attempt>,
+) -> i32 {
+    let no_news = fulfilment.plan == Plan::Completed
+        && decision.plan == Plan::Completed
+        && decision.facts.is_empty();
+    if is_unclear(attempt) || no_news {
+        fulfilment.attempts.saturating_add(1)
+    } else {
+        0
+    }
+}
+
+pub(super) fn next(
+    settings: &Settings,
+    fulfilment: &Fulfilment,
+    decision: &Decision,
+    attempt: Option<&Attempt>,
+) -> Next {
+    let attempts = attempts(fulfilment, decision, attempt);
+    let asked = attempt.and_then(|attempt| attempt.retry_after);
+    match decision.plan {
+        Plan::Undone | Plan::Stuck { .. } => Next::Never,
+        // A wish to cancel that came in the meantime is met at once.
+        Plan::Completed if fulfilment.cancel.is_some() && !decision.cancel_decided => Next::Now,
+        Plan::Completed if ends_here(decision.state.shipping_status) => Next::Never,
+        Plan::Completed => {
+            let cap = LONGEST_FOLLOW.max(settings.follow_interval);
+            // Slowly: a parcel takes days.
+            Next::After(delay(settings.follow_interval, cap, attempts / 4, asked))
+        }
+        _ if is_unclear(attempt) => Next::After(delay(
+            settings.retry_base,
+            settings.retry_cap,
+            attempts - 1,
+            asked,
+        )),
+        _ => Next::Now,
+    }
+}
+
+/// Steps may be repeated, so their marks may be lost; refusals, decided wishes to cancel, and where
+/// the order ends up, may not.
+pub(super) fn is_lazy(decision: &Decision, attempt: Option<&Attempt>) -> bool {
+    attempt.is_some_and(|attempt| attempt.outcome == Outcome::Done)
+        && !decision.plan.is_at_rest()
+        && !decision.cancel_decided
+}
