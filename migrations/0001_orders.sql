@@ -83,8 +83,9 @@ create table fulfilments (
         (phase in ('doing', 'recalling', 'undoing', 'completed', 'undone', 'stuck')),
     step          text        check
         (step in ('reserve_stock', 'charge_payment', 'create_shipment', 'commit_stock')),
-    -- doing: the step may have been sent before. recalling: the stock had been handed out.
-    -- stuck: the step was being undone.
+    -- doing: what may have been sent before, the step or any later one as well.
+    doubt         text        check (doubt in ('step', 'rest')),
+    -- recalling: the stock had been handed out. stuck: the step was being undone.
     flag          boolean     not null default false,
     attempts      integer     not null default 0,
     -- Rises with every claim; whoever holds an older one has been superseded.

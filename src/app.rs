@@ -23,6 +23,9 @@ use crate::signals::Signals;
 /// How often the tables are measured.
 const MEASURE_EVERY: Duration = Duration::from_secs(10);
 
+/// The part of the grace time that requests get; the rest is for giving leases back.
+const SHARE_FOR_REQUESTS: f64 = 0.8;
+
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -127,9 +130,13 @@ impl App {
         self.stopping.send_replace(true);
         let in_order = async {
             self.stop_listening.cancel();
-            // Fulfilment goes on meanwhile: requests wait for orders to settle.
-            let _ = self.server.await;
-            self.orders.drain().await;
+            // Fulfilment goes on meanwhile: requests wait for orders to settle. A client that will not
+            // finish must not keep the leases from being given back.
+            let requests = async {
+                let _ = self.server.await;
+                self.orders.drain().await;
+            };
+            let _ = tokio::time::timeout(self.grace.mul_f64(SHARE_FOR_REQUESTS), requests).await;
             self.stop_fulfilling.cancel();
             let _ = self.fulfilling.await;
             let _ = self.measuring.await;

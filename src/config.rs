@@ -25,8 +25,10 @@ pub use variables::{VARIABLES, Variable, manual};
 
 /// How long a request for a connection waits.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// After how many failures in a row a peer is left alone.
+const BREAKER_FAILURES: u32 = 10;
 /// The longest delay between two attempts at a step.
-const RETRY_CAP: Duration = Duration::from_secs(60);
+const RETRY_CAP: Duration = Duration::from_secs(20);
 
 /// Everything that can be configured. No `Debug`: URLs may carry passwords.
 #[derive(Clone)]
@@ -80,9 +82,9 @@ impl Config {
         let metrics_token = reader.text("METRICS_TOKEN").map(SecretString::from);
         let shutdown_grace = seconds(reader, "SHUTDOWN_GRACE_S", 1..=3600);
         if let (Some(peers), Some(lease)) = (&peers, lease)
-            && lease < peers.timeout * 3
+            && lease < peers.timeout * 6
         {
-            reader.fault("LEASE_S", "must be at least three times PEER_TIMEOUT_MS");
+            reader.fault("LEASE_S", "must be at least six times PEER_TIMEOUT_MS");
         }
         Some(Self {
             listen: listen?,
@@ -158,12 +160,20 @@ fn peer_settings(reader: &mut Reader<'_>) -> Option<peers::Settings> {
     let shipping = reader.value("SHIPPING_SERVICE_URL", parse_url);
     let timeout = milliseconds(reader, "PEER_TIMEOUT_MS", 10..=120_000);
     let connect_timeout = milliseconds(reader, "PEER_CONNECT_TIMEOUT_MS", 10..=120_000);
+    let max_calls = reader.number("PEER_MAX_CALLS", 2..=10_000);
+    let breaker_rest = milliseconds(reader, "PEER_BREAKER_REST_MS", 1..=600_000);
     Some(peers::Settings {
         inventory: inventory?,
         payment: payment?,
         shipping: shipping?,
         timeout: timeout?,
         connect_timeout: connect_timeout?,
+        limits: peers::Limits {
+            max_calls: usize::try_from(max_calls?).ok()?,
+            breaker_failures: BREAKER_FAILURES,
+            breaker_rest: breaker_rest?,
+            patience: timeout?,
+        },
     })
 }
 
@@ -202,6 +212,7 @@ fn fulfilment_settings(
     let retry_base = milliseconds(reader, "RETRY_BASE_MS", 1..=60_000);
     let follow_interval = milliseconds(reader, "FOLLOW_INTERVAL_MS", 100..=86_400_000);
     let poll_interval = milliseconds(reader, "POLL_INTERVAL_MS", 10..=60_000);
+    let sweep_after = milliseconds(reader, "SWEEP_AFTER_MS", 0..=86_400_000);
     let max_sagas = reader.number("MAX_SAGAS", 1..=10_000);
     let carrier = reader.value("CARRIER", |text| Ok(text.to_owned()));
     Some(fulfilment::Settings {
@@ -209,6 +220,7 @@ fn fulfilment_settings(
         retry_base: retry_base?,
         retry_cap: RETRY_CAP,
         follow_interval: follow_interval?,
+        sweep_after: sweep_after?,
         poll_interval: poll_interval?,
         max_sagas: usize::try_from(max_sagas?).ok()?,
         carrier: carrier?,

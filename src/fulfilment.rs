@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::db::Database;
@@ -26,6 +27,7 @@ mod follow_shipment;
 mod reserve_stock;
 pub mod run;
 mod schedule;
+mod sweep;
 
 /// How fulfilment goes about its work.
 #[derive(Clone, Debug)]
@@ -38,6 +40,8 @@ pub struct Settings {
     pub retry_cap: Duration,
     /// How often a parcel is asked after while there is news.
     pub follow_interval: Duration,
+    /// How long after an order was called off its peers are asked once more.
+    pub sweep_after: Duration,
     /// How often due fulfilments are looked for.
     pub poll_interval: Duration,
     /// How many orders are driven at the same time.
@@ -104,4 +108,19 @@ impl Keys {
             request_id: &self.reservation_id,
         }
     }
+}
+
+/// By how much a peer's clock may be behind the database's.
+const SKEW: time::Duration = time::Duration::minutes(10);
+
+/// Whether a peer's record may be of this order, and not of one that had its number in an earlier
+/// life of the database: it was made under this order's key, if it says so, and not before the order.
+fn may_be_ours(
+    fulfilment: &Fulfilment,
+    our_key: &str,
+    key: Option<&str>,
+    created_at: Option<OffsetDateTime>,
+) -> bool {
+    key.is_none_or(|key| key == our_key)
+        && created_at.is_none_or(|made| made >= fulfilment.order.created_at - SKEW)
 }

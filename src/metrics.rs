@@ -39,6 +39,8 @@ pub struct Metrics {
     pub http_requests_in_flight: IntGauge,
     /// How long calls to peers take, in seconds, by peer, operation and outcome.
     pub peer_calls: HistogramVec,
+    /// Peers that are left alone after many failures in a row: 1, else 0.
+    pub breakers_open: IntGaugeVec,
     /// Attempts at steps of fulfilment, by step, direction and outcome.
     pub saga_steps: IntCounterVec,
     /// Fulfilments that are open, by phase and age.
@@ -91,6 +93,11 @@ impl Metrics {
                 "peer_call_duration_seconds",
                 "How long calls to peers take, by peer, operation and outcome.",
                 &["peer", "operation", "outcome"],
+            )?,
+            breakers_open: new.gauges(
+                "peer_breaker_open",
+                "Whether a peer is left alone after many failures in a row.",
+                &["peer"],
             )?,
             saga_steps: new.counters(
                 "saga_steps_total",

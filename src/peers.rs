@@ -8,8 +8,10 @@ pub mod payment;
 pub mod shipping;
 
 mod already;
+mod breaker;
 mod echo;
 mod exchange;
+mod gate;
 mod json;
 mod list;
 mod reason;
@@ -22,6 +24,7 @@ use std::sync::Arc;
 pub use answer::{Answer, Refusal, Trouble};
 use call::Peer;
 pub use call::{Error, Observer, Settings, Tag};
+pub use gate::Limits;
 pub use inventory::Inventory;
 pub use payment::{Charge, Charged, Payment, PaymentRecord, PaymentState};
 pub use shipping::{Parcel, ParcelStatus, Shipment, Shipping};
@@ -50,6 +53,7 @@ impl Peers {
                 client.clone(),
                 settings.timeout,
                 observer.clone(),
+                settings.limits,
             )
         };
         Ok(Self {

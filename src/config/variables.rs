@@ -103,6 +103,16 @@ pub const VARIABLES: &[Variable] = &[
         "1000",
         "how long connecting to a peer may take",
     ),
+    with_default(
+        "PEER_MAX_CALLS",
+        "32",
+        "how many calls to one peer are made at a time; a quarter is kept for undoing",
+    ),
+    with_default(
+        "PEER_BREAKER_REST_MS",
+        "5000",
+        "how long a peer is left alone after ten failures in a row; longer if it goes on",
+    ),
     with_default("CURRENCY", "USD", "ISO 4217 code of every order's currency"),
     with_default(
         "TAX_RATE",
@@ -124,12 +134,17 @@ pub const VARIABLES: &[Variable] = &[
     with_default(
         "RETRY_BASE_MS",
         "500",
-        "first delay after an unclear answer of a peer; doubles up to a minute",
+        "first delay after an unclear answer of a peer; doubles up to 20 s",
     ),
     with_default(
         "FOLLOW_INTERVAL_MS",
         "30000",
         "how often a parcel is asked after while there is news",
+    ),
+    with_default(
+        "SWEEP_AFTER_MS",
+        "120000",
+        "how long after an order was called off its peers are asked once more for what came late",
     ),
     with_default(
         "POLL_INTERVAL_MS",

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::domain::ids::OrderId;
 use crate::domain::order::{CancelReason, Order};
-use crate::domain::plan::{Plan, Step};
+use crate::domain::plan::{Doubt, Plan, Step};
 
 use super::Error;
 use super::rows::cancel_reason;
@@ -73,13 +73,18 @@ impl Fulfilment {
     }
 }
 
-/// Reads what a claim is about; `None` when it has been superseded.
+/// Reads what a claim is about; `None` when it has been superseded or given back.
 #[tracing::instrument(name = "db.fulfilments.load", skip_all)]
 pub async fn load(conn: &mut PgConnection, claim: Claim) -> Result<Option<Fulfilment>, Error> {
+    // The order first: a wish to cancel that comes in between raises the order's version, and a
+    // write that names the older one does nothing. The other way round it would go unseen.
+    let Some(order) = super::orders::find(conn, None, claim.order_id).await? else {
+        return Ok(None);
+    };
     let row = sqlx::query!(
         r#"
-        select identity, phase, step, flag, attempts, cancel_reason, payment_id, shipment_id
-        from fulfilments where order_id = $1 and epoch = $2
+        select identity, phase, step, doubt, flag, attempts, cancel_reason, payment_id, shipment_id
+        from fulfilments where order_id = $1 and epoch = $2 and leased
         "#,
         claim.order_id.0,
         claim.epoch,
@@ -87,15 +92,16 @@ pub async fn load(conn: &mut PgConnection, claim: Claim) -> Result<Option<Fulfil
     .fetch_optional(&mut *conn)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    // The order second: what changes in between raises its version, and a write that names the
-    // older one does nothing.
-    let Some(order) = super::orders::find(conn, None, claim.order_id).await? else {
-        return Ok(None);
+    let plan = PlanColumns {
+        phase: &row.phase,
+        step: row.step.as_deref(),
+        doubt: row.doubt.as_deref(),
+        flag: row.flag,
     };
     Ok(Some(Fulfilment {
         claim,
         identity: row.identity,
-        plan: read_plan(&row.phase, row.step.as_deref(), row.flag, claim.order_id)?,
+        plan: plan.read(claim.order_id)?,
         attempts: row.attempts,
         cancel: cancel_reason(row.cancel_reason.as_deref(), claim.order_id.0)?,
         payment_id: row.payment_id,
@@ -104,41 +110,69 @@ pub async fn load(conn: &mut PgConnection, claim: Claim) -> Result<Option<Fulfil
     }))
 }
 
-fn plan_columns(plan: Plan) -> (&'static str, Option<&'static str>, bool) {
-    match plan {
-        Plan::Doing { step, unsure } => ("doing", Some(step.as_str()), unsure),
-        Plan::Recalling { committed } => ("recalling", None, committed),
-        Plan::Undoing(step) => ("undoing", Some(step.as_str()), false),
-        Plan::Completed => ("completed", None, false),
-        Plan::Undone => ("undone", None, false),
-        Plan::Stuck { step, undoing } => ("stuck", Some(step.as_str()), undoing),
+/// A plan as the table holds it.
+struct PlanColumns<'a> {
+    phase: &'a str,
+    step: Option<&'a str>,
+    doubt: Option<&'a str>,
+    flag: bool,
+}
+
+impl PlanColumns<'static> {
+    fn of(plan: Plan) -> Self {
+        let (phase, step, doubt, flag) = match plan {
+            Plan::Doing { step, doubt } => ("doing", Some(step), doubt, false),
+            Plan::Recalling { committed } => ("recalling", None, Doubt::None, committed),
+            Plan::Undoing(step) => ("undoing", Some(step), Doubt::None, false),
+            Plan::Completed => ("completed", None, Doubt::None, false),
+            Plan::Undone => ("undone", None, Doubt::None, false),
+            Plan::Stuck { step, undoing } => ("stuck", Some(step), Doubt::None, undoing),
+        };
+        let doubt = match doubt {
+            Doubt::None => None,
+            Doubt::Step => Some("step"),
+            Doubt::Rest => Some("rest"),
+        };
+        Self {
+            phase,
+            step: step.map(Step::as_str),
+            doubt,
+            flag,
+        }
     }
 }
 
-fn read_plan(
-    phase: &str,
-    step: Option<&str>,
-    flag: bool,
-    order_id: OrderId,
-) -> Result<Plan, Error> {
-    let unreadable = |column| Error::Unreadable {
-        column,
-        order_id: order_id.0,
-    };
-    let step = || step.and_then(Step::from_name).ok_or(unreadable("step"));
-    Ok(match phase {
-        "doing" => Plan::Doing {
-            step: step()?,
-            unsure: flag,
-        },
-        "recalling" => Plan::Recalling { committed: flag },
-        "undoing" => Plan::Undoing(step()?),
-        "completed" => Plan::Completed,
-        "undone" => Plan::Undone,
-        "stuck" => Plan::Stuck {
-            step: step()?,
-            undoing: flag,
-        },
-        _ => return Err(unreadable("phase")),
-    })
+impl PlanColumns<'_> {
+    fn read(&self, order_id: OrderId) -> Result<Plan, Error> {
+        let unreadable = |column| Error::Unreadable {
+            column,
+            order_id: order_id.0,
+        };
+        let step = || {
+            self.step
+                .and_then(Step::from_name)
+                .ok_or(unreadable("step"))
+        };
+        Ok(match self.phase {
+            "doing" => Plan::Doing {
+                step: step()?,
+                doubt: match self.doubt {
+                    None => Doubt::None,
+                    Some("step") => Doubt::Step,
+                    Some(_) => Doubt::Rest,
+                },
+            },
+            "recalling" => Plan::Recalling {
+                committed: self.flag,
+            },
+            "undoing" => Plan::Undoing(step()?),
+            "completed" => Plan::Completed,
+            "undone" => Plan::Undone,
+            "stuck" => Plan::Stuck {
+                step: step()?,
+                undoing: self.flag,
+            },
+            _ => return Err(unreadable("phase")),
+        })
+    }
 }

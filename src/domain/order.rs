@@ -165,8 +165,8 @@ impl State {
             Fact::OrderConfirmed => forward(&mut self.order_status, OrderStatus::Confirmed),
             Fact::OrderShipped => forward(&mut self.order_status, OrderStatus::Shipped),
             Fact::OrderDelivered => forward(&mut self.order_status, OrderStatus::Delivered),
-            Fact::CallingOff { reason } => {
-                forward(&mut self.order_status, OrderStatus::Cancelling);
+            Fact::CallingOff { reason } if self.can_be_called_off() => {
+                self.order_status = OrderStatus::Cancelling;
                 self.cancel_reason = Some(*reason);
             }
             Fact::OrderCancelled => {
@@ -182,6 +182,7 @@ impl State {
             | Fact::ShipmentCancelled { .. }
             | Fact::StockReleased
             | Fact::CancelRequested { .. }
+            | Fact::CallingOff { .. }
             | Fact::CancelRefused { .. }
             | Fact::PersonNeeded { .. } => {}
         }
@@ -209,6 +210,11 @@ impl State {
             facts.push(Fact::OrderDelivered);
         }
         facts
+    }
+
+    /// Whether the statuses let the order be called off.
+    pub fn can_be_called_off(&self) -> bool {
+        self.order_status.reaches(OrderStatus::Cancelling)
     }
 
     /// Whether a cancel can still be asked for.

@@ -74,19 +74,33 @@ pub enum Outcome {
     Refused,
     /// Nobody can say: no answer, or none that can be trusted. Ask again, with the same key.
     Unclear,
+    /// This attempt has certainly not reached the peer; an earlier one may have.
+    NotSent,
     /// The peer did something else than what was asked. A person has to look.
     Wrong,
+}
+
+/// What may have been sent to peers without anybody knowing how it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// Nothing.
+    None,
+    /// The step that is to be done.
+    Step,
+    /// That step, and any later one: whoever did them died, and what they wrote down last may be
+    /// lost.
+    Rest,
 }
 
 /// Where the fulfilment of an order stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// A step is to be done. `unsure`: it may have been sent before, and nobody knows how it ended.
+    /// A step is to be done.
     Doing {
         /// Which.
         step: Step,
-        /// Whether it may have been sent before.
-        unsure: bool,
+        /// What may have been sent before.
+        doubt: Doubt,
     },
     /// A cancel was asked for when the parcel was announced already: call it back, and only then
     /// call the order off.
@@ -113,19 +127,48 @@ impl Plan {
     /// Where every order starts.
     pub const START: Self = Self::Doing {
         step: Step::ReserveStock,
-        unsure: false,
+        doubt: Doubt::None,
     };
 
     /// Where the plan goes once an attempt has ended.
+    ///
+    /// What may have been executed before it was refused is undone as well; a refused reservation
+    /// may hold the lines it took before it failed.
     pub fn after(self, outcome: Outcome) -> Self {
         match (self, outcome) {
-            (Self::Doing { step, .. }, Outcome::Done) => {
-                step.next().map_or(Self::Completed, Self::begin)
+            (same, Outcome::NotSent) => same,
+            (Self::Doing { step, doubt }, Outcome::Done) => {
+                let doubt = if doubt == Doubt::Rest {
+                    Doubt::Rest
+                } else {
+                    Doubt::None
+                };
+                step.next()
+                    .map_or(Self::Completed, |step| Self::Doing { step, doubt })
             }
-            (Self::Doing { step, .. }, Outcome::Unclear) => Self::Doing { step, unsure: true },
-            // What may have been executed before it was refused is undone as well; a refused
-            // reservation may hold the lines it took before it failed.
-            (Self::Doing { step, unsure: true }, Outcome::Refused)
+            (
+                Self::Doing {
+                    step,
+                    doubt: Doubt::None,
+                },
+                Outcome::Unclear,
+            ) => Self::Doing {
+                step,
+                doubt: Doubt::Step,
+            },
+            (
+                Self::Doing {
+                    doubt: Doubt::Rest, ..
+                },
+                Outcome::Refused,
+            ) => Self::Undoing(Step::CommitStock),
+            (
+                Self::Doing {
+                    step,
+                    doubt: Doubt::Step,
+                },
+                Outcome::Refused,
+            )
             | (
                 Self::Doing {
                     step: step @ Step::ReserveStock,
@@ -136,6 +179,8 @@ impl Plan {
             (Self::Doing { step, .. }, Outcome::Refused) | (Self::Undoing(step), Outcome::Done) => {
                 step.previous().map_or(Self::Undone, Self::Undoing)
             }
+            // The carrier has given the parcel up.
+            (Self::Completed, Outcome::Refused) => Self::Undoing(Step::ChargePayment),
             (Self::Recalling { .. }, Outcome::Done) => Self::Undoing(Step::ChargePayment),
             (Self::Recalling { committed: true }, Outcome::Refused) => Self::Completed,
             (Self::Recalling { committed: false }, Outcome::Refused) => {
@@ -153,8 +198,12 @@ impl Plan {
                 step,
                 undoing: true,
             },
-            (same @ (Self::Recalling { .. } | Self::Undoing(_)), Outcome::Unclear) => same,
-            (same @ (Self::Completed | Self::Undone | Self::Stuck { .. }), _) => same,
+            // Something arrived after everything had been undone, and cannot be undone itself.
+            (Self::Undone, Outcome::Refused | Outcome::Wrong) => Self::Stuck {
+                step: Step::CreateShipment,
+                undoing: true,
+            },
+            (same, _) => same,
         }
     }
 
@@ -162,7 +211,10 @@ impl Plan {
     /// is open must get its answer first.
     pub fn cancelled(self) -> Option<Self> {
         match self {
-            Self::Doing { unsure: true, .. } => None,
+            Self::Doing {
+                doubt: Doubt::Step | Doubt::Rest,
+                ..
+            } => None,
             Self::Doing {
                 step: Step::CommitStock,
                 ..
@@ -173,11 +225,13 @@ impl Plan {
         }
     }
 
-    /// The plan of somebody who takes over from a worker that never reported back: what it was
-    /// doing may have been sent.
+    /// The plan of somebody who takes over from a worker that never reported back.
     pub fn taken_over(self) -> Self {
         match self {
-            Self::Doing { step, .. } => Self::Doing { step, unsure: true },
+            Self::Doing { step, .. } => Self::Doing {
+                step,
+                doubt: Doubt::Rest,
+            },
             same => same,
         }
     }
@@ -195,7 +249,7 @@ impl Plan {
     fn begin(step: Step) -> Self {
         Self::Doing {
             step,
-            unsure: false,
+            doubt: Doubt::None,
         }
     }
 }
@@ -239,6 +293,26 @@ mod tests {
     }
 
     #[test]
+    fn who_takes_over_undoes_every_step_that_may_have_been_done() {
+        let taken_over = Plan::START.taken_over();
+        assert_eq!(
+            taken_over.after(Outcome::Refused),
+            Plan::Undoing(Step::CommitStock)
+        );
+        let further = walk(taken_over, &[Outcome::Done]);
+        assert_eq!(further.cancelled(), None, "a charge may have been taken");
+        assert_eq!(walk(taken_over, &[Outcome::Done; 4]), Plan::Completed);
+    }
+
+    #[test]
+    fn a_parcel_that_the_carrier_gives_up_calls_the_order_off() {
+        assert_eq!(
+            Plan::Completed.after(Outcome::Refused),
+            Plan::Undoing(Step::ChargePayment)
+        );
+    }
+
+    #[test]
     fn what_was_ever_unclear_and_is_then_refused_is_undone_as_well() {
         let plan = walk(
             Plan::START,
@@ -255,6 +329,17 @@ mod tests {
             open.after(Outcome::Done).cancelled(),
             Some(Plan::Undoing(Step::ChargePayment))
         );
+    }
+
+    #[test]
+    fn what_was_not_sent_leaves_the_way_open_for_a_cancel_unless_it_was_sent_before() {
+        let waiting = walk(Plan::START, &[Outcome::Done, Outcome::NotSent]);
+        assert_eq!(waiting.cancelled(), Some(Plan::Undoing(Step::ReserveStock)));
+        let open = walk(
+            Plan::START,
+            &[Outcome::Done, Outcome::Unclear, Outcome::NotSent],
+        );
+        assert_eq!(open.cancelled(), None);
     }
 
     #[test]
@@ -280,7 +365,7 @@ mod tests {
             early.after(Outcome::Refused),
             Plan::Doing {
                 step: Step::CommitStock,
-                unsure: false
+                doubt: Doubt::None
             }
         );
         assert_eq!(
@@ -295,7 +380,7 @@ mod tests {
             Plan::START.taken_over(),
             Plan::Doing {
                 step: Step::ReserveStock,
-                unsure: true
+                doubt: Doubt::Rest
             }
         );
     }

@@ -61,12 +61,9 @@ impl Attempt {
         }
     }
 
-    /// Nobody can say, for a reason of our own finding.
+    /// Nobody can say, for a reason of our own finding, or after another call of the same attempt.
     pub fn unclear_because(reason: impl Into<String>) -> Self {
-        Self::unclear(Trouble {
-            reason: reason.into(),
-            retry_after: None,
-        })
+        Self::unclear(Trouble::new(reason.into()))
     }
 
     /// The peer did something else than what was asked.
@@ -89,7 +86,11 @@ impl Attempt {
                 let fact = no(refusal.reason.clone());
                 Self::refused(refusal.reason, fact)
             }
-            Answer::Unclear(trouble) => Self::unclear(trouble),
+            Answer::Unclear(trouble) if trouble.sent => Self::unclear(trouble),
+            Answer::Unclear(trouble) => Self {
+                outcome: Outcome::NotSent,
+                ..Self::unclear(trouble)
+            },
             Answer::Wrong(refusal) => Self::wrong(refusal.reason),
         }
     }

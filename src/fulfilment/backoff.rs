@@ -13,7 +13,11 @@ pub(super) fn delay(
     let doublings = u32::try_from(attempts.clamp(0, 20)).unwrap_or(20);
     let full = base.saturating_mul(1 << doublings).min(cap);
     let jittered = full.mul_f64(rand::random_range(0.5..=1.0));
-    jittered.max(asked.unwrap_or_default())
+    // Those who were asked to wait must not all come back at the same moment.
+    let asked = asked
+        .unwrap_or_default()
+        .mul_f64(rand::random_range(1.0..=1.25));
+    jittered.max(asked)
 }
 
 #[cfg(test)]
@@ -28,9 +32,7 @@ mod tests {
             let delay = delay(base, cap, attempts, None);
             assert!(delay >= full / 2 && delay <= full, "{attempts}: {delay:?}");
         }
-        assert_eq!(
-            delay(base, cap, 0, Some(Duration::from_secs(60))),
-            Duration::from_secs(60)
-        );
+        let asked = Duration::from_secs(60);
+        assert!(delay(base, cap, 0, Some(asked)) >= asked);
     }
 }

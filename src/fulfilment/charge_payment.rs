@@ -5,7 +5,7 @@ use crate::domain::event::Fact;
 use crate::peers::{Answer, Charge, PaymentRecord, PaymentState};
 
 use super::attempt::Attempt;
-use super::{Fulfilments, Keys};
+use super::{Fulfilments, Keys, may_be_ours};
 
 impl Fulfilments {
     pub(super) async fn charge_payment(&self, fulfilment: &Fulfilment) -> Attempt {
@@ -49,22 +49,33 @@ impl Fulfilments {
     /// Gives back whatever was taken for the order. A charge whose number was never learnt is looked
     /// up; where there is none, there is nothing to give back.
     pub(super) async fn refund_payment(&self, fulfilment: &Fulfilment) -> Attempt {
-        let keys = Keys::of(fulfilment);
-        let payment_ids = match &fulfilment.payment_id {
-            Some(payment_id) => vec![payment_id.clone()],
-            None => match self.charges(fulfilment, &keys).await {
-                Ok(charges) => charges
+        match &fulfilment.payment_id {
+            Some(payment_id) => self.refund(fulfilment, vec![payment_id.clone()]).await,
+            None => self.refund_found(fulfilment).await,
+        }
+    }
+
+    /// Gives back the charges that Payment lists for the order, known to us or not.
+    pub(super) async fn refund_found(&self, fulfilment: &Fulfilment) -> Attempt {
+        match self.charges(fulfilment, &Keys::of(fulfilment)).await {
+            Ok(charges) => {
+                let payment_ids = charges
                     .into_iter()
                     .map(|charge| charge.payment_id)
-                    .collect(),
-                Err(attempt) => return attempt,
-            },
-        };
+                    .collect();
+                self.refund(fulfilment, payment_ids).await
+            }
+            Err(attempt) => attempt,
+        }
+    }
+
+    async fn refund(&self, fulfilment: &Fulfilment, payment_ids: Vec<String>) -> Attempt {
+        let keys = Keys::of(fulfilment);
+        let order = &fulfilment.order;
+        let amount = order.totals.order_total;
         let mut facts = Vec::new();
         for payment_id in payment_ids {
             let key = keys.key(&format!("refund_payment-{payment_id}"));
-            let order = &fulfilment.order;
-            let amount = order.totals.order_total;
             let answer = self
                 .peers
                 .payment
@@ -84,8 +95,9 @@ impl Fulfilments {
         Attempt::done(facts)
     }
 
-    /// The charges that stand for the order: taken, not given back, of its amount, and not made
-    /// under another order's key (the number may have been used in an earlier life of the database).
+    /// The charges that stand for the order: taken, not given back, of its amount, and not from an
+    /// earlier life of the database, in which the number was another order's. One that is still
+    /// open may yet be taken, so that nobody can say.
     async fn charges(
         &self,
         fulfilment: &Fulfilment,
@@ -94,27 +106,36 @@ impl Fulfilments {
         let key = keys.key("find_payment");
         let charge_key = keys.key("charge_payment");
         let amount = fulfilment.order.totals.order_total.decimal();
-        match self
+        let mut records = match self
             .peers
             .payment
             .find(keys.tag(&key), fulfilment.order.order_id)
             .await
         {
-            Answer::Yes(records) => Ok(records
-                .into_iter()
-                .filter(|record| record.status == PaymentState::Taken)
-                .filter(|record| record.amount.is_none_or(|taken| taken == amount))
-                .filter(|record| {
-                    record
-                        .idempotency_key
-                        .as_ref()
-                        .is_none_or(|key| *key == charge_key)
-                })
-                .collect()),
-            Answer::No(refusal) => Err(Attempt::unclear_because(refusal.reason)),
-            Answer::Unclear(trouble) => Err(Attempt::unclear(trouble)),
-            Answer::Wrong(refusal) => Err(Attempt::wrong(refusal.reason)),
+            Answer::Yes(records) => records,
+            Answer::No(refusal) => return Err(Attempt::unclear_because(refusal.reason)),
+            Answer::Unclear(trouble) => return Err(Attempt::unclear(trouble)),
+            Answer::Wrong(refusal) => return Err(Attempt::wrong(refusal.reason)),
+        };
+        records.retain(|record| {
+            record.amount.is_none_or(|taken| taken == amount)
+                && may_be_ours(
+                    fulfilment,
+                    &charge_key,
+                    record.idempotency_key.as_deref(),
+                    record.created_at,
+                )
+        });
+        if records
+            .iter()
+            .any(|record| record.status == PaymentState::Other)
+        {
+            return Err(Attempt::unclear_because(
+                "a charge of the order is still open",
+            ));
         }
+        records.retain(|record| record.status == PaymentState::Taken);
+        Ok(records)
     }
 }
 

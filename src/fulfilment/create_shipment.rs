@@ -8,7 +8,7 @@ use crate::domain::status::ShippingStatus;
 use crate::peers::{Answer, Parcel, Shipment};
 
 use super::attempt::Attempt;
-use super::{Fulfilments, Keys};
+use super::{Fulfilments, Keys, may_be_ours};
 
 impl Fulfilments {
     /// `repeat`: it may have been sent before.
@@ -93,8 +93,8 @@ impl Fulfilments {
         Ok(facts)
     }
 
-    /// Every shipment of the order, newest first, except those made under another order's key (the
-    /// number may have been used in an earlier life of the database).
+    /// Every shipment of the order, newest first, except those of an earlier life of the
+    /// database.
     pub(super) async fn shipments(
         &self,
         fulfilment: &Fulfilment,
@@ -110,10 +110,8 @@ impl Fulfilments {
         {
             Answer::Yes(mut shipments) => {
                 shipments.retain(|shipment| {
-                    shipment
-                        .idempotency_key
-                        .as_ref()
-                        .is_none_or(|key| *key == create_key)
+                    let key = shipment.idempotency_key.as_deref();
+                    may_be_ours(fulfilment, &create_key, key, shipment.created_at)
                 });
                 Ok(shipments)
             }
@@ -124,9 +122,13 @@ impl Fulfilments {
     }
 }
 
-/// Whether a shipment stands, wherever it is.
+/// Whether a shipment is one that will arrive, or may.
 pub(super) fn is_live(shipment: &Shipment) -> bool {
-    shipment.status.shipping_status() != Some(ShippingStatus::Cancelled)
+    use ShippingStatus::{Cancelled, Failed, Returned};
+    !matches!(
+        shipment.status.shipping_status(),
+        Some(Cancelled | Failed | Returned)
+    )
 }
 
 fn created(shipment: Shipment) -> Attempt {

@@ -35,7 +35,7 @@ impl Decision {
             |fact: &Fact| matches!(fact, Fact::CallingOff { .. } | Fact::CancelRefused { .. });
         Self {
             plan,
-            cancel_decided: facts.iter().any(decided),
+            cancel_decided: facts.iter().any(decided) || matches!(plan, Plan::Stuck { .. }),
             state,
             facts,
         }
@@ -56,33 +56,46 @@ pub(super) fn on_cancel(fulfilment: &Fulfilment) -> Option<Decision> {
 
 /// Acts on how an attempt at the current step ended.
 pub(super) fn on_attempt(fulfilment: &Fulfilment, attempt: &Attempt) -> Decision {
-    let plan = fulfilment.plan.after(attempt.outcome);
+    let mut plan = fulfilment.plan.after(attempt.outcome);
     let mut facts = attempt.facts.clone();
-    let reason = || attempt.reason.clone().unwrap_or_default();
-    match (fulfilment.plan, attempt.outcome) {
-        (Plan::Doing { step, .. }, Outcome::Refused) => {
-            facts.push(Fact::CallingOff {
-                reason: refusal(step),
-            });
+    let mut reason = attempt.reason.clone().unwrap_or_default();
+    if let Some(why) = calls_off(fulfilment, attempt.outcome) {
+        if fulfilment.order.state.can_be_called_off() {
+            facts.push(Fact::CallingOff { reason: why });
+        } else {
+            let status = fulfilment.order.state.order_status;
+            reason = format!("the parcel was called back, but the order is {status}; {reason}");
+            plan = Plan::Stuck {
+                step: Step::CreateShipment,
+                undoing: true,
+            };
         }
-        (Plan::Recalling { .. }, Outcome::Done) => {
-            let reason = fulfilment.cancel.unwrap_or(CancelReason::Staff);
-            facts.push(Fact::CallingOff { reason });
-        }
-        (Plan::Recalling { .. }, Outcome::Refused) => {
-            facts.push(Fact::CancelRefused { reason: reason() })
-        }
-        _ => {}
+    }
+    if matches!(fulfilment.plan, Plan::Recalling { .. }) && attempt.outcome == Outcome::Refused {
+        facts.push(Fact::CancelRefused {
+            reason: reason.clone(),
+        });
     }
     match plan {
         Plan::Undone if fulfilment.plan != Plan::Undone => facts.push(Fact::OrderCancelled),
-        Plan::Stuck { step, .. } => facts.push(Fact::PersonNeeded {
-            step,
-            reason: reason(),
-        }),
+        Plan::Stuck { step, .. } if fulfilment.plan != plan => {
+            facts.push(Fact::PersonNeeded { step, reason });
+        }
         _ => {}
     }
     Decision::new(fulfilment, plan, facts)
+}
+
+/// Why the order is called off when an attempt ends like this, if it is.
+fn calls_off(fulfilment: &Fulfilment, outcome: Outcome) -> Option<CancelReason> {
+    match (fulfilment.plan, outcome) {
+        (Plan::Doing { step, .. }, Outcome::Refused) => Some(refusal(step)),
+        (Plan::Recalling { .. }, Outcome::Done) => {
+            Some(fulfilment.cancel.unwrap_or(CancelReason::Staff))
+        }
+        (Plan::Completed, Outcome::Refused) => Some(CancelReason::PeerRefused),
+        _ => None,
+    }
 }
 
 /// Why an order is called off when this step is refused.

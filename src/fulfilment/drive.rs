@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use crate::db::fulfilments::{self, Claim, Fulfilment, Mark, Next, Written};
 use crate::db::{self};
 use crate::domain::event::Fact;
-use crate::domain::plan::{Outcome, Plan, Step};
+use crate::domain::plan::{Doubt, Outcome, Plan, Step};
 
 use super::attempt::Attempt;
 use super::backoff::delay;
@@ -52,7 +52,7 @@ impl Fulfilments {
         };
         loop {
             if stop.is_cancelled() {
-                self.give_back(held.fulfilment.claim).await;
+                self.give_back(&held.fulfilment).await;
                 return;
             }
             match self.turn(&mut held).await {
@@ -75,9 +75,8 @@ impl Fulfilments {
         }
     }
 
-    /// Loads what a claim is about and drives it.
-    pub async fn drive_claim(&self, claim: Claim, stop: &CancellationToken) {
-        let leased_at = Instant::now();
+    /// Loads what a claim, made no earlier than `leased_at`, is about, and drives it.
+    pub async fn drive_claim(&self, claim: Claim, leased_at: Instant, stop: &CancellationToken) {
         match self.load(claim).await {
             Ok(Some(fulfilment)) => self.drive(fulfilment, leased_at, stop).await,
             Ok(None) => {}
@@ -136,12 +135,12 @@ impl Fulfilments {
             } => self.charge_payment(fulfilment).await,
             Plan::Doing {
                 step: Step::CreateShipment,
-                unsure,
-            } => self.create_shipment(fulfilment, unsure).await,
+                doubt,
+            } => self.create_shipment(fulfilment, doubt != Doubt::None).await,
             Plan::Doing {
                 step: Step::CommitStock,
-                unsure,
-            } => self.commit_stock(fulfilment, unsure).await,
+                doubt,
+            } => self.commit_stock(fulfilment, doubt != Doubt::None).await,
             Plan::Undoing(Step::ReserveStock | Step::CommitStock) => {
                 self.release_stock(fulfilment).await
             }
@@ -150,7 +149,8 @@ impl Fulfilments {
                 self.cancel_shipment(fulfilment).await
             }
             Plan::Completed => self.follow_shipment(fulfilment).await,
-            Plan::Undone | Plan::Stuck { .. } => Attempt::done([]),
+            Plan::Undone => self.sweep(fulfilment).await,
+            Plan::Stuck { .. } => Attempt::done([]),
         }
     }
 
@@ -263,10 +263,17 @@ impl Fulfilments {
         fulfilments::load(&mut conn, claim).await
     }
 
-    async fn give_back(&self, claim: Claim) {
+    async fn give_back(&self, fulfilment: &Fulfilment) {
+        let doubtful = matches!(
+            fulfilment.plan,
+            Plan::Doing {
+                doubt: Doubt::Rest,
+                ..
+            }
+        );
         let given = async {
             let mut conn = self.db.acquire().await?;
-            fulfilments::give_back(&mut conn, claim).await
+            fulfilments::give_back(&mut conn, fulfilment.claim, doubtful).await
         };
         if let Err(error) = given.await {
             // The lease ends by itself.
@@ -282,12 +289,14 @@ impl Fulfilments {
             Plan::Doing { step, .. } => (step.as_str(), "do"),
             Plan::Undoing(step) => (step.as_str(), "undo"),
             Plan::Recalling { .. } => (Step::CreateShipment.as_str(), "undo"),
-            _ => ("follow_shipment", "do"),
+            Plan::Undone => ("sweep", "undo"),
+            Plan::Completed | Plan::Stuck { .. } => ("follow_shipment", "do"),
         };
         let outcome = match attempt.outcome {
             Outcome::Done => "done",
             Outcome::Refused => "refused",
             Outcome::Unclear => "unclear",
+            Outcome::NotSent => "not_sent",
             Outcome::Wrong => "wrong",
         };
         self.metrics

@@ -26,19 +26,28 @@ impl Fulfilments {
             Ok(shipments) => shipments,
             Err(attempt) => return attempt,
         };
-        // A create that arrived late has made a second parcel: it goes back.
+        // A create that arrived late has made a second parcel: it goes back. Where that is not to be
+        // had now, the next look tries again; our own parcel's news do not wait for it.
         let surplus = shipments
             .iter()
             .filter(|shipment| is_live(shipment) && !is_ours(fulfilment, shipment))
             .map(|shipment| shipment.shipment_id.clone())
             .collect();
         if let Err(attempt) = self.cancel_shipments(&keys, surplus).await {
-            return attempt;
+            tracing::warn!(
+                reason = attempt.reason,
+                "a surplus parcel is not called back so far"
+            );
         }
         match shipments
             .iter()
             .find(|shipment| is_ours(fulfilment, shipment))
         {
+            Some(shipment)
+                if shipment.status.shipping_status() == Some(ShippingStatus::Cancelled) =>
+            {
+                Attempt::refused("the carrier has cancelled the parcel".to_owned(), None)
+            }
             Some(shipment) => Attempt::done(news(fulfilment, shipment)),
             None => Attempt::unclear_because("the shipment is not listed"),
         }

@@ -57,6 +57,7 @@ impl Fulfilments {
         stop: &CancellationToken,
     ) -> bool {
         let limit = slots.available_permits();
+        let leased_at = Instant::now();
         let claims = match self.claim_due(limit).await {
             Ok(claims) => claims,
             Err(error) => {
@@ -71,7 +72,7 @@ impl Fulfilments {
             };
             let (this, stop) = (self.clone(), stop.clone());
             tasks.spawn(async move {
-                this.drive_claim(claim, &stop).await;
+                this.drive_claim(claim, leased_at, &stop).await;
                 drop(slot);
             });
         }
@@ -89,12 +90,13 @@ impl Fulfilments {
         match wake {
             Wake::Begun(fulfilment, leased_at) => self.drive(*fulfilment, leased_at, stop).await,
             Wake::Nudge(order_id) if !stop.is_cancelled() => {
+                let leased_at = Instant::now();
                 let claimed = async {
                     let mut conn = self.db.acquire().await?;
                     fulfilments::claim_one(&mut conn, order_id, self.settings.lease).await
                 };
                 match claimed.await {
-                    Ok(Some(claim)) => self.drive_claim(claim, stop).await,
+                    Ok(Some(claim)) => self.drive_claim(claim, leased_at, stop).await,
                     // Somebody is at it and will see for themselves.
                     Ok(None) => {}
                     Err(error) => {

@@ -14,8 +14,8 @@ use super::follow_shipment::ends_here;
 /// The longest time between two questions after a parcel.
 const LONGEST_FOLLOW: Duration = Duration::from_secs(3600);
 
-fn is_unclear(attempt: Option<&Attempt>) -> bool {
-    attempt.is_some_and(|attempt| attempt.outcome == Outcome::Unclear)
+fn is_open(attempt: Option<&Attempt>) -> bool {
+    attempt.is_some_and(|attempt| matches!(attempt.outcome, Outcome::Unclear | Outcome::NotSent))
 }
 
 /// Attempts at the step that comes next: they count on while nothing moves.
@@ -27,7 +27,7 @@ pub(super) fn attempts(
     let no_news = fulfilment.plan == Plan::Completed
         && decision.plan == Plan::Completed
         && decision.facts.is_empty();
-    if is_unclear(attempt) || no_news {
+    if is_open(attempt) || no_news {
         fulfilment.attempts.saturating_add(1)
     } else {
         0
@@ -43,7 +43,9 @@ pub(super) fn next(
     let attempts = attempts(fulfilment, decision, attempt);
     let asked = attempt.and_then(|attempt| attempt.retry_after);
     match decision.plan {
-        Plan::Undone | Plan::Stuck { .. } => Next::Never,
+        Plan::Stuck { .. } => Next::Never,
+        Plan::Undone if fulfilment.plan != Plan::Undone => Next::After(settings.sweep_after),
+        Plan::Undone if !is_open(attempt) => Next::Never,
         // A wish to cancel that came in the meantime is met at once.
         Plan::Completed if fulfilment.cancel.is_some() && !decision.cancel_decided => Next::Now,
         Plan::Completed if ends_here(decision.state.shipping_status) => Next::Never,
@@ -52,7 +54,7 @@ pub(super) fn next(
             // Slowly: a parcel takes days.
             Next::After(delay(settings.follow_interval, cap, attempts / 4, asked))
         }
-        _ if is_unclear(attempt) => Next::After(delay(
+        _ if is_open(attempt) => Next::After(delay(
             settings.retry_base,
             settings.retry_cap,
             attempts - 1,

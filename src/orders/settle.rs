@@ -30,12 +30,18 @@ impl Orders {
                 () = sleep_until(look_at) => false,
             };
             pause *= 2;
+            if announced {
+                // Before the look, so that nothing is missed in between.
+                settling = self.signals.settling(order.order_id);
+            }
             if let Ok(Ok(fresh)) =
                 timeout_at(deadline + FIRST_LOOK, self.find(None, order.order_id)).await
             {
                 order = fresh;
             }
-            if announced {
+            // At rest without being settled: a person has to look. What was announced may also have
+            // come before a wish to cancel, which is then still open.
+            if announced && !order.cancel_requested {
                 break;
             }
         }

@@ -64,7 +64,7 @@ impl Orders {
             consequences.iter().for_each(|fact| state.apply(fact));
             let facts: Vec<Fact> = facts.into_iter().chain(consequences).collect();
             let mut conn = self.db.acquire().await?;
-            if is_fulfilments(&order) && news.payment_status.is_some() {
+            if is_for_fulfilment(&order, news) {
                 hasten(&mut conn, order_id).await?;
                 self.signals.nudge(order_id);
             }
@@ -80,20 +80,32 @@ impl Orders {
     }
 }
 
-/// While the order is being fulfilled, or undone, the money is fulfilment's to judge: news of it only
-/// makes fulfilment look sooner.
-fn is_fulfilments(order: &Order) -> bool {
-    matches!(
-        order.state.order_status,
-        OrderStatus::Pending | OrderStatus::Cancelling
-    )
+/// Whether there is something that fulfilment should look into itself. While it is at work, and after
+/// it has undone an order, the money is its to judge; and a parcel that was cancelled may be one that
+/// it called back itself. Such news are not written down: they make fulfilment look sooner.
+fn is_for_fulfilment(order: &Order, news: &News) -> bool {
+    news.payment_status.is_some() && judges_money(order) || is_cancelled_parcel(order, news)
+}
+
+fn judges_money(order: &Order) -> bool {
+    use OrderStatus::{Cancelled, Cancelling, Pending};
+    matches!(order.state.order_status, Pending | Cancelling | Cancelled)
+}
+
+fn is_cancelled_parcel(order: &Order, news: &News) -> bool {
+    use OrderStatus::{Cancelled, Cancelling, Confirmed, Pending};
+    matches!(news.shipping_status, Some((ShippingStatus::Cancelled, _)))
+        && matches!(
+            order.state.order_status,
+            Pending | Confirmed | Cancelling | Cancelled
+        )
 }
 
 fn facts(order: &Order, news: &News) -> Result<Vec<Fact>, Error> {
     let mut facts = Vec::new();
     let state = &order.state;
     if let Some(to) = news.payment_status
-        && !is_fulfilments(order)
+        && !judges_money(order)
         && moves(
             order,
             "payment_status",
@@ -105,6 +117,7 @@ fn facts(order: &Order, news: &News) -> Result<Vec<Fact>, Error> {
         facts.push(Fact::PaymentMoved { to });
     }
     let parcel = match &news.shipping_status {
+        Some(_) if is_cancelled_parcel(order, news) => None,
         Some((to, carrier_status)) => Some((*to, carrier_status.clone())),
         None => news
             .order_status

@@ -19,11 +19,12 @@ pub enum Answer<T> {
 }
 
 impl<T> Answer<T> {
-    /// The name in metrics and spans: `yes`, `no`, `unclear` or `wrong`.
+    /// The name in metrics and spans: `yes`, `no`, `unclear`, `not_sent` or `wrong`.
     pub fn outcome(&self) -> &'static str {
         match self {
             Self::Yes(_) => "yes",
             Self::No(_) => "no",
+            Self::Unclear(Trouble { sent: false, .. }) => "not_sent",
             Self::Unclear(_) => "unclear",
             Self::Wrong(_) => "wrong",
         }
@@ -53,14 +54,26 @@ pub struct Trouble {
     pub reason: String,
     /// How long the peer asked us to wait, an hour at most.
     pub retry_after: Option<Duration>,
+    /// Whether the request may have reached the peer.
+    pub sent: bool,
 }
 
 impl Trouble {
-    /// A trouble for this reason, which is cleaned and cut.
+    /// A trouble for this reason, which is cleaned and cut, with a request that may have arrived.
     pub fn new(reason: impl AsRef<str>) -> Self {
         Self {
             reason: reason::clean(reason.as_ref()),
             retry_after: None,
+            sent: true,
+        }
+    }
+
+    /// A trouble with a request that has certainly not arrived.
+    pub fn not_sent(reason: impl AsRef<str>, retry_after: Option<Duration>) -> Self {
+        Self {
+            retry_after,
+            sent: false,
+            ..Self::new(reason)
         }
     }
 }

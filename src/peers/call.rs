@@ -9,6 +9,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::answer::{Answer, Trouble};
+use super::gate::{Gate, Limits};
 use crate::metrics::Metrics;
 
 /// Idle connections are given up sooner than common servers do (5 s), so that a call seldom meets
@@ -28,6 +29,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// How long connecting may take.
     pub connect_timeout: Duration,
+    /// How many calls at a time, and what becomes of a peer that fails.
+    pub limits: Limits,
 }
 
 /// What marks a request, whatever it asks for.
@@ -43,7 +46,10 @@ pub struct Tag<'a> {
 
 /// Hears of every call once it has ended.
 pub trait Observer: Send + Sync {
-    /// `operation` of `peer` ended with `outcome` (`yes`, `no`, `unclear` or `wrong`).
+    /// `peer` is left alone for a while, or is not.
+    fn breaker_is(&self, peer: &'static str, open: bool);
+
+    /// `operation` of `peer` ended with `outcome` (`yes`, `no`, `unclear`, `not_sent` or `wrong`).
     fn call_ended(
         &self,
         peer: &'static str,
@@ -62,6 +68,12 @@ impl Observer for Metrics {
         took: Duration,
     ) {
         self.peer_call_ended(peer, operation, outcome, took);
+    }
+
+    fn breaker_is(&self, peer: &'static str, open: bool) {
+        self.breakers_open
+            .with_label_values(&[peer])
+            .set(open.into());
     }
 }
 
@@ -98,6 +110,13 @@ pub(super) struct Operation {
     pub span: Span,
 }
 
+impl Operation {
+    /// Whether it takes an order forward; the others undo, or look.
+    fn is_forward(&self) -> bool {
+        matches!(self.name, "reserve" | "charge" | "create" | "commit")
+    }
+}
+
 /// `operation!("payment", "charge")`: the span is named `peer.payment.charge`. A macro, because
 /// the name of a span is a constant.
 macro_rules! operation {
@@ -122,6 +141,7 @@ pub(super) struct Peer {
     pub client: Client,
     pub timeout: Duration,
     observer: Arc<dyn Observer>,
+    gate: Arc<Gate>,
 }
 
 impl Peer {
@@ -131,6 +151,7 @@ impl Peer {
         client: Client,
         timeout: Duration,
         observer: Arc<dyn Observer>,
+        limits: Limits,
     ) -> Result<Self, Error> {
         let plain = base.query().is_none() && base.fragment().is_none();
         if !plain || !matches!(base.scheme(), "http" | "https") {
@@ -142,6 +163,7 @@ impl Peer {
             client,
             timeout,
             observer,
+            gate: Arc::new(Gate::new(limits)),
         })
     }
 
@@ -152,10 +174,17 @@ impl Peer {
         work: impl Future<Output = Result<Answer<T>, Trouble>>,
     ) -> Answer<T> {
         let started = Instant::now();
-        let answer = work
-            .instrument(operation.span.clone())
-            .await
-            .unwrap_or_else(Answer::Unclear);
+        let answer = match self.gate.enter(operation.is_forward()).await {
+            Ok(pass) => {
+                let answer = work.instrument(operation.span.clone()).await;
+                let answer = answer.unwrap_or_else(Answer::Unclear);
+                drop(pass);
+                let is_open = self.gate.leave(!matches!(answer, Answer::Unclear(_)));
+                self.observer.breaker_is(self.name, is_open);
+                answer
+            }
+            Err(trouble) => Answer::Unclear(trouble),
+        };
         let outcome = answer.outcome();
         operation.span.record("outcome", outcome);
         self.observer

@@ -105,7 +105,7 @@ impl Peer {
                 .body(body.clone())
                 .send()
                 .await
-                .map_err(|error| broken(&error))?;
+                .map_err(|error| broken(&error, hops))?;
             Span::current().record("status", response.status().as_u16());
             if !response.status().is_redirection() {
                 return read(response).await;
@@ -183,7 +183,7 @@ fn wait_asked_for(response: &Response) -> Option<Duration> {
 
 /// Says why there is no reply. The innermost cause is the telling one, and names no URL, which may
 /// carry a password.
-fn broken(error: &reqwest::Error) -> Trouble {
+fn broken(error: &reqwest::Error, hops: u32) -> Trouble {
     let what = match (error.is_connect(), error.is_timeout()) {
         (true, true) => "connecting took too long",
         (true, false) => "could not connect",
@@ -193,8 +193,13 @@ fn broken(error: &reqwest::Error) -> Trouble {
     while let Some(deeper) = cause.and_then(|cause| cause.source()) {
         cause = Some(deeper);
     }
-    match cause {
-        Some(cause) => Trouble::new(format!("{what}: {cause}")),
-        None => Trouble::new(what),
+    let reason = match cause {
+        Some(cause) => format!("{what}: {cause}"),
+        None => what.to_owned(),
+    };
+    Trouble {
+        // Without a connection nothing arrives; after a redirect something has.
+        sent: !error.is_connect() || hops > 0,
+        ..Trouble::new(reason)
     }
 }

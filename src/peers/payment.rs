@@ -6,6 +6,7 @@ mod outcome;
 mod refund;
 
 use rust_decimal::Decimal;
+use time::OffsetDateTime;
 
 use super::call::Peer;
 use crate::domain::ids::{CustomerId, OrderId};
@@ -64,6 +65,8 @@ pub struct PaymentRecord {
     pub reference: Option<String>,
     /// The key that it was made under, where it says so.
     pub idempotency_key: Option<String>,
+    /// When it was made, where it says so.
+    pub created_at: Option<OffsetDateTime>,
 }
 
 /// Where the money of one payment is.

@@ -6,6 +6,7 @@ mod find;
 mod status;
 
 use serde_json::Value;
+use time::OffsetDateTime;
 
 pub use status::ParcelStatus;
 
@@ -52,6 +53,8 @@ pub struct Shipment {
     pub status: ParcelStatus,
     /// The key that it was made under, where it says so.
     pub idempotency_key: Option<String>,
+    /// When it was made, where it says so.
+    pub created_at: Option<OffsetDateTime>,
 }
 
 impl Shipment {
@@ -66,6 +69,10 @@ impl Shipment {
             tracking_no: line("tracking_no"),
             status: ParcelStatus::read(layers),
             idempotency_key: line("idempotency_key"),
+            created_at: layers
+                .iter()
+                .rev()
+                .find_map(|layer| json::time(layer.get("created_at")?)),
         })
     }
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use order_service::domain::ids::{CustomerId, OrderId};
 use order_service::domain::money::{Currency, Money};
 use order_service::domain::order::Item;
-use order_service::peers::{Answer, Charge, Observer, Parcel, Peers, Settings, Tag};
+use order_service::peers::{Answer, Charge, Limits, Observer, Parcel, Peers, Settings, Tag};
 use url::Url;
 use uuid::Uuid;
 
@@ -36,6 +36,8 @@ const TAG: Tag<'_> = Tag {
 struct Ended(Mutex<Vec<(&'static str, &'static str, &'static str)>>);
 
 impl Observer for Ended {
+    fn breaker_is(&self, _: &'static str, _: bool) {}
+
     fn call_ended(
         &self,
         peer: &'static str,
@@ -82,9 +84,18 @@ fn peers_at(url: &Url, timeout: Duration, observer: Arc<Ended>) -> Peers {
         shipping: url.clone(),
         timeout,
         connect_timeout: Duration::from_secs(5),
+        limits: LIMITS,
     };
     Peers::new(settings, observer).unwrap()
 }
+
+/// Nothing here is about them.
+const LIMITS: Limits = Limits {
+    max_calls: 32,
+    breaker_failures: u32::MAX,
+    breaker_rest: Duration::from_secs(5),
+    patience: Duration::from_secs(5),
+};
 
 fn usd() -> Currency {
     Currency::from_code("USD").unwrap()

@@ -25,7 +25,7 @@ pub async fn claim_due(
             for update skip locked
         )
         update fulfilments f set epoch = f.epoch + 1, leased = true,
-            flag = f.flag or (f.leased and f.phase = 'doing'),
+            doubt = case when f.leased and f.phase = 'doing' then 'rest' else f.doubt end,
             due_at = now() + make_interval(secs => $2)
         from due where f.order_id = due.order_id
         returning f.order_id, f.epoch
@@ -84,11 +84,14 @@ pub async fn renew(conn: &mut PgConnection, claim: Claim, lease: Duration) -> Re
     Ok(renewed.rows_affected() > 0)
 }
 
-/// Lets a fulfilment that waits for its turn be looked at now.
+/// Lets a fulfilment that waits for its turn be looked at now, one that was called off as well.
 #[tracing::instrument(name = "db.fulfilments.hasten", skip_all)]
 pub async fn hasten(conn: &mut PgConnection, order_id: OrderId) -> Result<(), Error> {
     sqlx::query!(
-        "update fulfilments set due_at = now() where order_id = $1 and not leased and due_at > now()",
+        r#"
+        update fulfilments set due_at = now()
+        where order_id = $1 and not leased and (due_at > now() or phase = 'undone')
+        "#,
         order_id.0,
     )
     .execute(conn)
@@ -96,14 +99,19 @@ pub async fn hasten(conn: &mut PgConnection, order_id: OrderId) -> Result<(), Er
     Ok(())
 }
 
-/// Gives leases back at a graceful stop, between two steps, so that others need not wait for their
-/// end.
+/// Gives a lease back at a graceful stop, between two steps, so that others need not wait for its
+/// end. `doubtful`: the holder had itself lost sight of what was sent.
 #[tracing::instrument(name = "db.fulfilments.give_back", skip_all)]
-pub async fn give_back(conn: &mut PgConnection, claim: Claim) -> Result<(), Error> {
+pub async fn give_back(conn: &mut PgConnection, claim: Claim, doubtful: bool) -> Result<(), Error> {
     sqlx::query!(
-        "update fulfilments set leased = false, due_at = now() where order_id = $1 and epoch = $2 and leased",
+        r#"
+        update fulfilments set leased = false, due_at = now(),
+            doubt = case when $3 and phase = 'doing' then 'rest' else doubt end
+        where order_id = $1 and epoch = $2 and leased
+        "#,
         claim.order_id.0,
         claim.epoch,
+        doubtful,
     )
     .execute(conn)
     .await?;

@@ -11,7 +11,7 @@ use crate::domain::order::State;
 use crate::domain::plan::Plan;
 use crate::domain::status::Status as _;
 
-use super::{Fulfilment, plan_columns};
+use super::{Fulfilment, PlanColumns};
 
 /// When a fulfilment is looked at again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub async fn record(
     fulfilment: &Fulfilment,
     mark: &Mark<'_>,
 ) -> Result<Written, Error> {
-    let (phase, step, flag) = plan_columns(mark.plan);
+    let plan = PlanColumns::of(mark.plan);
     let (leased, due_in, due_known) = next_columns(mark.next);
     let events = Columns::new(mark.facts, &Actor::saga());
     let state = mark.state;
@@ -85,7 +85,7 @@ pub async fn record(
             where order_id = $1 and version = $3 and exists (select from held)
             returning version
         ), marked as (
-            update fulfilments set phase = $14, step = $15, flag = $16, attempts = $17,
+            update fulfilments set phase = $14, step = $15, flag = $16, doubt = $25, attempts = $17,
                 leased = $18,
                 due_at = case when $20 then due_at else now() + make_interval(secs => $19) end,
                 cancel_reason = case when $10 then null else cancel_reason end,
@@ -114,9 +114,9 @@ pub async fn record(
         &events.codes,
         &events.actors,
         &events.data,
-        phase,
-        step,
-        flag,
+        plan.phase,
+        plan.step,
+        plan.flag,
         mark.attempts,
         leased,
         due_in,
@@ -125,6 +125,7 @@ pub async fn record(
         mark.shipment_id,
         mark.last_answer,
         mark.lazy,
+        plan.doubt,
     )
     .fetch_one(conn)
     .await?;

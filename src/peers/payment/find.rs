@@ -34,5 +34,6 @@ fn read(record: &Value) -> Result<PaymentRecord, Trouble> {
         amount: record.get("amount").and_then(json::decimal),
         reference: json::line(record, "reference"),
         idempotency_key: json::line(record, "idempotency_key"),
+        created_at: record.get("created_at").and_then(json::time),
     })
 }

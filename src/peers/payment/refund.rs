@@ -42,7 +42,14 @@ impl Payment {
             let path = ["v1", "payments", payment_id, "refund"];
             let reply = self.peer.post(&tag, &path, &request).await?;
             match reply.status {
-                200 | 201 => read(&reply, amount, order_id),
+                200 | 201 => match read(&reply, amount, order_id) {
+                    // The words do not tell: the payment itself does.
+                    Err(unclear) => match self.confirm_refund(tag, payment_id, order_id).await {
+                        Answer::No(_) => Err(unclear),
+                        found => Ok(found),
+                    },
+                    read => read,
+                },
                 404 => Ok(Answer::No(reply.refusal())),
                 400 | 409 if says_refunded(&reply) => {
                     Ok(self.confirm_refund(tag, payment_id, order_id).await)

@@ -144,3 +144,95 @@ async fn an_order_taken_over_from_elsewhere_is_not_ours_to_cancel() {
         .await
         .assert_problem(409, "cannot-cancel");
 }
+
+#[tokio::test]
+async fn a_parcel_called_back_although_news_say_that_it_left_waits_for_a_person() {
+    let app = TestApp::start().await;
+    let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
+    app.sandbox
+        .set_fault(Fault::new(Operation::Cancel, Kind::ErrorBefore));
+    let asked = async { app.customer(5).cancel(placed.order_id()).await };
+    let heard = async {
+        eventually("the wish is recorded", async || {
+            let order = app.customer(5).details(placed.order_id()).await.body;
+            (order["cancel_requested"] == true).then_some(())
+        })
+        .await;
+        let path = format!("/v1/orders/{}/update/", placed.order_id());
+        let moved = app
+            .staff()
+            .patch(&path, &json!({ "shipping_status": "SHIPPED" }))
+            .await;
+        assert_eq!(moved.body["order_status"], "SHIPPED", "{moved:?}");
+        app.sandbox.clear_faults();
+    };
+    let (refused, ()) = tokio::join!(asked, heard);
+    refused.assert_problem(409, "cannot-cancel");
+    let history = app.customer(5).history(placed.order_id()).await;
+    assert_eq!(history.last().unwrap(), "person_needed");
+    let order = app.customer(5).details(placed.order_id()).await.body;
+    assert_eq!(
+        (&order["cancel_requested"], &order["cancel_reason"]),
+        (&json!(false), &json!(null))
+    );
+}
+
+#[tokio::test]
+async fn an_order_whose_parcel_the_carrier_gives_up_is_called_off() {
+    let app = TestApp::start().await;
+    let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
+    let shipment_id = app.sandbox.ledger().shipments[0].shipment_id;
+    let url = format!(
+        "{}v1/shipments/{shipment_id}/status",
+        app.sandbox.urls().shipping
+    );
+    let given_up = reqwest::Client::builder().build().unwrap().patch(url);
+    given_up
+        .json(&json!({ "status": "CANCELLED" }))
+        .send()
+        .await
+        .unwrap();
+    // Shipping says so as well, which makes the service look at once.
+    let path = format!("/v1/orders/{}/update/", placed.order_id());
+    let told = app
+        .service()
+        .patch(&path, &json!({ "shipping_status": "CANCELLED" }))
+        .await;
+    assert_eq!(told.status, 200, "{told:?}");
+    eventually("the order is cancelled", async || {
+        let order = app.customer(5).details(placed.order_id()).await.body;
+        (order["order_status"] == "CANCELLED").then_some(())
+    })
+    .await;
+    assert_eq!(
+        violations(&all_orders(&app.staff()).await, &app.sandbox.ledger()),
+        [""; 0]
+    );
+}
+
+#[tokio::test]
+async fn after_everything_is_undone_the_peers_are_asked_once_more() {
+    let app = TestApp::with(&[("SWEEP_AFTER_MS", "100")]).await;
+    let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
+    let cancelled = app.customer(5).cancel(placed.order_id()).await;
+    eventually("the sweep is over", async || {
+        let mut conn = app.database.connection().await;
+        let due: Option<bool> = sqlx::query_scalar("select due_at is not null from fulfilments")
+            .fetch_one(&mut conn)
+            .await
+            .unwrap();
+        (due == Some(false)).then_some(())
+    })
+    .await;
+    let ledger = app.sandbox.ledger();
+    assert_eq!(ledger.calls[&Operation::LookUp], 1);
+    let order = app.customer(5).details(placed.order_id()).await.body;
+    assert_eq!(
+        order["version"], cancelled.body["version"],
+        "nothing was found"
+    );
+    assert_eq!(
+        violations(&all_orders(&app.staff()).await, &ledger),
+        [""; 0]
+    );
+}

@@ -137,3 +137,65 @@ async fn a_timeout_after_the_charge_was_taken_charges_once() {
         [""; 0]
     );
 }
+
+#[tokio::test]
+async fn a_peer_that_is_down_makes_orders_wait_and_can_still_be_cancelled() {
+    let app = TestApp::with(&[
+        ("SETTLE_WAIT_MS", "50"),
+        // Nobody listens on this port.
+        ("PAYMENT_SERVICE_URL", "http://127.0.0.1:9"),
+    ])
+    .await;
+    let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
+    assert_eq!(placed.status, 202, "{placed:?}");
+    let customer = app.customer(5);
+    eventually("the stock is reserved", async || {
+        let history = customer.history(placed.order_id()).await;
+        history.contains(&"stock_reserved".to_owned()).then_some(())
+    })
+    .await;
+    // Nothing was ever sent to Payment, so there is nothing to wait for.
+    eventually("the order is cancelled", async || {
+        let cancelled = customer.cancel(placed.order_id()).await;
+        (cancelled.status == 200).then_some(())
+    })
+    .await;
+    assert_eq!(
+        violations(&all_orders(&app.staff()).await, &app.sandbox.ledger()),
+        [""; 0]
+    );
+}
+
+#[tokio::test]
+async fn a_peer_that_fails_again_and_again_is_left_alone_and_orders_go_on_when_it_is_back() {
+    let app = TestApp::with(&[("SETTLE_WAIT_MS", "50"), ("PEER_BREAKER_REST_MS", "200")]).await;
+    for operation in [Operation::Create, Operation::Follow] {
+        app.sandbox
+            .set_fault(Fault::new(operation, Kind::ErrorBefore));
+    }
+    let customer = app.customer(5);
+    for _ in 0..5 {
+        let placed = customer.place(&cart("SKU0001", 1, "10.00")).await;
+        assert_eq!(placed.status, 202, "{placed:?}");
+    }
+    eventually("the breaker opens", async || {
+        let metrics = app.nobody().get("/metrics").await.text;
+        metrics
+            .contains("peer_breaker_open{peer=\"shipping\"} 1")
+            .then_some(())
+    })
+    .await;
+    app.sandbox.clear_faults();
+    eventually("all orders are confirmed", async || {
+        let orders = all_orders(&app.staff()).await;
+        orders
+            .iter()
+            .all(|order| order["order_status"] == "CONFIRMED")
+            .then_some(())
+    })
+    .await;
+    assert_eq!(
+        violations(&all_orders(&app.staff()).await, &app.sandbox.ledger()),
+        [""; 0]
+    );
+}

@@ -205,6 +205,7 @@ fn a_base_url_that_cannot_carry_a_call_is_refused() {
             shipping: good.clone(),
             timeout: Duration::from_secs(1),
             connect_timeout: Duration::from_secs(1),
+            limits: super::LIMITS,
         };
         let error = Peers::new(settings, Arc::<Ended>::default()).err().unwrap();
         assert!(error.to_string().contains("payment"), "{error}");

@@ -76,14 +76,14 @@ async fn json_nested_without_end_is_unclear() {
 }
 
 #[tokio::test]
-async fn nobody_at_home_is_unclear() {
+async fn with_nobody_at_home_nothing_was_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
     let url = Url::parse(&format!("http://{address}")).unwrap();
     let peers = peers_at(&url, LONG, Arc::default());
     let answer = peers.payment.charge(TAG, &charge()).await;
-    assert_eq!(answer.outcome(), "unclear");
+    assert_eq!(answer.outcome(), "not_sent");
     assert!(reason(&answer).starts_with("could not connect"));
 }
 

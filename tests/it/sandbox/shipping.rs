@@ -140,7 +140,7 @@ async fn parcels_move_by_themselves_and_the_order_is_told() {
             .unwrap();
         assert_eq!((order, body), (1, json!({ "shipping_status": status })));
         let claims = super::users::claims(token.strip_prefix("Bearer ").unwrap());
-        assert_eq!(claims["is_staff"], true);
+        assert_eq!(claims["role"], "service");
     }
     assert_eq!(
         shop.sandbox.ledger().shipments[0].status,

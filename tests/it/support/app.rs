@@ -113,6 +113,7 @@ pub fn environment(database: &TestDatabase, sandbox: &Sandbox) -> Environment {
         ("SETTLE_WAIT_MS", "20000".to_owned()),
         ("RETRY_BASE_MS", "10".to_owned()),
         ("POLL_INTERVAL_MS", "25".to_owned()),
+        ("PEER_BREAKER_REST_MS", "50".to_owned()),
         ("FOLLOW_INTERVAL_MS", "100".to_owned()),
     ] {
         environment.set(name, value);
