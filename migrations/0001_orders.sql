@@ -97,13 +97,14 @@ create table fulfilments (
     payment_id    text,
     shipment_id   text,
     last_answer   text,
-    opened_at     timestamptz not null default now(),
+    -- Since when it stands where it stands, and when it was last looked at.
+    since         timestamptz not null default now(),
     changed_at    timestamptz not null default now()
 );
 
 create index fulfilments_due_idx on fulfilments (due_at) where due_at is not null;
--- For the metrics: what is open or stuck is little, whatever the size of the table.
-create index fulfilments_open_idx on fulfilments (opened_at)
+-- For operators: what is open or stuck is little, whatever the size of the table.
+create index fulfilments_open_idx on fulfilments (since)
     where phase in ('doing', 'recalling', 'undoing', 'stuck');
 
 create table idempotency_keys (

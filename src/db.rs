@@ -12,7 +12,7 @@ pub mod pool;
 mod rows;
 
 pub use error::Error;
-pub use pool::Database;
+pub use pool::{Database, within};
 
 /// The migrations in `migrations/`, part of the binary.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();

@@ -19,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::orders::Orders;
 
 mod access_log;
+mod attention;
 mod body;
 mod caller;
 mod docs;
@@ -64,6 +65,7 @@ impl FromRef<Shared> for Arc<Verifier> {
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let routes: OpenApiRouter<Shared> = OpenApiRouter::with_openapi(docs::Document::openapi())
         .merge(orders::routes())
+        .merge(attention::routes())
         .merge(ops::routes());
     docs::complete(routes.into_openapi())
 }
@@ -72,8 +74,10 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// it.
 pub fn service(shared: Shared) -> NormalizePath<Router> {
     let (orders, _) = orders::routes().split_for_parts();
+    let (attention, _) = attention::routes().split_for_parts();
     let (ops, _) = ops::routes().split_for_parts();
     let guarded = orders
+        .merge(attention)
         .merge(orders::aliases())
         .route_layer(from_fn_with_state(shared.clone(), caller::require));
     let router = guarded

@@ -106,12 +106,12 @@ impl Metrics {
             )?,
             sagas_open: new.gauges(
                 "sagas_open",
-                "Fulfilments that are under way, by phase and age of the order.",
+                "Fulfilments that are under way, by phase and how long they have stood there.",
                 &["phase", "age"],
             )?,
             sagas_stuck: new.gauges(
                 "sagas_stuck",
-                "Fulfilments that wait for a person, by age of the order.",
+                "Fulfilments that wait for a person, by how long they have waited.",
                 &["age"],
             )?,
             pool_connections: new.gauges(

@@ -15,6 +15,7 @@ use crate::domain::principal::{Principal, Role};
 use crate::metrics::Metrics;
 use crate::signals::Signals;
 
+mod attention;
 mod cancel;
 mod details;
 mod error;
@@ -24,7 +25,9 @@ mod place;
 mod settle;
 mod update_status;
 
+pub use crate::db::fulfilments::Attention;
 pub use crate::db::order_list::Listing;
+pub use attention::Decision;
 pub use details::Tracking;
 pub use error::{Error, Refusal};
 pub use place::{ClientKey, Placed};
@@ -87,10 +90,11 @@ impl Orders {
     }
 
     async fn find(&self, owner: Option<CustomerId>, order_id: OrderId) -> Result<Order, Error> {
-        let mut conn = self.db.acquire().await?;
-        db::orders::find(&mut conn, owner, order_id)
-            .await?
-            .ok_or(Error::NotFound(order_id))
+        let found = db::within(async {
+            let mut conn = self.db.acquire().await?;
+            db::orders::find(&mut conn, owner, order_id).await
+        });
+        found.await?.ok_or(Error::NotFound(order_id))
     }
 }
 

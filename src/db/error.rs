@@ -63,7 +63,7 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-fn note_broken_connection() {
+pub(super) fn note_broken_connection() {
     BROKEN_CONNECTIONS.fetch_add(1, Ordering::Relaxed);
 }
 

@@ -65,6 +65,9 @@ fn data(fact: &Fact) -> Value {
         }
         Fact::ShipmentCancelled { shipment_id } => json!({ "shipment_id": shipment_id }),
         Fact::PaymentRefunded { payment_id } => json!({ "payment_id": payment_id }),
+        Fact::PersonDecided { decision, reason } => {
+            json!({ "decision": decision, "reason": reason })
+        }
         Fact::PersonNeeded { step, reason } => json!({ "step": step.as_str(), "reason": reason }),
     }
 }

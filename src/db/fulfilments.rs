@@ -14,11 +14,13 @@ use crate::domain::plan::{Doubt, Plan, Step};
 use super::Error;
 use super::rows::cancel_reason;
 
+mod attention;
 mod cancel;
 mod claims;
 mod counts;
 mod record;
 
+pub use attention::{Attention, Ruling, needing_attention, plan_of, rule};
 pub use cancel::request_cancel;
 pub use claims::{claim_due, claim_one, give_back, hasten, renew};
 pub use counts::{OpenCounts, count_open};

@@ -12,12 +12,14 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection as _};
 
 use super::Error;
-use super::error::broken_connections;
+use super::error::{broken_connections, note_broken_connection};
 
 /// After how much time without use a connection is asked whether it still lives.
 const TRUSTED_FOR: Duration = Duration::from_secs(30);
 /// How long it may take to answer.
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a statement may take, with the wait for its connection.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// From when on a statement is logged as slow.
 const SLOW_STATEMENT: Duration = Duration::from_secs(1);
 
@@ -85,6 +87,17 @@ impl Database {
     pub fn close(&self) {
         self.pool.close();
     }
+}
+
+/// Gives a statement, and the wait for its connection, a time limit. Past it the database counts as
+/// away, and connections are asked whether they live before they are used again.
+pub async fn within<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::time::timeout(STATEMENT_TIMEOUT, work)
+        .await
+        .unwrap_or_else(|elapsed| {
+            note_broken_connection();
+            Err(Error::Unavailable(elapsed.into()))
+        })
 }
 
 /// A connection on loan from the pool.

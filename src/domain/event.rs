@@ -102,6 +102,13 @@ pub enum Fact {
     StockReleased,
     /// The order is called off, and everything that was done is undone.
     OrderCancelled,
+    /// A person has decided how fulfilment goes on.
+    PersonDecided {
+        /// What: `retry`, `completed` or `cancelled`.
+        decision: &'static str,
+        /// Why, in that person's words.
+        reason: String,
+    },
     /// Fulfilment stands still until a person decides.
     PersonNeeded {
         /// Where it stands.
@@ -136,6 +143,7 @@ impl Fact {
             Self::PaymentRefunded { .. } => "payment_refunded",
             Self::StockReleased => "stock_released",
             Self::OrderCancelled => "order_cancelled",
+            Self::PersonDecided { .. } => "person_decided",
             Self::PersonNeeded { .. } => "person_needed",
         }
     }
@@ -165,6 +173,7 @@ pub fn words(code: &str) -> &'static str {
         "payment_refunded" => "Your payment was refunded.",
         "stock_released" => "Your items are no longer reserved.",
         "order_cancelled" => "Your order is cancelled.",
+        "person_decided" => "We have looked into your order.",
         "person_needed" => "We are looking into your order.",
         _ => "Your order was updated.",
     }

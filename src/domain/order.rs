@@ -184,6 +184,7 @@ impl State {
             | Fact::CancelRequested { .. }
             | Fact::CallingOff { .. }
             | Fact::CancelRefused { .. }
+            | Fact::PersonDecided { .. }
             | Fact::PersonNeeded { .. } => {}
         }
     }

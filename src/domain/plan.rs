@@ -236,6 +236,25 @@ impl Plan {
         }
     }
 
+    /// Where a fulfilment that waits for a person goes on when it is to be tried again; `None` when it
+    /// does not wait for a person.
+    pub fn retried(self) -> Option<Self> {
+        match self {
+            Self::Stuck {
+                step,
+                undoing: true,
+            } => Some(Self::Undoing(step)),
+            Self::Stuck {
+                step,
+                undoing: false,
+            } => Some(Self::Doing {
+                step,
+                doubt: Doubt::Rest,
+            }),
+            _ => None,
+        }
+    }
+
     /// Whether the order waits for nobody: it stands, it is called off, or a person has to look.
     pub fn is_at_rest(self) -> bool {
         matches!(self, Self::Completed | Self::Undone | Self::Stuck { .. })

@@ -116,9 +116,12 @@ impl Fulfilments {
             return Ok(true);
         }
         let renewed_at = Instant::now();
-        let mut conn = self.db.acquire().await?;
-        let renewed =
-            fulfilments::renew(&mut conn, held.fulfilment.claim, self.settings.lease).await?;
+        let claim = held.fulfilment.claim;
+        let renewed = db::within(async {
+            let mut conn = self.db.acquire().await?;
+            fulfilments::renew(&mut conn, claim, self.settings.lease).await
+        })
+        .await?;
         held.leased_at = renewed_at;
         Ok(renewed)
     }
@@ -222,8 +225,11 @@ impl Fulfilments {
             facts: &decision.facts,
             lazy: is_lazy(decision, attempt),
         };
-        let mut conn = self.db.acquire().await?;
-        fulfilments::record(&mut conn, fulfilment, &mark).await
+        db::within(async {
+            let mut conn = self.db.acquire().await?;
+            fulfilments::record(&mut conn, fulfilment, &mark).await
+        })
+        .await
     }
 
     /// Takes over into memory what now stands in the database.
@@ -259,8 +265,11 @@ impl Fulfilments {
     }
 
     async fn load(&self, claim: Claim) -> Result<Option<Fulfilment>, db::Error> {
-        let mut conn = self.db.acquire().await?;
-        fulfilments::load(&mut conn, claim).await
+        db::within(async {
+            let mut conn = self.db.acquire().await?;
+            fulfilments::load(&mut conn, claim).await
+        })
+        .await
     }
 
     async fn give_back(&self, fulfilment: &Fulfilment) {
@@ -271,10 +280,10 @@ impl Fulfilments {
                 ..
             }
         );
-        let given = async {
+        let given = db::within(async {
             let mut conn = self.db.acquire().await?;
             fulfilments::give_back(&mut conn, fulfilment.claim, doubtful).await
-        };
+        });
         if let Err(error) = given.await {
             // The lease ends by itself.
             tracing::warn!(

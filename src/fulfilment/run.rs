@@ -82,8 +82,11 @@ impl Fulfilments {
     /// Claims up to `limit` fulfilments that are due.
     pub async fn claim_due(&self, limit: usize) -> Result<Vec<Claim>, db::Error> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut conn = self.db.acquire().await?;
-        fulfilments::claim_due(&mut conn, limit, self.settings.lease).await
+        db::within(async {
+            let mut conn = self.db.acquire().await?;
+            fulfilments::claim_due(&mut conn, limit, self.settings.lease).await
+        })
+        .await
     }
 
     async fn on_wake(&self, wake: Wake, stop: &CancellationToken) {
@@ -91,10 +94,10 @@ impl Fulfilments {
             Wake::Begun(fulfilment, leased_at) => self.drive(*fulfilment, leased_at, stop).await,
             Wake::Nudge(order_id) if !stop.is_cancelled() => {
                 let leased_at = Instant::now();
-                let claimed = async {
+                let claimed = db::within(async {
                     let mut conn = self.db.acquire().await?;
                     fulfilments::claim_one(&mut conn, order_id, self.settings.lease).await
-                };
+                });
                 match claimed.await {
                     Ok(Some(claim)) => self.drive_claim(claim, leased_at, stop).await,
                     // Somebody is at it and will see for themselves.

@@ -157,6 +157,9 @@ impl From<Error> for Problem {
             Error::NotNow(refusal @ Refusal::Cancel { .. }) => {
                 Self::new(Kind::CannotCancel, refusal.to_string())
             }
+            Error::NotNow(refusal @ Refusal::Decision { .. }) => {
+                Self::new(Kind::NothingToDecide, refusal.to_string())
+            }
             Error::NotNow(refusal @ Refusal::Transition { .. }) => {
                 Self::new(Kind::InvalidTransition, refusal.to_string())
             }

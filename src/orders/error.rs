@@ -46,6 +46,12 @@ pub enum Refusal {
         /// Why, in the customer's words.
         why: &'static str,
     },
+    /// It waits for nobody's decision.
+    #[error("order {order_id} does not wait for a person's decision")]
+    Decision {
+        /// Which order.
+        order_id: OrderId,
+    },
     /// The statuses do not lead there.
     #[error("{field} of order {order_id} cannot go from {from} to {to}: {why}")]
     Transition {

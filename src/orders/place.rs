@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::db::fulfilments::Fulfilment;
 use crate::db::idempotency::{self, Key};
 use crate::db::orders::{Placement, place};
+use crate::db::within;
 use crate::domain::cart::Cart;
 use crate::domain::order::Order;
 use crate::domain::principal::Principal;
@@ -59,10 +60,11 @@ impl Orders {
                 identity,
                 lease: begins_here.is_some().then_some(this.settings.lease),
             };
-            let mut conn = this.db.acquire().await?;
-            let placed = place(&mut conn, &placement).await?;
-            drop(conn);
-            let Some(order) = placed else {
+            let placed = within(async {
+                let mut conn = this.db.acquire().await?;
+                place(&mut conn, &placement).await
+            });
+            let Some(order) = placed.await? else {
                 return this.replay(key).await;
             };
             this.metrics.orders_placed.inc();

@@ -1,5 +1,6 @@
 //! Fulfilment from end to end: real HTTP peers, judged by their ledgers.
 
+mod attention;
 mod cancel;
 mod crash;
 mod faults;

@@ -4,18 +4,18 @@ use sqlx::PgConnection;
 
 use crate::db::Error;
 
-/// Open fulfilments of one phase, by how long ago the order was placed.
+/// Open fulfilments of one phase, by how long they have stood where they stand.
 #[derive(Clone, Debug)]
 pub struct OpenCounts {
     /// `doing`, `recalling`, `undoing` or `stuck`.
     pub phase: String,
-    /// Placed within the last minute.
+    /// Less than a minute.
     pub under_1m: i64,
-    /// Placed between a minute and a quarter of an hour ago.
+    /// A minute to a quarter of an hour.
     pub under_15m: i64,
-    /// Placed between a quarter of an hour and a day ago.
+    /// A quarter of an hour to a day.
     pub under_1d: i64,
-    /// Placed a day ago or earlier.
+    /// A day or longer.
     pub older: i64,
 }
 
@@ -26,12 +26,12 @@ pub async fn count_open(conn: &mut PgConnection) -> Result<Vec<OpenCounts>, Erro
         OpenCounts,
         r#"
         select phase,
-            count(*) filter (where opened_at > now() - interval '1 minute') as "under_1m!",
-            count(*) filter (where opened_at <= now() - interval '1 minute'
-                and opened_at > now() - interval '15 minutes') as "under_15m!",
-            count(*) filter (where opened_at <= now() - interval '15 minutes'
-                and opened_at > now() - interval '1 day') as "under_1d!",
-            count(*) filter (where opened_at <= now() - interval '1 day') as "older!"
+            count(*) filter (where since > now() - interval '1 minute') as "under_1m!",
+            count(*) filter (where since <= now() - interval '1 minute'
+                and since > now() - interval '15 minutes') as "under_15m!",
+            count(*) filter (where since <= now() - interval '15 minutes'
+                and since > now() - interval '1 day') as "under_1d!",
+            count(*) filter (where since <= now() - interval '1 day') as "older!"
         from fulfilments
         where phase in ('doing', 'recalling', 'undoing', 'stuck')
         group by phase

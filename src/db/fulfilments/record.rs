@@ -90,7 +90,8 @@ pub async fn record(
                 due_at = case when $20 then due_at else now() + make_interval(secs => $19) end,
                 cancel_reason = case when $10 then null else cancel_reason end,
                 payment_id = coalesce($21, payment_id), shipment_id = coalesce($22, shipment_id),
-                last_answer = $23, changed_at = now()
+                last_answer = $23, changed_at = now(),
+                since = case when phase = $14 and step is not distinct from $15 then since else now() end
             where order_id = $1 and exists (select from moved)
         ), written as (
             insert into order_events (order_id, seq, code, actor, data)

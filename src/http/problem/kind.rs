@@ -58,6 +58,8 @@ kinds! {
     FulfilmentRefused = CONFLICT "fulfilment-refused" "The order cannot be fulfilled",
     /// Too late to cancel.
     CannotCancel = CONFLICT "cannot-cancel" "The order cannot be cancelled",
+    /// The order does not wait for a person.
+    NothingToDecide = CONFLICT "nothing-to-decide" "The order does not wait for a decision",
     /// The statuses do not lead there.
     InvalidTransition = CONFLICT "invalid-transition" "The status cannot go there",
     /// Others are at it.

@@ -1,0 +1,155 @@
+//! What needs a person: finding it, and taking that person's decision.
+
+use std::time::Duration;
+
+use crate::db::fulfilments::{Attention, Ruling, hasten, needing_attention, plan_of, rule};
+use crate::domain::event::Fact;
+use crate::domain::ids::OrderId;
+use crate::domain::order::{CancelReason, Order, State};
+use crate::domain::plan::Plan;
+use crate::domain::principal::{Principal, Role};
+use crate::domain::status::PaymentStatus;
+
+use super::{Error, Orders, Refusal};
+
+/// From when on a fulfilment that goes on by itself is worth a look.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+/// How many are shown at once.
+const SHOWN: i64 = 100;
+/// How often to decide anew when the order changes at the same moment.
+const TRIES: usize = 5;
+
+/// What a person decides about a fulfilment that waits for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Try again where it stands.
+    Retry,
+    /// Everything that was open has been done by hand: the order stands.
+    Completed,
+    /// Everything that was open has been undone by hand: the order is called off, the money returned.
+    Cancelled,
+}
+
+impl Decision {
+    /// The name on the wire and in the events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Completed => "completed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl Orders {
+    /// The fulfilments that wait for a person, and those that have been at one step for a quarter of
+    /// an hour; longest first.
+    pub async fn needing_attention(&self, caller: &Principal) -> Result<Vec<Attention>, Error> {
+        for_staff(caller)?;
+        let mut conn = self.db.acquire().await?;
+        Ok(needing_attention(&mut conn, PATIENCE.as_secs_f64(), SHOWN).await?)
+    }
+
+    /// Takes a person's decision. A retry of what goes on by itself only makes it look now.
+    pub async fn decide(
+        &self,
+        caller: &Principal,
+        order_id: OrderId,
+        decision: Decision,
+        reason: String,
+    ) -> Result<Order, Error> {
+        for_staff(caller)?;
+        let (this, caller) = (self.clone(), caller.clone());
+        self.detached(async move {
+            let order = this.rule(&caller, order_id, decision, &reason).await?;
+            this.signals.nudge(order_id);
+            Ok(order)
+        })
+        .await
+    }
+
+    async fn rule(
+        &self,
+        caller: &Principal,
+        order_id: OrderId,
+        decision: Decision,
+        reason: &str,
+    ) -> Result<Order, Error> {
+        for _ in 0..TRIES {
+            let order = self.find(None, order_id).await?;
+            let mut conn = self.db.acquire().await?;
+            let plan = plan_of(&mut conn, order_id).await?;
+            let Some(retried) = plan.and_then(Plan::retried) else {
+                return match (decision, plan) {
+                    (Decision::Retry, Some(_)) => {
+                        hasten(&mut conn, order_id).await?;
+                        Ok(order)
+                    }
+                    _ => Err(Error::NotNow(Refusal::Decision { order_id })),
+                };
+            };
+            let decided = Fact::PersonDecided {
+                decision: decision.as_str(),
+                reason: reason.to_owned(),
+            };
+            let (plan, mut facts) = match decision {
+                Decision::Retry => (retried, Vec::new()),
+                Decision::Completed => (Plan::Completed, vec![Fact::OrderConfirmed]),
+                Decision::Cancelled => (Plan::Undone, called_off(&order)?),
+            };
+            facts.insert(0, decided);
+            let state = applied(&order.state, &mut facts);
+            let ruling = Ruling {
+                plan,
+                // What was undone by hand is not looked for again: Payment may not know of it.
+                due: decision != Decision::Cancelled,
+                state: &state,
+                facts: &facts,
+                actor: &caller.actor(),
+            };
+            if rule(&mut conn, &order, &ruling).await? {
+                drop(conn);
+                return self.find(None, order_id).await;
+            }
+        }
+        Err(Error::Busy)
+    }
+}
+
+fn called_off(order: &Order) -> Result<Vec<Fact>, Error> {
+    let mut facts = Vec::new();
+    if order.state.can_be_called_off() {
+        facts.push(Fact::CallingOff {
+            reason: CancelReason::Staff,
+        });
+    } else if order.state.cancel_reason.is_none() {
+        let why = "it is on its way by its status; let it be returned instead";
+        return Err(Error::NotNow(Refusal::Cancel {
+            order_id: order.order_id,
+            why,
+        }));
+    }
+    if order.state.payment_status == PaymentStatus::Paid {
+        facts.push(Fact::PaymentMoved {
+            to: PaymentStatus::Refunded,
+        });
+    }
+    facts.push(Fact::OrderCancelled);
+    Ok(facts)
+}
+
+fn applied(state: &State, facts: &mut Vec<Fact>) -> State {
+    let mut state = state.clone();
+    facts.iter().for_each(|fact| state.apply(fact));
+    let consequences = state.consequences();
+    consequences.iter().for_each(|fact| state.apply(fact));
+    facts.extend(consequences);
+    state
+}
+
+fn for_staff(caller: &Principal) -> Result<(), Error> {
+    match caller.role {
+        Role::Staff => Ok(()),
+        Role::Customer | Role::Service => Err(Error::Forbidden("this is for staff")),
+    }
+}

@@ -1,0 +1,122 @@
+//! Orders that need a person: found, tried again, settled by hand.
+
+use order_service::sandbox::{Fault, Kind, Operation};
+use serde_json::json;
+
+use crate::support::app::TestApp;
+use crate::support::client::cart;
+use crate::support::ledger::{all_orders, violations};
+use crate::support::service::eventually;
+
+/// An order whose refund Payment refuses.
+async fn stuck(app: &TestApp) -> i64 {
+    let order_id = app
+        .customer(5)
+        .place(&cart("SKU0001", 1, "10.00"))
+        .await
+        .order_id();
+    app.sandbox
+        .set_fault(Fault::new(Operation::Refund, Kind::Refuse));
+    app.customer(5).cancel(order_id).await;
+    eventually("the order is stuck", async || {
+        let stuck = app.staff().get("/v1/ops/orders/stuck/").await;
+        (stuck.body["results"].as_array()?.len() == 1).then_some(())
+    })
+    .await;
+    app.sandbox.clear_faults();
+    order_id
+}
+
+#[tokio::test]
+async fn a_stuck_order_is_found_with_step_and_answer_and_goes_on_when_it_is_retried() {
+    let app = TestApp::start().await;
+    let order_id = stuck(&app).await;
+    let found = app.staff().get("/v1/ops/orders/stuck/").await.body["results"][0].clone();
+    assert_eq!(found["order_id"], order_id);
+    assert_eq!(
+        (&found["phase"], &found["step"]),
+        (&json!("stuck"), &json!("charge_payment"))
+    );
+    assert!(found["last_answer"].is_string(), "{found}");
+    let path = format!("/v1/ops/orders/{order_id}/retry/");
+    let retried = app
+        .staff()
+        .post(&path, &json!({ "reason": "mended" }))
+        .await;
+    assert_eq!(retried.status, 200, "{retried:?}");
+    eventually("the order is cancelled", async || {
+        let order = app.customer(5).details(order_id).await.body;
+        (order["order_status"] == "CANCELLED").then_some(())
+    })
+    .await;
+    let history = app.customer(5).history(order_id).await;
+    assert!(
+        history.contains(&"person_decided".to_owned()),
+        "{history:?}"
+    );
+    assert_eq!(
+        violations(&all_orders(&app.staff()).await, &app.sandbox.ledger()),
+        [""; 0]
+    );
+    let path = format!("/v1/ops/orders/{order_id}/resolve/");
+    let body = json!({ "outcome": "completed", "reason": "by mistake" });
+    let again = app.staff().post(&path, &body).await;
+    again.assert_problem(409, "nothing-to-decide");
+}
+
+#[tokio::test]
+async fn an_order_settled_by_hand_is_written_down_with_who_and_why() {
+    let app = TestApp::start().await;
+    let order_id = stuck(&app).await;
+    let path = format!("/v1/ops/orders/{order_id}/resolve/");
+    let body = json!({ "outcome": "cancelled", "reason": "refunded by bank transfer" });
+    let resolved = app.staff().post(&path, &body).await;
+    assert_eq!(resolved.status, 200, "{resolved:?}");
+    assert_eq!(resolved.body["order_status"], "CANCELLED");
+    assert_eq!(resolved.body["payment_status"], "REFUNDED");
+    let timeline = app
+        .staff()
+        .get(&format!("/v1/orders/{order_id}/tracking/"))
+        .await
+        .body["timeline"]
+        .clone();
+    let decided = timeline
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|event| event["code"] == "person_decided");
+    assert_eq!(decided.unwrap()["actor"], "staff:1000");
+}
+
+#[tokio::test]
+async fn only_staff_decides_and_says_why() {
+    let app = TestApp::start().await;
+    let order_id = app
+        .customer(5)
+        .place(&cart("SKU0001", 1, "10.00"))
+        .await
+        .order_id();
+    app.customer(5)
+        .get("/v1/ops/orders/stuck")
+        .await
+        .assert_problem(403, "forbidden");
+    app.service()
+        .get("/v1/ops/orders/stuck")
+        .await
+        .assert_problem(403, "forbidden");
+    app.nobody()
+        .get("/v1/ops/orders/stuck")
+        .await
+        .assert_problem(401, "unauthenticated");
+    let path = format!("/v1/ops/orders/{order_id}/resolve/");
+    app.customer(5)
+        .post(&path, &json!({ "outcome": "completed", "reason": "x" }))
+        .await
+        .assert_problem(403, "forbidden");
+    let faulty = app
+        .staff()
+        .post(&path, &json!({ "outcome": "perhaps" }))
+        .await;
+    faulty.assert_problem(400, "invalid-request");
+    assert_eq!(faulty.pointers(), ["/outcome", "/reason"]);
+}
