@@ -5,6 +5,7 @@
     reason = "tests ask the environment for servers, and look at tables as a whole"
 )]
 
+mod env_example;
 mod fulfilment;
 mod import;
 mod peers;
