@@ -5,6 +5,7 @@
     reason = "tests ask the environment for servers, and look at tables as a whole"
 )]
 
+mod architecture;
 mod env_example;
 mod fulfilment;
 mod import;
@@ -12,3 +13,4 @@ mod peers;
 mod postgres;
 mod sandbox;
 mod support;
+mod transitions;
