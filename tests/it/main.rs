@@ -6,6 +6,7 @@
 )]
 
 mod architecture;
+mod cli;
 mod env_example;
 mod fulfilment;
 mod import;
