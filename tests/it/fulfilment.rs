@@ -6,3 +6,4 @@ mod faults;
 mod follow;
 mod mixed;
 mod refusals;
+mod repair;
