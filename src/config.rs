@@ -9,7 +9,7 @@ use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
 use crate::db::pool::Limits;
-use crate::domain::money::{Currency, Money, parse_decimal};
+use crate::domain::money::{Currency, Money, MoneyError, parse_decimal};
 use crate::domain::order::Rates;
 use crate::{auth, fulfilment, orders, peers, telemetry};
 
@@ -74,15 +74,16 @@ impl Config {
         let max_connections = reader.number("DATABASE_MAX_CONNECTIONS", 2..=1000);
         let auth = auth_settings(reader);
         let user_service = reader.value("USER_SERVICE_URL", parse_url);
-        let peers = peer_settings(reader);
+        let timeout = milliseconds(reader, "PEER_TIMEOUT_MS", 10..=120_000);
+        let peers = peer_settings(reader, timeout);
         let lease = seconds(reader, "LEASE_S", 1..=3600);
         let orders = order_settings(reader, lease);
         let fulfilment = fulfilment_settings(reader, lease);
         let public_url = optional_url(reader);
         let metrics_token = reader.text("METRICS_TOKEN").map(SecretString::from);
         let shutdown_grace = seconds(reader, "SHUTDOWN_GRACE_S", 1..=3600);
-        if let (Some(peers), Some(lease)) = (&peers, lease)
-            && lease < peers.timeout * 6
+        if let (Some(timeout), Some(lease)) = (timeout, lease)
+            && lease < timeout * 6
         {
             reader.fault("LEASE_S", "must be at least six times PEER_TIMEOUT_MS");
         }
@@ -154,11 +155,10 @@ fn auth_settings(reader: &mut Reader<'_>) -> Option<auth::Settings> {
     })
 }
 
-fn peer_settings(reader: &mut Reader<'_>) -> Option<peers::Settings> {
+fn peer_settings(reader: &mut Reader<'_>, timeout: Option<Duration>) -> Option<peers::Settings> {
     let inventory = reader.value("INVENTORY_SERVICE_URL", parse_url);
     let payment = reader.value("PAYMENT_SERVICE_URL", parse_url);
     let shipping = reader.value("SHIPPING_SERVICE_URL", parse_url);
-    let timeout = milliseconds(reader, "PEER_TIMEOUT_MS", 10..=120_000);
     let connect_timeout = milliseconds(reader, "PEER_CONNECT_TIMEOUT_MS", 10..=120_000);
     let max_calls = reader.number("PEER_MAX_CALLS", 2..=10_000);
     let breaker_rest = milliseconds(reader, "PEER_BREAKER_REST_MS", 1..=600_000);
@@ -186,23 +186,31 @@ fn order_settings(reader: &mut Reader<'_>, lease: Option<Duration>) -> Option<or
             .ok_or("must be a share from 0 to 1, such as 0.18".to_owned())
     });
     let shipping_fee = reader.value("SHIPPING_FEE", |text| {
-        let currency = currency.ok_or("cannot be read without CURRENCY")?;
-        match parse_decimal(text) {
-            Ok(fee) if fee.is_zero() => Ok(Money::zero(currency)),
-            _ => Money::parse_price(text, currency).map_err(|error| error.to_string()),
-        }
+        fee(text, currency).map_err(|error| error.to_string())
     });
     let settle_wait = milliseconds(reader, "SETTLE_WAIT_MS", 0..=60_000);
     let rates = Rates {
         currency: currency?,
         tax_rate: tax_rate?,
-        shipping_fee: shipping_fee?,
+        shipping_fee: shipping_fee??,
     };
     Some(orders::Settings {
         rates,
         settle_wait: settle_wait?,
         lease: lease?,
     })
+}
+
+/// A fee, which may be nothing; without a currency, only whether it can be one.
+fn fee(text: &str, currency: Option<Currency>) -> Result<Option<Money>, MoneyError> {
+    let exact = parse_decimal(text)?;
+    let Some(currency) = currency else {
+        return Ok(None);
+    };
+    if exact.is_zero() {
+        return Ok(Some(Money::zero(currency)));
+    }
+    Money::parse_price(text, currency).map(Some)
 }
 
 fn fulfilment_settings(

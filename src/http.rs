@@ -1,5 +1,5 @@
 //! The edge towards clients: decode, call one use case, encode. Every route is registered here or in
-//! [`orders`], together with its documentation.
+//! `orders`, together with its documentation.
 
 use std::sync::Arc;
 

@@ -1,4 +1,22 @@
-//! Order Service: owns a shop's orders.
+//! Order Service: owns a shop's orders. The map: to change …
+//!
+//! | … this | look in |
+//! |---|---|
+//! | a route, its documentation, what it reads and answers | [`http`]`::orders`, a file each |
+//! | an error's code or status | [`http`]`::problem::kind` |
+//! | what a request does to an order | [`orders`], a use case each |
+//! | which status follows which | [`domain::status`], and `order_status_reaches` in `migrations/` |
+//! | totals, tax, rounding | [`domain::order`], [`domain::money`] |
+//! | what fulfilment does next, and when it gives up | [`domain::plan`] |
+//! | how a step is done and undone, retries, leases | [`fulfilment`], a file for each step |
+//! | how a peer is asked and its answer understood | [`peers`] |
+//! | a query, an index, a table | [`db`] and `migrations/`; then `docs/development.md` |
+//! | who may call, which tokens count | [`auth`], [`domain::principal`] |
+//! | a setting, its default, its meaning | [`config`]`::variables`, `.env.example` |
+//! | a metric, a log line | [`metrics`], [`http`]`::access_log`, [`telemetry`] |
+//! | a command of the binary | [`cli`] |
+//! | how it all starts and stops | [`app`] |
+//! | what `order-service dev` and the tests stand on | `dev`, `sandbox`, `tests/it/support/` |
 
 #![forbid(unsafe_code)]
 

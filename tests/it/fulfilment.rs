@@ -7,3 +7,4 @@ mod faults;
 mod follow;
 mod mixed;
 mod refusals;
+mod repair;

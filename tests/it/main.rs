@@ -5,9 +5,13 @@
     reason = "tests ask the environment for servers, and look at tables as a whole"
 )]
 
+mod architecture;
+mod cli;
+mod env_example;
 mod fulfilment;
 mod import;
 mod peers;
 mod postgres;
 mod sandbox;
 mod support;
+mod transitions;

@@ -91,7 +91,7 @@ fn processes(data: &Path) -> Vec<String> {
         .collect()
 }
 
-async fn wait_until_nothing_runs_on(data: &Path) {
+pub async fn wait_until_nothing_runs_on(data: &Path) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !processes(data).is_empty() {
         assert!(

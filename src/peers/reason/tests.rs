@@ -1,3 +1,5 @@
+//! The shapes of errors that peers are known for.
+
 use super::*;
 
 #[test]

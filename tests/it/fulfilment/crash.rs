@@ -25,8 +25,10 @@ async fn kill_9_in_the_middle_of_a_placement_and_a_restart_finishes_it() {
         Operation::Commit,
     ] {
         for kind in [Kind::ErrorBefore, Kind::ErrorAfter] {
-            // The process dies while the peer keeps it waiting, before or after it has executed.
+            // The process dies while it asks again and again, before or after the peer has
+            // executed; nor can it look up what came of it.
             sandbox.set_fault(Fault::new(operation, kind));
+            sandbox.set_fault(Fault::new(Operation::Follow, Kind::ErrorBefore));
             let mut service = Service::start(&environment).await;
             let customer = Client::customer(&service.base, 5);
             let calls = || {

@@ -1,0 +1,85 @@
+//! `.env.example`, the manual and what is really read agree.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use order_service::config::{self, Config, Environment, Reader, VARIABLES};
+
+const EXAMPLE: &str = include_str!("../../.env.example");
+
+/// A variable of the example.
+#[derive(Debug)]
+struct Entry {
+    value: &'static str,
+    /// Whether it is only shown, behind a `#`.
+    commented: bool,
+    /// The comment above it.
+    meaning: &'static str,
+}
+
+/// The variables of the example by name, each of which occurs once.
+fn entries() -> BTreeMap<&'static str, Entry> {
+    let mut entries = BTreeMap::new();
+    let mut meaning = "";
+    for line in EXAMPLE.lines() {
+        if let Some(comment) = line.strip_prefix("# ") {
+            meaning = comment;
+            continue;
+        }
+        let (commented, line) = match line.strip_prefix('#') {
+            Some(line) => (true, line),
+            None => (false, line),
+        };
+        let Some((name, value)) = line.split_once('=') else {
+            assert!(line.is_empty(), "neither comment nor variable: {line}");
+            continue;
+        };
+        let entry = Entry {
+            value,
+            commented,
+            meaning,
+        };
+        assert!(entries.insert(name, entry).is_none(), "{name} occurs twice");
+    }
+    entries
+}
+
+#[test]
+fn the_example_the_manual_and_the_program_name_the_same_variables() {
+    let nothing = |_: &str| None;
+    let mut reader = Reader::new(&nothing);
+    let _ = Config::read(&mut reader);
+    let _ = config::telemetry(&mut reader);
+    let read: BTreeSet<&str> = reader.asked_for().iter().copied().collect();
+    let documented: BTreeSet<&str> = VARIABLES.iter().map(|variable| variable.name).collect();
+    let shown: BTreeSet<&str> = entries().into_keys().collect();
+    assert_eq!(documented, read);
+    assert_eq!(shown, documented);
+}
+
+#[test]
+fn the_example_tells_what_each_variable_means_and_what_holds_without_it() {
+    let entries = entries();
+    for variable in VARIABLES {
+        let entry = &entries[variable.name];
+        assert_eq!(entry.meaning, variable.meaning, "{}", variable.name);
+        if let Some(default) = variable.default {
+            assert!(entry.commented, "{} has a default", variable.name);
+            assert_eq!(entry.value, default, "{}", variable.name);
+        }
+    }
+}
+
+#[test]
+fn nobody_runs_on_the_example_as_it_stands() {
+    let mut environment = Environment::default();
+    for (name, entry) in entries() {
+        if !entry.commented {
+            environment.set(name, entry.value);
+        }
+    }
+    let faults = environment.read(Config::read).err().unwrap().to_string();
+    for name in ["DATABASE_URL", "SECRET_KEY"] {
+        assert!(faults.contains(name), "{faults}");
+    }
+    assert!(!environment.has_database(), "`dev` would not bring its own");
+}
