@@ -1,0 +1,130 @@
+//! The plan, walked through its turns.
+
+use super::*;
+
+fn walk(mut plan: Plan, outcomes: &[Outcome]) -> Plan {
+    for &outcome in outcomes {
+        plan = plan.after(outcome);
+    }
+    plan
+}
+
+#[test]
+fn four_yeses_complete_an_order() {
+    assert_eq!(walk(Plan::START, &[Outcome::Done; 4]), Plan::Completed);
+}
+
+#[test]
+fn a_refused_step_undoes_the_ones_before_it_in_reverse() {
+    let refused = walk(
+        Plan::START,
+        &[Outcome::Done, Outcome::Done, Outcome::Refused],
+    );
+    assert_eq!(refused, Plan::Undoing(Step::ChargePayment));
+    assert_eq!(
+        walk(refused, &[Outcome::Done]),
+        Plan::Undoing(Step::ReserveStock)
+    );
+    assert_eq!(walk(refused, &[Outcome::Done; 2]), Plan::Undone);
+}
+
+#[test]
+fn a_refused_reservation_is_released() {
+    assert_eq!(
+        walk(Plan::START, &[Outcome::Refused]),
+        Plan::Undoing(Step::ReserveStock)
+    );
+}
+
+#[test]
+fn who_takes_over_undoes_every_step_that_may_have_been_done() {
+    let taken_over = Plan::START.taken_over();
+    assert_eq!(
+        taken_over.after(Outcome::Refused),
+        Plan::Undoing(Step::CommitStock)
+    );
+    let further = walk(taken_over, &[Outcome::Done]);
+    assert_eq!(further.cancelled(), None, "a charge may have been taken");
+    assert_eq!(walk(taken_over, &[Outcome::Done; 4]), Plan::Completed);
+}
+
+#[test]
+fn a_parcel_that_the_carrier_gives_up_calls_the_order_off() {
+    assert_eq!(
+        Plan::Completed.after(Outcome::Refused),
+        Plan::Undoing(Step::ChargePayment)
+    );
+}
+
+#[test]
+fn what_was_ever_unclear_and_is_then_refused_is_undone_as_well() {
+    let plan = walk(
+        Plan::START,
+        &[Outcome::Done, Outcome::Unclear, Outcome::Refused],
+    );
+    assert_eq!(plan, Plan::Undoing(Step::ChargePayment));
+}
+
+#[test]
+fn nothing_is_undone_while_a_step_is_open() {
+    let open = walk(Plan::START, &[Outcome::Done, Outcome::Unclear]);
+    assert_eq!(open.cancelled(), None);
+    assert_eq!(
+        open.after(Outcome::Done).cancelled(),
+        Some(Plan::Undoing(Step::ChargePayment))
+    );
+}
+
+#[test]
+fn what_was_not_sent_leaves_the_way_open_for_a_cancel_unless_it_was_sent_before() {
+    let waiting = walk(Plan::START, &[Outcome::Done, Outcome::NotSent]);
+    assert_eq!(waiting.cancelled(), Some(Plan::Undoing(Step::ReserveStock)));
+    let open = walk(
+        Plan::START,
+        &[Outcome::Done, Outcome::Unclear, Outcome::NotSent],
+    );
+    assert_eq!(open.cancelled(), None);
+}
+
+#[test]
+fn an_undo_without_an_answer_is_asked_again_for_ever() {
+    let undoing = Plan::Undoing(Step::ChargePayment);
+    assert_eq!(walk(undoing, &[Outcome::Unclear; 1000]), undoing);
+}
+
+#[test]
+fn a_cancel_before_anything_was_sent_still_releases() {
+    assert_eq!(
+        Plan::START.cancelled(),
+        Some(Plan::Undoing(Step::ReserveStock))
+    );
+}
+
+#[test]
+fn a_parcel_that_cannot_be_called_back_leaves_the_order_standing() {
+    let recalling = Plan::Completed.cancelled().unwrap();
+    assert_eq!(recalling.after(Outcome::Refused), Plan::Completed);
+    let early = walk(Plan::START, &[Outcome::Done; 3]).cancelled().unwrap();
+    assert_eq!(
+        early.after(Outcome::Refused),
+        Plan::Doing {
+            step: Step::CommitStock,
+            doubt: Doubt::None
+        }
+    );
+    assert_eq!(
+        early.after(Outcome::Done),
+        Plan::Undoing(Step::ChargePayment)
+    );
+}
+
+#[test]
+fn who_takes_over_trusts_nothing() {
+    assert_eq!(
+        Plan::START.taken_over(),
+        Plan::Doing {
+            step: Step::ReserveStock,
+            doubt: Doubt::Rest
+        }
+    );
+}
