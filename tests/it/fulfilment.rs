@@ -7,4 +7,3 @@ mod faults;
 mod follow;
 mod mixed;
 mod refusals;
-mod repair;
