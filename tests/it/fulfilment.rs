@@ -2,6 +2,7 @@
 
 mod attention;
 mod cancel;
+mod chaos;
 mod crash;
 mod faults;
 mod follow;

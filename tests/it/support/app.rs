@@ -98,10 +98,15 @@ impl TestApp {
 
 /// Settings by name: patient enough for a busy machine, impatient where a test would wait.
 pub fn environment(database: &TestDatabase, sandbox: &Sandbox) -> Environment {
+    environment_of(&database.url(), sandbox)
+}
+
+/// The same for the database of a URL.
+pub fn environment_of(database_url: &str, sandbox: &Sandbox) -> Environment {
     let urls = sandbox.urls();
     let mut environment = Environment::default();
     for (name, value) in [
-        ("DATABASE_URL", database.url()),
+        ("DATABASE_URL", database_url.to_owned()),
         ("DATABASE_MAX_CONNECTIONS", "8".to_owned()),
         ("HOST", "127.0.0.1".to_owned()),
         ("PORT", "0".to_owned()),

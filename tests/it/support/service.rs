@@ -47,6 +47,29 @@ impl Service {
         Self { base, child }
     }
 
+    /// The port that it listens on.
+    pub fn port(&self) -> &str {
+        self.base.rsplit(':').next().unwrap()
+    }
+
+    /// SIGSTOP: it stands still and does not know it.
+    pub fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// SIGCONT.
+    pub fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().unwrap().to_string();
+        let sent = std::process::Command::new("kill")
+            .args([signal, &pid])
+            .status();
+        assert!(sent.unwrap().success());
+    }
+
     /// SIGKILL: no goodbye to anybody.
     pub async fn kill(&mut self) {
         self.child.kill().await.unwrap();
