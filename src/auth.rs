@@ -137,6 +137,14 @@ impl Verifier {
                 _ => Rejection::Invalid,
             },
         )?;
+        // Whoever signed it wants what we do not know to be understood (RFC 7515, 4.1.11).
+        if token.header.crit.is_some() {
+            return Err(Rejection::Invalid);
+        }
+        // The library takes a list as well, which is no issuer (RFC 7519, 4.1.1).
+        if self.validation.iss.is_some() && !token.claims.has_one_issuer() {
+            return Err(Rejection::Claims);
+        }
         token.claims.principal()
     }
 }

@@ -8,6 +8,8 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use crate::domain::order::CancelReason;
+
 /// Buckets for requests and peer calls, in seconds.
 const SECONDS: &[f64] = &[
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
@@ -125,6 +127,11 @@ impl Metrics {
             )?,
             registry: new.0,
         };
+        for reason in CancelReason::ALL {
+            metrics
+                .orders_cancelled
+                .with_label_values(&[reason.as_str()]);
+        }
         metrics.register_process()?;
         Ok(metrics)
     }

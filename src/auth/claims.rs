@@ -1,6 +1,6 @@
 //! What a token says about its holder, in the shapes that issuers use.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::domain::ids::CustomerId;
@@ -19,30 +19,75 @@ const SERVICE: [&str; 2] = ["service", "orders:service"];
 pub struct Claims {
     /// Until when the token is valid, in seconds since 1970.
     pub exp: i64,
+    /// Who issued it.
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub iss: Option<Value>,
     /// Since when, in seconds since 1970.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub iat: Option<Value>,
     /// `access`, where the issuer tells kinds of tokens apart.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub token_type: Option<Value>,
     /// The customer: a number, or one in a text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub user_id: Option<Value>,
     /// The customer, or the name of staff or service.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub sub: Option<Value>,
     /// `true` for staff.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub is_staff: Option<Value>,
     /// `staff`, `admin` or `service`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub role: Option<Value>,
     /// Words, or a list of them, with `orders:staff` or `orders:service` among them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub scope: Option<Value>,
 }
 
+/// A claim that is null is given: what it was to say is not known, which is not nothing.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
 impl Claims {
+    /// Whether it names an issuer, and not several.
+    pub(super) fn has_one_issuer(&self) -> bool {
+        self.iss.as_ref().is_some_and(Value::is_string)
+    }
+
     /// The caller that these claims describe.
     pub(super) fn principal(&self) -> Result<Principal, Rejection> {
         if self

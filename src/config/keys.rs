@@ -15,9 +15,13 @@ pub fn database(reader: &mut Reader<'_>) -> Option<PgConnectOptions> {
         ["DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST"].map(|name| (name, reader.text(name)));
     let port = reader.number("DB_PORT", 1..=65535);
     if let Some(url) = url {
+        // The driver reads any scheme.
+        let is_postgres = ["postgres://", "postgresql://"]
+            .iter()
+            .any(|scheme| url.starts_with(scheme));
         return match url.parse() {
-            Ok(options) => Some(options),
-            Err(_) => {
+            Ok(options) if is_postgres => Some(options),
+            _ => {
                 reader.fault(
                     "DATABASE_URL",
                     "must look like postgres://user:password@host:port/name",

@@ -1,5 +1,5 @@
-//! Reads the values of a JSON body and gathers every fault on the way, so that all of them are told
-//! at once.
+//! Reads the values of a JSON body and gathers every fault of the request on the way, so that all of
+//! them are told at once.
 
 use serde_json::{Map, Value};
 
@@ -17,8 +17,23 @@ impl Faults {
         code: &'static str,
         detail: impl Into<String>,
     ) {
+        self.push("body", pointer, code, detail);
+    }
+
+    /// Notes a fault of a header.
+    pub fn add_header(&mut self, name: &str, code: &'static str, detail: impl Into<String>) {
+        self.push("header", format!("/{name}"), code, detail);
+    }
+
+    fn push(
+        &mut self,
+        location: &'static str,
+        pointer: impl Into<String>,
+        code: &'static str,
+        detail: impl Into<String>,
+    ) {
         self.0.push(Fault {
-            location: "body",
+            location,
             pointer: pointer.into(),
             code,
             detail: detail.into(),
@@ -31,6 +46,12 @@ impl Faults {
             Some(value) if self.0.is_empty() => Ok(value),
             _ => Err(Problem::invalid(self.0)),
         }
+    }
+}
+
+impl From<Faults> for Vec<Fault> {
+    fn from(faults: Faults) -> Self {
+        faults.0
     }
 }
 

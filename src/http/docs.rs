@@ -155,7 +155,7 @@ fn add_problems(path: &str, operation: &mut Operation, has_body: bool) {
     if path == "/metrics/" {
         kinds.push(Kind::Unauthenticated);
     }
-    kinds.push(Kind::BodyTooLarge);
+    kinds.extend([Kind::BodyTooLarge, Kind::BodyTooSlow]);
     if has_body {
         kinds.push(Kind::UnsupportedMediaType);
     }

@@ -1,5 +1,7 @@
 //! What handlers take from a request, each with problems of our own shape when it is not there.
 
+use std::time::Duration;
+
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -8,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::domain::ids::{CustomerId, OrderId};
 
@@ -16,14 +19,12 @@ use super::problem::{Fault, Kind, Problem};
 /// How large a body may be, in bytes; a hundred lines take a tenth of it.
 pub const MAX_BODY_BYTES: usize = 128 * 1024;
 
-/// A JSON body, and its bytes.
+/// How long a body may take to arrive: whoever sends a byte now and then holds nothing for long.
+const BODY_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A JSON body.
 #[derive(Debug)]
-pub struct JsonBody {
-    /// The document.
-    pub value: Value,
-    /// As it was sent.
-    pub bytes: Bytes,
-}
+pub struct JsonBody(pub Value);
 
 impl<S: Send + Sync> FromRequest<S> for JsonBody {
     type Rejection = Problem;
@@ -44,7 +45,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
                 format!("the body is not JSON: {error}"),
             )
         })?;
-        Ok(Self { value, bytes })
+        Ok(Self(value))
     }
 }
 
@@ -66,7 +67,7 @@ fn is_json(request: &Request) -> bool {
         || essence.starts_with("application/") && essence.ends_with("+json")
 }
 
-/// Reads bodies up to a limit, before anything looks at them; a layer of every route.
+/// Reads bodies up to a limit of size and time, before anything looks at them; a layer of every route.
 pub async fn limit_body(request: Request, next: Next) -> Result<Response, Problem> {
     let announced = request
         .headers()
@@ -77,10 +78,16 @@ pub async fn limit_body(request: Request, next: Next) -> Result<Response, Proble
         return Err(too_large());
     }
     let (parts, body) = request.into_parts();
-    let bytes = match to_bytes(body, MAX_BODY_BYTES).await {
-        Ok(bytes) => bytes,
-        Err(error) if is_length_limit(&error) => return Err(too_large()),
+    let bytes = match timeout(BODY_PATIENCE, to_bytes(body, MAX_BODY_BYTES)).await {
+        Ok(Ok(bytes)) => bytes,
         Err(_) => {
+            return Err(Problem::new(
+                Kind::BodyTooSlow,
+                format!("the body must be here within {} s", BODY_PATIENCE.as_secs()),
+            ));
+        }
+        Ok(Err(error)) if is_length_limit(&error) => return Err(too_large()),
+        Ok(Err(_)) => {
             return Err(Problem::new(
                 Kind::MalformedBody,
                 "the body could not be read to its end",

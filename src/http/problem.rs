@@ -61,7 +61,10 @@ impl Problem {
     /// A request with faults; all of them are told at once.
     pub fn invalid(errors: Vec<Fault>) -> Self {
         let detail = match errors.as_slice() {
-            [fault] => format!("{} {}", fault.pointer.trim_start_matches('/'), fault.detail),
+            [fault] => match fault.pointer.trim_start_matches('/') {
+                "" => format!("the {} {}", fault.location, fault.detail),
+                name => format!("{name} {}", fault.detail),
+            },
             faults => format!("the request has {} faults, see errors", faults.len()),
         };
         Self {

@@ -1,14 +1,17 @@
 //! Reads the parameters of a query string and gathers every fault on the way.
 
 use rust_decimal::Decimal;
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
 use url::form_urlencoded;
 
 use crate::domain::money::parse_decimal;
 use crate::domain::status::Status;
 
 use super::problem::{Fault, Problem};
+
+/// How many parameters are looked at; each unknown one costs a fault in the answer.
+const MAX_PARAMETERS: usize = 50;
 
 /// The parameters of a request, each given at most once, none that is not known.
 pub struct Parameters {
@@ -23,7 +26,13 @@ impl Parameters {
             pairs: Vec::new(),
             faults: Vec::new(),
         };
-        for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+        for (count, (name, value)) in pairs.enumerate() {
+            if count == MAX_PARAMETERS {
+                let expected = format!("must have at most {MAX_PARAMETERS} parameters");
+                parameters.push(String::new(), "too_many", expected);
+                break;
+            }
             if !known.contains(&name.as_ref()) {
                 let expected = format!(
                     "is not a parameter of this path; known are {}",
@@ -56,6 +65,10 @@ impl Parameters {
     /// Notes a fault.
     pub fn fault(&mut self, name: &str, code: &'static str, detail: impl Into<String>) {
         let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+        self.push(pointer, code, detail);
+    }
+
+    fn push(&mut self, pointer: String, code: &'static str, detail: impl Into<String>) {
         self.faults.push(Fault {
             location: "query",
             pointer,
@@ -174,9 +187,11 @@ impl Parameters {
     /// A moment, with its zone.
     pub fn moment(&mut self, name: &str) -> Option<OffsetDateTime> {
         let text = self.text(name)?;
-        // In a query string an unescaped plus sign reads as a space.
+        // In a query string an unescaped plus sign reads as a space. The years are UTC's: another
+        // zone's first or last hours may lie outside of what can be counted.
         let moment = OffsetDateTime::parse(&text.replace(' ', "+"), &Rfc3339)
             .ok()
+            .and_then(|moment| moment.checked_to_offset(UtcOffset::UTC))
             .filter(|moment| (1970..=9999).contains(&moment.year()));
         if moment.is_none() {
             self.fault(

@@ -33,27 +33,21 @@ impl Orders {
         let mut conn = self.db.acquire().await?;
         let counts = count_open(&mut conn).await?;
         drop(conn);
-        self.metrics.sagas_open.reset();
-        self.metrics.sagas_stuck.reset();
-        for open in counts {
+        // Those of which there are none are zero: an alert cannot tell absent from well.
+        for phase in ["doing", "recalling", "undoing", "stuck"] {
+            let open = counts.iter().find(|open| open.phase == phase);
             let ages = [
-                ("under_1m", open.under_1m),
-                ("under_15m", open.under_15m),
-                ("under_1d", open.under_1d),
-                ("older", open.older),
+                ("under_1m", open.map(|open| open.under_1m)),
+                ("under_15m", open.map(|open| open.under_15m)),
+                ("under_1d", open.map(|open| open.under_1d)),
+                ("older", open.map(|open| open.older)),
             ];
             for (age, count) in ages {
-                if open.phase == "stuck" {
-                    self.metrics
-                        .sagas_stuck
-                        .with_label_values(&[age])
-                        .set(count);
-                } else {
-                    self.metrics
-                        .sagas_open
-                        .with_label_values(&[&open.phase, age])
-                        .set(count);
-                }
+                let gauge = match phase {
+                    "stuck" => self.metrics.sagas_stuck.with_label_values(&[age]),
+                    _ => self.metrics.sagas_open.with_label_values(&[phase, age]),
+                };
+                gauge.set(count.unwrap_or(0));
             }
         }
         Ok(())

@@ -32,6 +32,11 @@ pub struct Placed {
 }
 
 impl Orders {
+    /// Whether the caller may place orders at all.
+    pub fn may_place(caller: &Principal) -> Result<(), Error> {
+        not_for_services(caller)
+    }
+
     /// Places an order. Once it is committed it will be fulfilled or called off, whoever leaves.
     pub async fn place(
         &self,
@@ -39,7 +44,7 @@ impl Orders {
         cart: Cart,
         key: Option<ClientKey>,
     ) -> Result<Placed, Error> {
-        not_for_services(caller)?;
+        Self::may_place(caller)?;
         let actor = caller.actor();
         let key = key.map(|key| Key {
             scope: actor.as_str().to_owned(),

@@ -35,6 +35,8 @@ impl Orders {
     ) -> Result<Order, Error> {
         match caller.role {
             Role::Customer => {
+                // Somebody else's order is not there at all.
+                self.find(caller.owner(), order_id).await?;
                 return Err(Error::Forbidden(
                     "only staff and peer services may report news",
                 ));

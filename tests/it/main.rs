@@ -5,6 +5,7 @@
     reason = "tests ask the environment for servers, and look at tables as a whole"
 )]
 
+mod api;
 mod architecture;
 mod cli;
 mod env_example;

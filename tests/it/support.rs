@@ -3,6 +3,8 @@
 pub mod app;
 pub mod client;
 pub mod database;
+pub mod documented;
 pub mod ledger;
+pub mod raw;
 pub mod scripted;
 pub mod service;

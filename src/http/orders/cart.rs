@@ -13,7 +13,6 @@ use crate::domain::ids::CustomerId;
 use crate::domain::money::{MAX_AMOUNT, Money, MoneyError};
 use crate::domain::order::{Rates, Totals};
 use crate::http::body::{Faults, Object, type_name};
-use crate::http::problem::Problem;
 
 /// What is to be ordered. Fields that are not named here are ignored.
 #[derive(Deserialize, ToSchema)]
@@ -104,14 +103,8 @@ impl Draft {
     }
 }
 
-/// Reads a body.
-pub fn read(body: &Value, rates: &Rates) -> Result<Draft, Problem> {
-    let mut faults = Faults::default();
-    let draft = draft(body, rates, &mut faults);
-    faults.finish(draft)
-}
-
-fn draft(body: &Value, rates: &Rates, faults: &mut Faults) -> Option<Draft> {
+/// Reads a body. `None` when there is a fault that leaves no cart.
+pub fn read(body: &Value, rates: &Rates, faults: &mut Faults) -> Option<Draft> {
     let order = Object::at(body, "", faults)?;
     let customer_id = order
         .optional("customer_id")
@@ -164,21 +157,28 @@ fn lines(order: &Object<'_>, rates: &Rates, faults: &mut Faults) -> Option<Vec<L
         );
         return None;
     }
-    let mut lines: Vec<Line> = Vec::with_capacity(values.len());
-    let mut sound = true;
-    for (index, value) in values.iter().enumerate() {
-        let pointer = format!("{pointer}/{index}");
-        let line = line(value, &pointer, rates, faults);
-        if let Some(line) = &line
-            && let Some(first) = lines.iter().position(|earlier| earlier.sku == line.sku)
-        {
+    let lines: Vec<_> = (0..)
+        .zip(values)
+        .map(|(index, value)| line(value, &format!("{pointer}/{index}"), rates, faults))
+        .collect();
+    refuse_duplicates(values, &pointer, faults);
+    lines.into_iter().collect()
+}
+
+/// Looks at what was sent, so that a line with another fault is compared as well.
+fn refuse_duplicates(values: &[Value], pointer: &str, faults: &mut Faults) {
+    let skus: Vec<_> = values
+        .iter()
+        .map(|value| value.get("sku")?.as_str().map(str::trim))
+        .map(|sku| sku.filter(|sku| !sku.is_empty()))
+        .collect();
+    for (index, sku) in skus.iter().enumerate() {
+        let first = skus[..index].iter().position(|earlier| earlier == sku);
+        if let (Some(first), Some(_)) = (first, sku) {
             let detail = format!("is the SKU of line {first} as well; order it once, with the sum");
-            faults.add(format!("{pointer}/sku"), "duplicate", detail);
+            faults.add(format!("{pointer}/{index}/sku"), "duplicate", detail);
         }
-        sound &= line.is_some();
-        lines.extend(line);
     }
-    sound.then_some(lines)
 }
 
 fn line(value: &Value, pointer: &str, rates: &Rates, faults: &mut Faults) -> Option<Line> {

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use serde_json::Value;
 
 use crate::auth::sha256;
 use crate::domain::ids::CustomerId;
@@ -11,13 +12,14 @@ use crate::domain::order::{CancelReason, Order};
 use crate::domain::principal::{Principal, Role};
 use crate::domain::status::OrderStatus;
 use crate::http::access_log::About;
+use crate::http::body::Faults;
 use crate::http::caller::Caller;
 use crate::http::docs::ProblemSchema;
 use crate::http::extract::JsonBody;
-use crate::http::problem::{Fault, Kind, Problem};
+use crate::http::problem::{Kind, Problem};
 use crate::orders::{ClientKey, Orders, Placed};
 
-use super::cart::{self, CreateOrder, Draft};
+use super::cart::{self, CreateOrder};
 use super::views::OrderView;
 
 /// The header that makes a request repeatable.
@@ -65,63 +67,54 @@ pub async fn create_order(
     State(orders): State<Orders>,
     Caller(caller): Caller,
     headers: HeaderMap,
-    body: JsonBody,
+    JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
-    let draft = cart::read(&body.value, orders.rates())?;
-    let key = client_key(&headers, &body)?;
-    let customer_id = owner(&caller, &draft)?;
+    Orders::may_place(&caller)?;
+    let mut faults = Faults::default();
+    let draft = cart::read(&body, orders.rates(), &mut faults);
+    let key = client_key(&headers, &body, &mut faults);
+    let is_named = body.get("customer_id").is_some_and(|id| !id.is_null());
+    if caller.customer_id.is_none() && body.is_object() && !is_named {
+        faults.add("/customer_id", "missing", "must name the customer");
+    }
+    let draft = faults.finish(draft)?;
+    let customer_id = owner(&caller, draft.customer_id)?;
     let placed = orders.place(&caller, draft.of(customer_id), key).await?;
     respond(&caller, placed)
 }
 
 /// Whose order it is to be: the caller's, or for staff the customer's whom the body names.
-fn owner(caller: &Principal, draft: &Draft) -> Result<CustomerId, Problem> {
-    match (draft.customer_id, caller.customer_id) {
-        (Some(named), Some(own)) if named == own => Ok(own),
-        (Some(named), _) if caller.role == Role::Staff => Ok(named),
-        (Some(_), _) => {
-            let fault = body_fault("not_yours", "must be your own customer number, or left out");
+fn owner(caller: &Principal, named: Option<CustomerId>) -> Result<CustomerId, Problem> {
+    match (named, caller.customer_id) {
+        (Some(named), own) if own == Some(named) || caller.role == Role::Staff => Ok(named),
+        (None, Some(own)) => Ok(own),
+        _ => {
+            let mut faults = Faults::default();
+            let detail = "must be your own customer number, or left out";
+            faults.add("/customer_id", "not_yours", detail);
             Err(
                 Problem::new(Kind::Forbidden, "orders are placed for oneself only")
-                    .with_errors(vec![fault]),
+                    .with_errors(faults.into()),
             )
         }
-        (None, Some(own)) => Ok(own),
-        (None, None) => Err(Problem::invalid(vec![body_fault(
-            "missing",
-            "must name the customer",
-        )])),
     }
 }
 
-fn body_fault(code: &'static str, detail: &str) -> Fault {
-    Fault {
-        location: "body",
-        pointer: "/customer_id".to_owned(),
-        code,
-        detail: detail.to_owned(),
-    }
-}
-
-fn client_key(headers: &HeaderMap, body: &JsonBody) -> Result<Option<ClientKey>, Problem> {
+fn client_key(headers: &HeaderMap, body: &Value, faults: &mut Faults) -> Option<ClientKey> {
     let mut values = headers.get_all(&IDEMPOTENCY_KEY).iter();
-    let Some(value) = values.next() else {
-        return Ok(None);
-    };
+    let value = values.next()?;
     let key = value.to_str().unwrap_or_default();
     let visible = key.bytes().all(|byte| byte.is_ascii_graphic());
     if values.next().is_some() || !visible || !(1..=255).contains(&key.len()) {
-        return Err(Problem::invalid(vec![Fault {
-            location: "header",
-            pointer: "/Idempotency-Key".to_owned(),
-            code: "malformed",
-            detail: "must be given once, with 1 to 255 visible ASCII characters".to_owned(),
-        }]));
+        let detail = "must be given once, with 1 to 255 visible ASCII characters";
+        faults.add_header("Idempotency-Key", "malformed", detail);
     }
-    Ok(Some(ClientKey {
+    Some(ClientKey {
         key: key.to_owned(),
-        fingerprint: sha256(&body.bytes),
-    }))
+        // Of the document, not of its bytes: a client that writes its fields in another order when
+        // it tries again asks for the same.
+        fingerprint: sha256(body.to_string().as_bytes()),
+    })
 }
 
 fn respond(caller: &Principal, placed: Placed) -> Result<Response, Problem> {

@@ -57,9 +57,9 @@ pub async fn update_order(
     State(orders): State<Orders>,
     Caller(caller): Caller,
     PathOrder(order_id): PathOrder,
-    body: JsonBody,
+    JsonBody(body): JsonBody,
 ) -> Result<Json<OrderView>, Problem> {
-    let news = read(&body.value)?;
+    let news = read(&body)?;
     let order = orders.update_status(&caller, order_id, news).await?;
     Ok(Json(OrderView::new(order, &caller)))
 }

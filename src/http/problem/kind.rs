@@ -66,6 +66,8 @@ kinds! {
     Conflict = CONFLICT "conflict" "The order is being changed",
     /// Too much.
     BodyTooLarge = PAYLOAD_TOO_LARGE "body-too-large" "The body is too large",
+    /// Began, and did not come to its end in time.
+    BodyTooSlow = REQUEST_TIMEOUT "body-too-slow" "The body took too long to arrive",
     /// Not JSON by its own account.
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "The body must be JSON",
     /// The key stands for another request.

@@ -6,6 +6,8 @@ use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
+use super::documented::assert_documented;
+
 /// The secret that the tests' tokens are signed with.
 pub const SECRET: &str = "a-secret-for-tests-of-at-least-32-bytes";
 
@@ -98,7 +100,10 @@ impl Client {
         Self {
             base: base.to_owned(),
             token: None,
-            http: reqwest::Client::builder().build().unwrap(),
+            http: reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .build()
+                .unwrap(),
         }
     }
 
@@ -197,10 +202,14 @@ impl Client {
 
 /// Sends a request and reads the answer to its end.
 pub async fn send(request: reqwest::RequestBuilder) -> Reply {
-    let response = request.send().await.unwrap();
+    let (http, request) = request.build_split();
+    let request = request.unwrap();
+    let (method, path) = (request.method().clone(), request.url().path().to_owned());
+    let response = http.execute(request).await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = response.text().await.unwrap();
     let body = serde_json::from_str(&text).unwrap_or_default();
+    assert_documented(&method, &path, status, &headers);
     Reply {
         status,
         headers,

@@ -1,0 +1,203 @@
+//! What the service does not start with, and how it says so.
+
+use order_service::config::{Config, Environment, VARIABLES};
+
+const SECRET: &str = "a-secret-for-tests-of-at-least-32-bytes";
+/// Stands in values where it must never be repeated.
+const MARK: &str = "hunter2";
+
+fn sound() -> Environment {
+    let mut environment = Environment::default();
+    environment.set("DATABASE_URL", "postgres://orders@127.0.0.1/orders");
+    environment.set("SECRET_KEY", SECRET);
+    environment
+}
+
+/// What is said about these settings, on top of sound ones.
+fn faults(settings: &[(&str, &str)]) -> String {
+    let mut environment = sound();
+    for (name, value) in settings {
+        environment.set(name, *value);
+    }
+    match environment.read(Config::read) {
+        Ok(_) => panic!("{settings:?} were taken"),
+        Err(faults) => faults.to_string(),
+    }
+}
+
+#[test]
+fn two_settings_are_enough() {
+    assert!(sound().read(Config::read).is_ok());
+}
+
+#[test]
+fn nothing_at_all_is_told_with_everything_that_is_missing() {
+    let Err(faults) = Environment::default().read(Config::read) else {
+        panic!("started with nothing");
+    };
+    let text = faults.to_string();
+    assert!(text.contains("DATABASE_URL is not set"), "{text}");
+    assert!(
+        text.contains("SECRET_KEY is not set, nor is JWT_PUBLIC_KEY"),
+        "{text}"
+    );
+    assert!(
+        text.starts_with("the configuration has 2 fault(s)"),
+        "{text}"
+    );
+}
+
+#[test]
+fn every_fault_is_told_at_once_and_no_value_is_repeated() {
+    let names = [
+        "DATABASE_URL",
+        "DB_PORT",
+        "DATABASE_MAX_CONNECTIONS",
+        "HOST",
+        "PORT",
+        "PUBLIC_URL",
+        "SECRET_KEY",
+        "JWT_ALGORITHM",
+        "JWT_LEEWAY_S",
+        "USER_SERVICE_URL",
+        "INVENTORY_SERVICE_URL",
+        "PAYMENT_SERVICE_URL",
+        "SHIPPING_SERVICE_URL",
+        "PEER_TIMEOUT_MS",
+        "PEER_CONNECT_TIMEOUT_MS",
+        "CURRENCY",
+        "TAX_RATE",
+        "SHIPPING_FEE",
+        "SETTLE_WAIT_MS",
+        "LEASE_S",
+        "RETRY_BASE_MS",
+        "FOLLOW_INTERVAL_MS",
+        "POLL_INTERVAL_MS",
+        "MAX_SAGAS",
+        "SHUTDOWN_GRACE_S",
+    ];
+    let text = faults(&names.map(|name| (name, MARK)));
+    for name in names {
+        let told = text
+            .lines()
+            .filter(|line| line.starts_with(&format!("  - {name} ")));
+        assert_eq!(told.count(), 1, "{name} in {text}");
+    }
+    assert!(
+        text.contains(&format!("{} fault(s)", names.len())),
+        "{text}"
+    );
+    assert!(!text.contains(MARK), "{text}");
+}
+
+#[test]
+fn short_secrets_are_refused_and_not_repeated() {
+    for secret in [MARK, "0123456789012345678901234567890", "ñññññññññññññññ"] {
+        let text = faults(&[("SECRET_KEY", secret)]);
+        assert!(
+            text.contains("SECRET_KEY must be at least 32 bytes"),
+            "{text}"
+        );
+        assert!(!text.contains(secret), "{text}");
+    }
+}
+
+#[test]
+fn a_secret_and_a_public_key_exclude_each_other() {
+    let pem = "-----BEGIN PUBLIC KEY-----\nhunter2\n-----END PUBLIC KEY-----";
+    let text = faults(&[("JWT_PUBLIC_KEY", pem)]);
+    assert!(
+        text.contains("JWT_PUBLIC_KEY and SECRET_KEY are both set"),
+        "{text}"
+    );
+    for key in [pem, "/nowhere/hunter2.pem", "hunter2"] {
+        for algorithm in ["RS256", "ES256", "EdDSA"] {
+            let settings = [
+                ("SECRET_KEY", ""),
+                ("JWT_PUBLIC_KEY", key),
+                ("JWT_ALGORITHM", algorithm),
+            ];
+            let text = faults(&settings);
+            assert!(text.contains("JWT_PUBLIC_KEY is n"), "{text}");
+            assert!(!text.contains(MARK), "{text}");
+        }
+    }
+    for algorithm in ["HS256", "none", "PS256", "rs256"] {
+        let settings = [
+            ("SECRET_KEY", ""),
+            ("JWT_PUBLIC_KEY", pem),
+            ("JWT_ALGORITHM", algorithm),
+        ];
+        let text = faults(&settings);
+        assert!(
+            text.contains("JWT_ALGORITHM must be RS256, ES256 or EdDSA"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn values_at_the_edge_of_their_meaning_are_refused() {
+    for (name, value) in [
+        ("DATABASE_URL", "mysql://hunter2@localhost/orders"),
+        ("PORT", "65536"),
+        ("PORT", "-1"),
+        ("DATABASE_MAX_CONNECTIONS", "1"),
+        ("HOST", "localhost"),
+        ("PUBLIC_URL", "ftp://shop.example"),
+        ("PAYMENT_SERVICE_URL", "localhost:8003"),
+        ("PAYMENT_SERVICE_URL", "file:///etc/passwd"),
+        ("CURRENCY", "usd"),
+        ("CURRENCY", "XAU"),
+        ("TAX_RATE", "18"),
+        ("TAX_RATE", "-0.1"),
+        ("TAX_RATE", "NaN"),
+        ("SHIPPING_FEE", "4.999"),
+        ("SHIPPING_FEE", "-1"),
+        ("LEASE_S", "0"),
+        ("LEASE_S", "14"),
+        ("LOG_FORMAT", "xml"),
+    ] {
+        if name == "LOG_FORMAT" {
+            let mut environment = sound();
+            environment.set(name, value);
+            assert!(environment.read(order_service::config::telemetry).is_err());
+            continue;
+        }
+        let text = faults(&[(name, value)]);
+        assert!(text.contains(&format!("- {name} ")), "{text}");
+    }
+}
+
+#[test]
+fn a_half_named_database_is_asked_for_the_other_half() {
+    let mut environment = Environment::default();
+    environment.set("SECRET_KEY", SECRET);
+    environment.set("DB_HOST", "db");
+    environment.set("DB_PASSWORD", MARK);
+    let Err(faults) = environment.read(Config::read) else {
+        panic!("started without a user");
+    };
+    let text = faults.to_string();
+    assert!(
+        text.contains("DB_NAME is not set") && text.contains("DB_USER is not set"),
+        "{text}"
+    );
+    assert!(!text.contains(MARK), "{text}");
+}
+
+#[test]
+fn every_variable_is_in_the_manual_once_and_its_default_is_sound() {
+    let mut environment = sound();
+    for variable in VARIABLES {
+        let others = VARIABLES.iter().filter(|other| other.name == variable.name);
+        assert_eq!(others.count(), 1, "{}", variable.name);
+        if let Some(default) = variable
+            .default
+            .filter(|_| variable.name != "JWT_ALGORITHM")
+        {
+            environment.set(variable.name, default);
+        }
+    }
+    assert!(environment.read(Config::read).is_ok());
+}
