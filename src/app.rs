@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::Request;
 use tokio::net::TcpListener;
@@ -20,6 +20,8 @@ use crate::orders::Orders;
 use crate::peers::Peers;
 use crate::signals::Signals;
 
+/// How often idempotency keys whose time is over are removed.
+const PURGE_EVERY: Duration = Duration::from_secs(600);
 /// How often the tables are measured.
 const MEASURE_EVERY: Duration = Duration::from_secs(10);
 
@@ -56,7 +58,7 @@ pub struct App {
     stop_fulfilling: CancellationToken,
     server: JoinHandle<std::io::Result<()>>,
     fulfilling: JoinHandle<()>,
-    measuring: JoinHandle<()>,
+    keeping_house: JoinHandle<()>,
     grace: Duration,
 }
 
@@ -109,7 +111,7 @@ impl App {
             address,
             server: tokio::spawn(server.into_future()),
             fulfilling: tokio::spawn(async move { fulfilments.run(wakes, stop).await }),
-            measuring: tokio::spawn(measure(orders.clone(), stop_fulfilling.clone())),
+            keeping_house: tokio::spawn(keep_house(orders.clone(), stop_fulfilling.clone())),
             orders,
             database,
             stopping,
@@ -139,7 +141,7 @@ impl App {
             let _ = tokio::time::timeout(self.grace.mul_f64(SHARE_FOR_REQUESTS), requests).await;
             self.stop_fulfilling.cancel();
             let _ = self.fulfilling.await;
-            let _ = self.measuring.await;
+            let _ = self.keeping_house.await;
         };
         if tokio::time::timeout(self.grace, in_order).await.is_err() {
             tracing::warn!("stopped before everything was done: the grace time is over");
@@ -149,13 +151,24 @@ impl App {
     }
 }
 
-async fn measure(orders: Orders, stop: CancellationToken) {
+/// Keeps the metrics of the tables fresh, and the table of idempotency keys small.
+async fn keep_house(orders: Orders, stop: CancellationToken) {
+    let mut purge_at = Instant::now() + PURGE_EVERY;
     loop {
         if let Err(error) = orders.measure_fulfilments().await {
             tracing::debug!(
                 error = &error as &dyn std::error::Error,
                 "fulfilments not measured"
             );
+        }
+        if Instant::now() >= purge_at {
+            purge_at += PURGE_EVERY;
+            if let Err(error) = orders.purge_keys().await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "idempotency keys not purged"
+                );
+            }
         }
         tokio::select! {
             () = stop.cancelled() => return,

@@ -189,6 +189,7 @@ fn order_settings(reader: &mut Reader<'_>, lease: Option<Duration>) -> Option<or
         fee(text, currency).map_err(|error| error.to_string())
     });
     let settle_wait = milliseconds(reader, "SETTLE_WAIT_MS", 0..=60_000);
+    let key_days = reader.number("IDEMPOTENCY_KEY_DAYS", 1..=3650);
     let rates = Rates {
         currency: currency?,
         tax_rate: tax_rate?,
@@ -197,6 +198,7 @@ fn order_settings(reader: &mut Reader<'_>, lease: Option<Duration>) -> Option<or
     Some(orders::Settings {
         rates,
         settle_wait: settle_wait?,
+        keys_kept: Duration::from_secs(key_days? * 86_400),
         lease: lease?,
     })
 }

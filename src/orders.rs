@@ -40,6 +40,8 @@ pub struct Settings {
     pub rates: Rates,
     /// How long a placement or a cancel waits for the order to settle.
     pub settle_wait: Duration,
+    /// How long an idempotency key is remembered.
+    pub keys_kept: Duration,
     /// How long this process keeps the fulfilment of what it has placed to itself.
     pub lease: Duration,
 }

@@ -148,6 +148,11 @@ pub const VARIABLES: &[Variable] = &[
         "milliseconds that placing and cancelling wait for the order to settle before they answer 202",
     ),
     with_default(
+        "IDEMPOTENCY_KEY_DAYS",
+        "30",
+        "how many days an Idempotency-Key is remembered",
+    ),
+    with_default(
         "LEASE_S",
         "30",
         "seconds after which another process takes over from a dead one; at least 6 × PEER_TIMEOUT_MS",

@@ -1,5 +1,7 @@
 //! The table `idempotency_keys`: which order a caller's key stands for.
 
+use std::time::Duration;
+
 use sqlx::PgConnection;
 
 use crate::domain::ids::OrderId;
@@ -46,4 +48,23 @@ pub async fn find(conn: &mut PgConnection, key: &Key) -> Result<Option<Use>, Err
         fingerprint: row.fingerprint,
         order_id: OrderId(row.order_id),
     }))
+}
+
+/// Forgets keys that are older than this; returns how many. A few thousand at a time, so that no
+/// statement takes long.
+#[tracing::instrument(name = "db.idempotency.purge", skip_all)]
+pub async fn purge(conn: &mut PgConnection, older_than: Duration) -> Result<u64, Error> {
+    let purged = sqlx::query!(
+        r#"
+        delete from idempotency_keys where (scope, operation, key) in (
+            select scope, operation, key from idempotency_keys
+            where created_at < now() - make_interval(secs => $1)
+            order by created_at limit 5000
+        )
+        "#,
+        older_than.as_secs_f64(),
+    )
+    .execute(conn)
+    .await?;
+    Ok(purged.rows_affected())
 }

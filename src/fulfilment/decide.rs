@@ -5,6 +5,7 @@ use crate::db::fulfilments::Fulfilment;
 use crate::domain::event::Fact;
 use crate::domain::order::{CancelReason, State};
 use crate::domain::plan::{Outcome, Plan, Step};
+use crate::domain::status::OrderStatus;
 
 use super::attempt::Attempt;
 
@@ -57,13 +58,13 @@ pub(super) fn on_cancel(fulfilment: &Fulfilment) -> Option<Decision> {
 /// Acts on how an attempt at the current step ended.
 pub(super) fn on_attempt(fulfilment: &Fulfilment, attempt: &Attempt) -> Decision {
     let mut plan = fulfilment.plan.after(attempt.outcome);
+    let status = fulfilment.order.state.order_status;
     let mut facts = attempt.facts.clone();
     let mut reason = attempt.reason.clone().unwrap_or_default();
     if let Some(why) = calls_off(fulfilment, attempt.outcome) {
         if fulfilment.order.state.can_be_called_off() {
             facts.push(Fact::CallingOff { reason: why });
         } else {
-            let status = fulfilment.order.state.order_status;
             reason = format!("the parcel was called back, but the order is {status}; {reason}");
             plan = Plan::Stuck {
                 step: Step::CreateShipment,
@@ -77,7 +78,7 @@ pub(super) fn on_attempt(fulfilment: &Fulfilment, attempt: &Attempt) -> Decision
         });
     }
     match plan {
-        Plan::Undone if fulfilment.plan != Plan::Undone => facts.push(Fact::OrderCancelled),
+        Plan::Undone if status != OrderStatus::Cancelled => facts.push(Fact::OrderCancelled),
         Plan::Stuck { step, .. } if fulfilment.plan != plan => {
             facts.push(Fact::PersonNeeded { step, reason });
         }

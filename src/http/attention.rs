@@ -163,7 +163,7 @@ async fn retry_order(
 ) -> Result<Json<OrderView>, Problem> {
     let mut faults = Faults::default();
     let reason =
-        Object::at(&body.value, "", &mut faults).and_then(|body| read_reason(&body, &mut faults));
+        Object::at(&body.0, "", &mut faults).and_then(|body| read_reason(&body, &mut faults));
     let reason = faults.finish(reason)?;
     let order = orders
         .decide(&caller, order_id, Decision::Retry, reason)
@@ -191,7 +191,7 @@ async fn resolve_order(
     PathOrder(order_id): PathOrder,
     body: JsonBody,
 ) -> Result<Json<OrderView>, Problem> {
-    let (decision, reason) = read_resolution(&body.value)?;
+    let (decision, reason) = read_resolution(&body.0)?;
     let order = orders.decide(&caller, order_id, decision, reason).await?;
     Ok(Json(OrderView::new(order, &caller)))
 }

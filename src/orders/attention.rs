@@ -93,6 +93,7 @@ impl Orders {
                 reason: reason.to_owned(),
             };
             let (plan, mut facts) = match decision {
+                Decision::Retry if retried.is_undoing() => (retried, calling_off(&order)?),
                 Decision::Retry => (retried, Vec::new()),
                 Decision::Completed => (Plan::Completed, vec![Fact::OrderConfirmed]),
                 Decision::Cancelled => (Plan::Undone, called_off(&order)?),
@@ -116,19 +117,24 @@ impl Orders {
     }
 }
 
-fn called_off(order: &Order) -> Result<Vec<Fact>, Error> {
-    let mut facts = Vec::new();
-    if order.state.can_be_called_off() {
-        facts.push(Fact::CallingOff {
-            reason: CancelReason::Staff,
-        });
-    } else if order.state.cancel_reason.is_none() {
-        let why = "it is on its way by its status; let it be returned instead";
-        return Err(Error::NotNow(Refusal::Cancel {
-            order_id: order.order_id,
-            why,
-        }));
+/// What has to be written before an order is undone further; refused where it cannot be called off.
+fn calling_off(order: &Order) -> Result<Vec<Fact>, Error> {
+    if order.state.cancel_reason.is_some() {
+        return Ok(Vec::new());
     }
+    if order.state.can_be_called_off() {
+        let reason = CancelReason::Staff;
+        return Ok(vec![Fact::CallingOff { reason }]);
+    }
+    let why = "its parcel is on its way, or has arrived; resolve it as completed";
+    Err(Error::NotNow(Refusal::Cancel {
+        order_id: order.order_id,
+        why,
+    }))
+}
+
+fn called_off(order: &Order) -> Result<Vec<Fact>, Error> {
+    let mut facts = calling_off(order)?;
     if order.state.payment_status == PaymentStatus::Paid {
         facts.push(Fact::PaymentMoved {
             to: PaymentStatus::Refunded,

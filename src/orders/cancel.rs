@@ -4,7 +4,7 @@ use crate::db::fulfilments::request_cancel;
 use crate::domain::ids::OrderId;
 use crate::domain::order::Order;
 use crate::domain::principal::Principal;
-use crate::domain::status::OrderStatus;
+use crate::domain::status::{OrderStatus, ShippingStatus};
 
 use super::settle::is_settled;
 use super::{Error, Orders, Refusal, not_for_services};
@@ -61,8 +61,9 @@ impl Orders {
 }
 
 fn too_late(order: &Order) -> Error {
-    let why = match order.state.order_status {
-        OrderStatus::Delivered => "it was delivered",
+    let why = match (order.state.order_status, order.state.shipping_status) {
+        (OrderStatus::Delivered, _) => "it was delivered",
+        (_, ShippingStatus::Unknown) => "nobody can say where its parcel is",
         _ => "it is on its way",
     };
     Error::NotNow(Refusal::Cancel {

@@ -2,6 +2,8 @@
 
 use crate::db::check_migrated;
 use crate::db::fulfilments::count_open;
+use crate::db::idempotency::purge;
+use crate::db::within;
 
 use super::{Error, Orders};
 
@@ -26,6 +28,19 @@ impl Orders {
         self.metrics
             .pool_waiting
             .set(i64::try_from(usage.waiting).unwrap_or(i64::MAX));
+    }
+
+    /// Forgets idempotency keys whose time is over.
+    pub async fn purge_keys(&self) -> Result<(), Error> {
+        loop {
+            let purged = within(async {
+                let mut conn = self.db.acquire().await?;
+                purge(&mut conn, self.settings.keys_kept).await
+            });
+            if purged.await? == 0 {
+                return Ok(());
+            }
+        }
     }
 
     /// Refreshes the metrics that are read off the tables.

@@ -86,12 +86,18 @@ impl Orders {
 /// it has undone an order, the money is its to judge; and a parcel that was cancelled may be one that
 /// it called back itself. Such news are not written down: they make fulfilment look sooner.
 fn is_for_fulfilment(order: &Order, news: &News) -> bool {
-    news.payment_status.is_some() && judges_money(order) || is_cancelled_parcel(order, news)
+    news.payment_status
+        .is_some_and(|to| judges_money(order, to))
+        || is_cancelled_parcel(order, news)
 }
 
-fn judges_money(order: &Order) -> bool {
-    use OrderStatus::{Cancelled, Cancelling, Pending};
-    matches!(order.state.order_status, Pending | Cancelling | Cancelled)
+/// Of an order that is called off only the news that money is held is worth a look.
+fn judges_money(order: &Order, to: PaymentStatus) -> bool {
+    match order.state.order_status {
+        OrderStatus::Pending | OrderStatus::Cancelling => true,
+        OrderStatus::Cancelled => to == PaymentStatus::Paid,
+        _ => false,
+    }
 }
 
 fn is_cancelled_parcel(order: &Order, news: &News) -> bool {
@@ -107,7 +113,7 @@ fn facts(order: &Order, news: &News) -> Result<Vec<Fact>, Error> {
     let mut facts = Vec::new();
     let state = &order.state;
     if let Some(to) = news.payment_status
-        && !judges_money(order)
+        && !judges_money(order, to)
         && moves(
             order,
             "payment_status",

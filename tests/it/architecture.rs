@@ -27,7 +27,7 @@ const fn layer(
 const LAYERS: &[Layer] = &[
     layer("domain", &[], &[]),
     layer("clock", &[], &[]),
-    layer("metrics", &[], &[]),
+    layer("metrics", &["domain"], &[]),
     layer("telemetry", &[], &[]),
     layer("auth", &["domain", "clock"], &[]),
     layer("db", &["domain"], &["sqlx", "deadpool", "tokio"]),

@@ -120,3 +120,55 @@ async fn only_staff_decides_and_says_why() {
     faulty.assert_problem(400, "invalid-request");
     assert_eq!(faulty.pointers(), ["/outcome", "/reason"]);
 }
+
+#[tokio::test]
+async fn a_retry_of_an_order_that_is_on_its_way_is_refused() {
+    let app = TestApp::start().await;
+    let order_id = app
+        .customer(5)
+        .place(&cart("SKU0001", 1, "10.00"))
+        .await
+        .order_id();
+    let mut conn = app.database.connection().await;
+    for statement in [
+        "update orders set order_status = 'SHIPPED', shipping_status = 'SHIPPED'",
+        "update fulfilments set phase = 'stuck', step = 'create_shipment', flag = true, due_at = null, \
+         leased = false, epoch = epoch + 1",
+    ] {
+        sqlx::query(statement).execute(&mut conn).await.unwrap();
+    }
+    let path = format!("/v1/ops/orders/{order_id}/retry/");
+    let retried = app
+        .staff()
+        .post(&path, &json!({ "reason": "let us see" }))
+        .await;
+    retried.assert_problem(409, "cannot-cancel");
+    let path = format!("/v1/ops/orders/{order_id}/resolve/");
+    let body = json!({ "outcome": "completed", "reason": "it is on its way" });
+    let resolved = app.staff().post(&path, &body).await;
+    assert_eq!(
+        (resolved.status, &resolved.body["order_status"]),
+        (200, &json!("SHIPPED"))
+    );
+}
+
+#[tokio::test]
+async fn idempotency_keys_are_forgotten_after_their_time() {
+    let app = TestApp::start().await;
+    let cart = cart("SKU0001", 1, "10.00");
+    for key in ["old", "new"] {
+        app.customer(5).place_with_key(key, &cart).await;
+    }
+    let mut conn = app.database.connection().await;
+    let aged =
+        "update idempotency_keys set created_at = now() - interval '40 days' where key = 'old'";
+    sqlx::query(aged).execute(&mut conn).await.unwrap();
+    let month = std::time::Duration::from_secs(30 * 86_400);
+    assert_eq!(
+        order_service::db::idempotency::purge(&mut conn, month)
+            .await
+            .unwrap(),
+        1
+    );
+    assert_eq!(app.database.count("idempotency_keys").await, 1);
+}
