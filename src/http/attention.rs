@@ -159,11 +159,11 @@ async fn retry_order(
     State(orders): State<Orders>,
     Caller(caller): Caller,
     PathOrder(order_id): PathOrder,
-    body: JsonBody,
+    JsonBody(body): JsonBody,
 ) -> Result<Json<OrderView>, Problem> {
     let mut faults = Faults::default();
     let reason =
-        Object::at(&body.0, "", &mut faults).and_then(|body| read_reason(&body, &mut faults));
+        Object::at(&body, "", &mut faults).and_then(|body| read_reason(&body, &mut faults));
     let reason = faults.finish(reason)?;
     let order = orders
         .decide(&caller, order_id, Decision::Retry, reason)
@@ -189,9 +189,9 @@ async fn resolve_order(
     State(orders): State<Orders>,
     Caller(caller): Caller,
     PathOrder(order_id): PathOrder,
-    body: JsonBody,
+    JsonBody(body): JsonBody,
 ) -> Result<Json<OrderView>, Problem> {
-    let (decision, reason) = read_resolution(&body.0)?;
+    let (decision, reason) = read_resolution(&body)?;
     let order = orders.decide(&caller, order_id, decision, reason).await?;
     Ok(Json(OrderView::new(order, &caller)))
 }

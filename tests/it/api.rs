@@ -1,6 +1,7 @@
 //! The HTTP API as its clients meet it: what it takes, what it refuses and how it says so.
 
 mod bad_creates;
+mod bad_decisions;
 mod bad_documents;
 mod bad_queries;
 mod bad_updates;

@@ -7,7 +7,7 @@ use super::{CREATE, assert_fault, assert_untouched, send_json, whole_cart};
 use crate::support::app::TestApp;
 
 /// Where bodies are taken, and how.
-async fn places(app: &TestApp) -> [(Method, String); 3] {
+async fn places(app: &TestApp) -> [(Method, String); 5] {
     // No order there: a body that cannot be read is told before.
     let update = "/v1/orders/1/update/".to_owned();
     assert_eq!(app.stored_orders().await, 0);
@@ -15,6 +15,8 @@ async fn places(app: &TestApp) -> [(Method, String); 3] {
         (Method::POST, CREATE.to_owned()),
         (Method::POST, "/v1/orders/".to_owned()),
         (Method::PATCH, update),
+        (Method::POST, "/v1/ops/orders/1/retry/".to_owned()),
+        (Method::POST, "/v1/ops/orders/1/resolve/".to_owned()),
     ]
 }
 

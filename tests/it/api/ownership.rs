@@ -54,6 +54,22 @@ const TABLE: &[Line] = &[
         "/v1/orders/my-orders/{customer_id}/",
         [401, 401, 404, 200, 200, 403],
     ),
+    (
+        "get",
+        "/v1/ops/orders/stuck/",
+        [401, 401, 403, 403, 200, 403],
+    ),
+    (
+        "post",
+        "/v1/ops/orders/{order_id}/retry/",
+        [401, 401, 403, 403, 200, 403],
+    ),
+    // Nothing is stuck.
+    (
+        "post",
+        "/v1/ops/orders/{order_id}/resolve/",
+        [401, 401, 403, 403, 409, 403],
+    ),
 ];
 
 const OWNER: i64 = 5;
@@ -78,7 +94,12 @@ async fn call(client: &Client, method: &str, path: &str) -> Reply {
     let method: Method = method.to_uppercase().parse().unwrap();
     let request = client.request(method.clone(), path);
     send(match method.as_str() {
-        "POST" => request.json(&whole_cart()),
+        "POST" => {
+            let mut body = whole_cart();
+            body["outcome"] = json!("completed");
+            body["reason"] = json!("done by hand");
+            request.json(&body)
+        }
         "PATCH" => request.json(&json!({ "shipping_status": "PACKED" })),
         _ => request,
     })
@@ -127,6 +148,7 @@ async fn everybody_gets_on_every_route_what_is_theirs() {
                 }
                 403 => reply.assert_problem(403, "forbidden"),
                 404 => reply.assert_problem(404, "not-found"),
+                409 => reply.assert_problem(409, "nothing-to-decide"),
                 _ => {}
             }
             if *expected >= 400 {
