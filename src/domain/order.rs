@@ -142,7 +142,7 @@ impl State {
     }
 
     /// Moves the state along with what happened. A fact that is behind the state changes nothing.
-    pub fn apply(&mut self, fact: &Fact) {
+    fn apply(&mut self, fact: &Fact) {
         match fact {
             Fact::PaymentTaken { .. } => forward(&mut self.payment_status, PaymentStatus::Paid),
             Fact::PaymentDeclined { .. } => {
@@ -169,8 +169,8 @@ impl State {
                 self.order_status = OrderStatus::Cancelling;
                 self.cancel_reason = Some(*reason);
             }
-            Fact::OrderCancelled => {
-                forward(&mut self.order_status, OrderStatus::Cancelled);
+            Fact::OrderCancelled if self.order_status == OrderStatus::Cancelling => {
+                self.order_status = OrderStatus::Cancelled;
                 forward(&mut self.shipping_status, ShippingStatus::Cancelled);
             }
             Fact::OrderPlaced
@@ -183,14 +183,26 @@ impl State {
             | Fact::StockReleased
             | Fact::CancelRequested { .. }
             | Fact::CallingOff { .. }
+            | Fact::OrderCancelled
             | Fact::CancelRefused { .. }
             | Fact::PersonDecided { .. }
             | Fact::PersonNeeded { .. } => {}
         }
     }
 
+    /// The state once all of this has happened, and everything that has then happened: the facts and
+    /// what follows from them.
+    pub fn after(&self, mut facts: Vec<Fact>) -> (Self, Vec<Fact>) {
+        let mut state = self.clone();
+        facts.iter().for_each(|fact| state.apply(fact));
+        let consequences = state.consequences();
+        consequences.iter().for_each(|fact| state.apply(fact));
+        facts.extend(consequences);
+        (state, facts)
+    }
+
     /// What follows for the order from where its parcel is.
-    pub fn consequences(&self) -> Vec<Fact> {
+    fn consequences(&self) -> Vec<Fact> {
         let (left, arrived) = match self.shipping_status {
             ShippingStatus::Shipped | ShippingStatus::Failed | ShippingStatus::Returned => {
                 (true, false)

@@ -23,15 +23,8 @@ pub(super) struct Decision {
 }
 
 impl Decision {
-    fn new(fulfilment: &Fulfilment, plan: Plan, mut facts: Vec<Fact>) -> Self {
-        let mut state = fulfilment.order.state.clone();
-        for fact in &facts {
-            state.apply(fact);
-        }
-        for fact in state.consequences() {
-            state.apply(&fact);
-            facts.push(fact);
-        }
+    fn new(fulfilment: &Fulfilment, plan: Plan, facts: Vec<Fact>) -> Self {
+        let (state, facts) = fulfilment.order.state.after(facts);
         let decided =
             |fact: &Fact| matches!(fact, Fact::CallingOff { .. } | Fact::CancelRefused { .. });
         Self {

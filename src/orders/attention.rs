@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::db::fulfilments::{Attention, Ruling, hasten, needing_attention, plan_of, rule};
 use crate::domain::event::Fact;
 use crate::domain::ids::OrderId;
-use crate::domain::order::{CancelReason, Order, State};
+use crate::domain::order::{CancelReason, Order};
 use crate::domain::plan::Plan;
 use crate::domain::principal::{Principal, Role};
 use crate::domain::status::PaymentStatus;
@@ -99,7 +99,7 @@ impl Orders {
                 Decision::Cancelled => (Plan::Undone, called_off(&order)?),
             };
             facts.insert(0, decided);
-            let state = applied(&order.state, &mut facts);
+            let (state, facts) = order.state.after(facts);
             let ruling = Ruling {
                 plan,
                 // What was undone by hand is not looked for again: Payment may not know of it.
@@ -142,15 +142,6 @@ fn called_off(order: &Order) -> Result<Vec<Fact>, Error> {
     }
     facts.push(Fact::OrderCancelled);
     Ok(facts)
-}
-
-fn applied(state: &State, facts: &mut Vec<Fact>) -> State {
-    let mut state = state.clone();
-    facts.iter().for_each(|fact| state.apply(fact));
-    let consequences = state.consequences();
-    consequences.iter().for_each(|fact| state.apply(fact));
-    facts.extend(consequences);
-    state
 }
 
 fn for_staff(caller: &Principal) -> Result<(), Error> {

@@ -59,12 +59,7 @@ impl Orders {
     ) -> Result<Order, Error> {
         for _ in 0..TRIES {
             let order = self.find(None, order_id).await?;
-            let facts = facts(&order, news)?;
-            let mut state = order.state.clone();
-            facts.iter().for_each(|fact| state.apply(fact));
-            let consequences = state.consequences();
-            consequences.iter().for_each(|fact| state.apply(fact));
-            let facts: Vec<Fact> = facts.into_iter().chain(consequences).collect();
+            let (state, facts) = order.state.after(facts(&order, news)?);
             let mut conn = self.db.acquire().await?;
             if is_for_fulfilment(&order, news) {
                 hasten(&mut conn, order_id).await?;

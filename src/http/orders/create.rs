@@ -149,11 +149,11 @@ fn answer(order: &Order) -> Result<StatusCode, (Kind, &'static str)> {
     match (state.order_status, state.cancel_reason) {
         (OrderStatus::Cancelled, Some(CancelReason::PaymentDeclined)) => Err((
             Kind::PaymentDeclined,
-            "the payment was declined; the order was called off, nothing was charged",
+            "the payment was declined; the order was called off, and nothing is charged",
         )),
         (OrderStatus::Cancelled, Some(CancelReason::OutOfStock)) => Err((
             Kind::OutOfStock,
-            "an item is out of stock; the order was called off, nothing was charged",
+            "an item is out of stock; the order was called off, and nothing is charged",
         )),
         (OrderStatus::Cancelled, Some(CancelReason::PeerRefused)) => Err((
             Kind::FulfilmentRefused,

@@ -44,11 +44,7 @@ async fn a_stuck_order_is_found_with_step_and_answer_and_goes_on_when_it_is_retr
         .post(&path, &json!({ "reason": "mended" }))
         .await;
     assert_eq!(retried.status, 200, "{retried:?}");
-    eventually("the order is cancelled", async || {
-        let order = app.customer(5).details(order_id).await.body;
-        (order["order_status"] == "CANCELLED").then_some(())
-    })
-    .await;
+    app.customer(5).until_status(order_id, "CANCELLED").await;
     let history = app.customer(5).history(order_id).await;
     assert!(
         history.contains(&"person_decided".to_owned()),

@@ -83,11 +83,9 @@ async fn a_parcel_on_its_way_cannot_be_cancelled() {
     let order = app.customer(5).details(placed.order_id()).await.body;
     assert_eq!(order["payment_status"], "PAID");
     assert_eq!(order["cancel_requested"], false);
-    eventually("the order goes on", async || {
-        let order = app.customer(5).details(placed.order_id()).await.body;
-        (order["order_status"] == "SHIPPED").then_some(())
-    })
-    .await;
+    app.customer(5)
+        .until_status(placed.order_id(), "SHIPPED")
+        .await;
     app.customer(5)
         .cancel(placed.order_id())
         .await
@@ -115,11 +113,9 @@ async fn a_cancel_waits_for_an_open_charge_and_then_refunds_it() {
         "undone while a do was open"
     );
     app.sandbox.clear_faults();
-    eventually("the order is cancelled", async || {
-        let order = app.customer(5).details(placed.order_id()).await.body;
-        (order["order_status"] == "CANCELLED").then_some(())
-    })
-    .await;
+    app.customer(5)
+        .until_status(placed.order_id(), "CANCELLED")
+        .await;
     assert_eq!(app.sandbox.ledger().refunds.len(), 1);
     assert_eq!(
         violations(&all_orders(&app.staff()).await, &app.sandbox.ledger()),
@@ -199,11 +195,9 @@ async fn an_order_whose_parcel_the_carrier_gives_up_is_called_off() {
         .patch(&path, &json!({ "shipping_status": "CANCELLED" }))
         .await;
     assert_eq!(told.status, 200, "{told:?}");
-    eventually("the order is cancelled", async || {
-        let order = app.customer(5).details(placed.order_id()).await.body;
-        (order["order_status"] == "CANCELLED").then_some(())
-    })
-    .await;
+    app.customer(5)
+        .until_status(placed.order_id(), "CANCELLED")
+        .await;
     assert_eq!(
         violations(&all_orders(&app.staff()).await, &app.sandbox.ledger()),
         [""; 0]

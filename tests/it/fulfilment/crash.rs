@@ -84,11 +84,7 @@ async fn a_stop_in_good_order_gives_the_lease_back() {
     app.restart().await;
     let customer = app.customer(5);
     // Well before the lease of an hour would have ended.
-    eventually("the order is confirmed", async || {
-        let order = customer.details(placed.order_id()).await.body;
-        (order["order_status"] == "CONFIRMED").then_some(())
-    })
-    .await;
+    customer.until_status(placed.order_id(), "CONFIRMED").await;
     assert_eq!(
         violations(&all_orders(&app.staff()).await, &app.sandbox.ledger()),
         [""; 0]

@@ -105,11 +105,7 @@ async fn slow_peers_answer_202_and_the_order_settles_by_itself() {
     assert_eq!(placed.status, 202, "{placed:?}");
     assert_eq!(placed.body["order_status"], "PENDING");
     let customer = app.customer(5);
-    eventually("the order is confirmed", async || {
-        let order = customer.details(placed.order_id()).await.body;
-        (order["order_status"] == "CONFIRMED").then_some(())
-    })
-    .await;
+    customer.until_status(placed.order_id(), "CONFIRMED").await;
     assert_eq!(
         violations(&all_orders(&app.staff()).await, &app.sandbox.ledger()),
         [""; 0]

@@ -3,16 +3,7 @@
 use serde_json::json;
 
 use crate::support::app::TestApp;
-use crate::support::client::{Client, cart};
-use crate::support::service::eventually;
-
-async fn until_status(client: &Client, order_id: i64, status: &str) {
-    eventually(status, async || {
-        let order = client.details(order_id).await.body;
-        (order["order_status"] == status).then_some(())
-    })
-    .await;
-}
+use crate::support::client::cart;
 
 #[tokio::test]
 async fn an_order_becomes_shipped_and_delivered_by_itself() {
@@ -24,11 +15,11 @@ async fn an_order_becomes_shipped_and_delivered_by_itself() {
         .order_id();
     app.sandbox.advance_parcels();
     app.sandbox.advance_parcels();
-    until_status(&customer, order_id, "SHIPPED").await;
+    customer.until_status(order_id, "SHIPPED").await;
     for _ in 0..3 {
         app.sandbox.advance_parcels();
     }
-    until_status(&customer, order_id, "DELIVERED").await;
+    customer.until_status(order_id, "DELIVERED").await;
     let tracking = customer
         .get(&format!("/v1/orders/{order_id}/tracking/"))
         .await

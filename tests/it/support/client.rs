@@ -6,6 +6,8 @@ use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
+use super::service::eventually;
+
 use super::documented::assert_documented;
 
 /// The secret that the tests' tokens are signed with.
@@ -184,6 +186,15 @@ impl Client {
 
     pub async fn details(&self, order_id: i64) -> Reply {
         self.get(&format!("/v1/orders/{order_id}/details/")).await
+    }
+
+    /// Waits until an order has this status.
+    pub async fn until_status(&self, order_id: i64, status: &str) {
+        eventually(status, async || {
+            let order = self.details(order_id).await.body;
+            (order["order_status"] == status).then_some(())
+        })
+        .await;
     }
 
     /// The codes of an order's history, oldest first.

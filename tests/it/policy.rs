@@ -1,0 +1,340 @@
+//! The policy of fulfilment, `domain::plan`, explored exhaustively: every answer of every peer,
+//! crashes of the worker and of the database at every point, a cancel at any moment. Whatever
+//! happens, an order that stands has everything, and one that was called off has nothing.
+//!
+//! Beside it stand policies with a fault each, which the exploration must find.
+
+use std::collections::{HashSet, VecDeque};
+
+use order_service::domain::plan::{Doubt, Outcome, Plan, Step};
+
+/// A policy: where an attempt leads, where a takeover leads, where a wish to cancel leads.
+#[derive(Clone, Copy)]
+struct Policy {
+    after: fn(Plan, Outcome) -> Plan,
+    taken_over: fn(Plan) -> Plan,
+    cancelled: fn(Plan) -> Option<Plan>,
+}
+
+const OURS: Policy = Policy {
+    after: Plan::after,
+    taken_over: Plan::taken_over,
+    cancelled: Plan::cancelled,
+};
+
+/// What peers have really done, whatever anybody was told: one bit per step.
+type Done = u8;
+
+fn bit(step: Step) -> Done {
+    1 << (step as u8)
+}
+
+const ALL: Done = 0b1111;
+
+/// The order, its peers, and what the database may fall back to.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct World {
+    plan: PlanKey,
+    done: Done,
+    wish: bool,
+    /// The marks that a crash of the database may leave as the last one: the last that was flushed,
+    /// and those written since.
+    marks: Vec<PlanKey>,
+}
+
+/// A plan as something that can be hashed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct PlanKey(u8, Option<Step>, u8);
+
+impl PlanKey {
+    fn of(plan: Plan) -> Self {
+        match plan {
+            Plan::Doing { step, doubt } => Self(0, Some(step), doubt as u8),
+            Plan::Recalling { committed } => Self(1, None, committed.into()),
+            Plan::Undoing(step) => Self(2, Some(step), 0),
+            Plan::Completed => Self(3, None, 0),
+            Plan::Undone => Self(4, None, 0),
+            Plan::Stuck { step, undoing } => Self(5, Some(step), undoing.into()),
+        }
+    }
+
+    fn plan(self) -> Plan {
+        let step = self.1.unwrap_or(Step::ReserveStock);
+        match (self.0, self.2) {
+            (0, 0) => Plan::Doing {
+                step,
+                doubt: Doubt::None,
+            },
+            (0, 1) => Plan::Doing {
+                step,
+                doubt: Doubt::Step,
+            },
+            (0, _) => Plan::Doing {
+                step,
+                doubt: Doubt::Rest,
+            },
+            (1, committed) => Plan::Recalling {
+                committed: committed == 1,
+            },
+            (2, _) => Plan::Undoing(step),
+            (3, _) => Plan::Completed,
+            (4, _) => Plan::Undone,
+            (_, undoing) => Plan::Stuck {
+                step,
+                undoing: undoing == 1,
+            },
+        }
+    }
+}
+
+impl World {
+    fn start() -> Self {
+        let start = PlanKey::of(Plan::START);
+        Self {
+            plan: start,
+            done: 0,
+            wish: false,
+            marks: vec![start],
+        }
+    }
+
+    /// The mark after a step that was done may be lost; every other one is flushed, and with it all
+    /// that were written before.
+    fn marked(&self, plan: Plan, done: Done, lazy: bool) -> Self {
+        let key = PlanKey::of(plan);
+        let mut marks = if lazy { self.marks.clone() } else { Vec::new() };
+        if !marks.contains(&key) {
+            marks.push(key);
+        }
+        Self {
+            plan: key,
+            done,
+            wish: self.wish,
+            marks,
+        }
+    }
+
+    /// Everything that an attempt can come to: what the peer does, and what it says.
+    fn attempts(&self) -> Vec<(Done, Outcome)> {
+        let done = self.done;
+        let undo = |bits: Done| {
+            vec![
+                (done & !bits, Outcome::Done),
+                (done & !bits, Outcome::Unclear),
+                (done, Outcome::Unclear),
+                (done, Outcome::NotSent),
+            ]
+        };
+        match self.plan.plan() {
+            Plan::Doing { step, doubt } => {
+                let mut attempts = vec![
+                    (done | bit(step), Outcome::Done),
+                    (done | bit(step), Outcome::Unclear),
+                    (done, Outcome::Unclear),
+                    (done, Outcome::NotSent),
+                ];
+                // A peer may refuse what it has done before, if nobody had heard of that.
+                if done & bit(step) == 0 || doubt != Doubt::None {
+                    attempts.push((done, Outcome::Refused));
+                }
+                attempts
+            }
+            Plan::Undoing(Step::ReserveStock | Step::CommitStock) => {
+                undo(bit(Step::ReserveStock) | bit(Step::CommitStock))
+            }
+            Plan::Undoing(step @ Step::ChargePayment) => undo(bit(step)),
+            Plan::Undoing(step @ Step::CreateShipment) => {
+                let mut attempts = undo(bit(step));
+                attempts.push((done, Outcome::Refused));
+                attempts
+            }
+            Plan::Recalling { .. } => {
+                let step = Step::CreateShipment;
+                let mut attempts = undo(bit(step));
+                if done & bit(step) != 0 {
+                    attempts.push((done, Outcome::Refused));
+                }
+                attempts
+            }
+            Plan::Completed | Plan::Undone | Plan::Stuck { .. } => Vec::new(),
+        }
+    }
+
+    fn next(&self, policy: &Policy) -> Vec<Self> {
+        let plan = self.plan.plan();
+        let mut worlds = Vec::new();
+        for (done, outcome) in self.attempts() {
+            let after = (policy.after)(plan, outcome);
+            let lazy = outcome == Outcome::Done && !after.is_at_rest();
+            let mut world = self.marked(after, done, lazy);
+            // What could not be called back goes on, and the wish is refused.
+            world.wish &= !matches!((plan, outcome), (Plan::Recalling { .. }, Outcome::Refused));
+            worlds.push(world);
+            // The worker dies before it can write that down.
+            let taken_over = (policy.taken_over)(plan);
+            worlds.push(Self {
+                done,
+                ..self.marked(taken_over, done, false)
+            });
+            // The database dies as well, and forgets marks.
+            for mark in &self.marks {
+                let taken_over = (policy.taken_over)(mark.plan());
+                worlds.push(Self {
+                    done,
+                    ..self.marked(taken_over, done, false)
+                });
+            }
+        }
+        if !self.wish {
+            worlds.push(Self {
+                wish: true,
+                ..self.clone()
+            });
+        } else if let Some(cancelled) = (policy.cancelled)(plan) {
+            worlds.push(self.marked(cancelled, self.done, false));
+        }
+        worlds
+    }
+
+    fn violation(&self) -> Option<String> {
+        match self.plan.plan() {
+            Plan::Completed if self.done != ALL => Some(format!(
+                "the order stands, but only {:04b} is done",
+                self.done
+            )),
+            Plan::Undone if self.done != 0 => Some(format!(
+                "the order is called off, but {:04b} is still done",
+                self.done
+            )),
+            _ => None,
+        }
+    }
+}
+
+/// Every world that can be reached, and the first violation.
+fn explore(policy: Policy) -> (usize, Option<String>) {
+    let mut seen = HashSet::from([World::start()]);
+    let mut queue = VecDeque::from([World::start()]);
+    while let Some(world) = queue.pop_front() {
+        if let Some(violation) = world.violation() {
+            return (seen.len(), Some(violation));
+        }
+        for next in world.next(&policy) {
+            if seen.insert(next.clone()) {
+                queue.push_back(next);
+            }
+        }
+    }
+    (seen.len(), None)
+}
+
+#[test]
+fn whatever_happens_an_order_has_everything_or_nothing() {
+    let (worlds, violation) = explore(OURS);
+    assert_eq!(violation, None);
+    assert!(worlds > 200, "only {worlds} worlds were reached");
+}
+
+#[test]
+fn every_plan_is_reached() {
+    let mut seen = HashSet::from([World::start()]);
+    let mut queue = VecDeque::from([World::start()]);
+    let mut plans = HashSet::new();
+    while let Some(world) = queue.pop_front() {
+        plans.insert(world.plan);
+        for next in world.next(&OURS) {
+            if seen.insert(next.clone()) {
+                queue.push_back(next);
+            }
+        }
+    }
+    for step in Step::ALL {
+        for doubt in [Doubt::None, Doubt::Step, Doubt::Rest] {
+            let plan = Plan::Doing { step, doubt };
+            assert!(plans.contains(&PlanKey::of(plan)), "{plan:?}");
+        }
+        assert!(
+            plans.contains(&PlanKey::of(Plan::Undoing(step))),
+            "undoing {step}"
+        );
+    }
+    for plan in [Plan::Completed, Plan::Undone] {
+        assert!(plans.contains(&PlanKey::of(plan)), "{plan:?}");
+    }
+}
+
+#[track_caller]
+fn is_found_faulty(policy: Policy) {
+    let (worlds, violation) = explore(policy);
+    assert!(violation.is_some(), "no fault found in {worlds} worlds");
+}
+
+#[test]
+fn taking_unclear_for_refused_is_found_faulty() {
+    is_found_faulty(Policy {
+        after: |plan, outcome| match outcome {
+            Outcome::Unclear => plan.after(Outcome::Refused),
+            other => plan.after(other),
+        },
+        ..OURS
+    });
+}
+
+#[test]
+fn forgetting_that_a_step_was_in_doubt_is_found_faulty() {
+    is_found_faulty(Policy {
+        after: |plan, outcome| match (plan, outcome) {
+            (Plan::Doing { .. }, Outcome::Unclear) => plan,
+            _ => plan.after(outcome),
+        },
+        ..OURS
+    });
+}
+
+#[test]
+fn undoing_while_a_step_is_open_is_found_faulty() {
+    is_found_faulty(Policy {
+        cancelled: |plan| match plan {
+            Plan::Doing { step, .. } => Plan::Doing {
+                step,
+                doubt: Doubt::None,
+            }
+            .cancelled(),
+            other => other.cancelled(),
+        },
+        ..OURS
+    });
+}
+
+#[test]
+fn taking_over_as_if_nothing_had_been_sent_is_found_faulty() {
+    is_found_faulty(Policy {
+        taken_over: |plan| plan,
+        ..OURS
+    });
+}
+
+#[test]
+fn doubting_only_the_step_that_was_written_down_last_is_found_faulty() {
+    is_found_faulty(Policy {
+        taken_over: |plan| match plan {
+            Plan::Doing { step, .. } => Plan::Doing {
+                step,
+                doubt: Doubt::Step,
+            },
+            other => other,
+        },
+        ..OURS
+    });
+}
+
+#[test]
+fn stopping_an_undo_before_the_first_step_is_found_faulty() {
+    is_found_faulty(Policy {
+        after: |plan, outcome| match (plan, outcome) {
+            (Plan::Undoing(Step::ChargePayment), Outcome::Done) => Plan::Undone,
+            _ => plan.after(outcome),
+        },
+        ..OURS
+    });
+}

@@ -1,0 +1,146 @@
+//! What holds of money, totals and statuses for any value, not only for those that somebody thought
+//! of.
+
+use std::collections::HashSet;
+
+use order_service::domain::event::Fact;
+use order_service::domain::money::{Currency, Money, parse_decimal};
+use order_service::domain::order::{CancelReason, Rates, State};
+use order_service::domain::plan::Step;
+use order_service::domain::status::{OrderStatus, PaymentStatus, ShippingStatus, Status};
+use proptest::prelude::*;
+use rust_decimal::{Decimal, RoundingStrategy};
+
+const CURRENCIES: [&str; 4] = ["USD", "JPY", "KWD", "INR"];
+
+fn currency() -> impl Strategy<Value = Currency> {
+    (0..CURRENCIES.len()).prop_map(|index| Currency::from_code(CURRENCIES[index]).unwrap())
+}
+
+/// A price in minor units, of a currency.
+fn price() -> impl Strategy<Value = (Currency, i64)> {
+    (currency(), 1..10_000_000_i64)
+}
+
+fn amount(minor_units: i64, currency: Currency) -> Money {
+    Money::round(Decimal::new(minor_units, currency.decimals()), currency)
+}
+
+/// Facts that can happen to an order, in any order.
+fn fact() -> impl Strategy<Value = Fact> {
+    let shipping = (0..ShippingStatus::ALL.len()).prop_map(|index| Fact::ParcelMoved {
+        to: ShippingStatus::ALL[index],
+        carrier_status: String::new(),
+    });
+    let payment = (0..PaymentStatus::ALL.len()).prop_map(|index| Fact::PaymentMoved {
+        to: PaymentStatus::ALL[index],
+    });
+    let text = String::new;
+    prop_oneof![
+        shipping,
+        payment,
+        Just(Fact::OrderConfirmed),
+        Just(Fact::CallingOff {
+            reason: CancelReason::Staff
+        }),
+        Just(Fact::OrderCancelled),
+        Just(Fact::PaymentTaken {
+            payment_id: text(),
+            reference: None
+        }),
+        Just(Fact::PaymentDeclined { reason: text() }),
+        Just(Fact::PaymentRefunded { payment_id: text() }),
+        Just(Fact::PersonNeeded {
+            step: Step::CommitStock,
+            reason: text()
+        }),
+    ]
+}
+
+/// Whether the statuses went nowhere or forwards.
+fn is_forward<S: Status>(from: S, to: S) -> bool {
+    from == to || from.reaches(to)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_price_reads_as_it_was_written((currency, minor_units) in price()) {
+        let price = amount(minor_units, currency);
+        prop_assert_eq!(Money::parse_price(&price.to_string(), currency), Ok(price));
+        let scientific = format!("{minor_units}e-{}", currency.decimals());
+        prop_assert_eq!(Money::parse_price(&scientific, currency), Ok(price));
+    }
+
+    #[test]
+    fn no_text_is_read_as_another_number(text in "[0-9]{0,12}\\.?[0-9]{0,12}([eE][+-]?[0-9]{1,3})?") {
+        // What the reference cannot hold, such as 0e30, says nothing.
+        let reference = Decimal::from_scientific(&text.to_lowercase()).or_else(|_| text.parse());
+        if let (Ok(read), Ok(expected)) = (parse_decimal(&text), reference) {
+            prop_assert_eq!(read, expected, "{}", text);
+        }
+    }
+
+    #[test]
+    fn totals_add_up_for_any_cart(
+        currency in currency(),
+        lines in prop::collection::vec((1..100_000_i64, 1..1_000_u32), 1..100),
+        rate in 0..=100_u32,
+        fee in 0..10_000_i64,
+    ) {
+        let tax_rate = Decimal::new(rate.into(), 2);
+        let rates = Rates { currency, tax_rate, shipping_fee: amount(fee, currency) };
+        let mut subtotal = Money::zero(currency);
+        let mut minor_units = 0;
+        for (price, quantity) in lines {
+            subtotal = subtotal.plus(amount(price, currency).times(quantity).unwrap()).unwrap();
+            minor_units += price * i64::from(quantity);
+        }
+        prop_assert_eq!(subtotal, amount(minor_units, currency));
+        if let Some(totals) = rates.totals(subtotal) {
+            let sum = totals.subtotal.decimal() + totals.tax.decimal() + totals.shipping_fee.decimal();
+            prop_assert_eq!(totals.order_total.decimal(), sum);
+            let exact = subtotal.decimal() * tax_rate;
+            let half_even = exact
+                .round_dp_with_strategy(currency.decimals(), RoundingStrategy::MidpointNearestEven);
+            prop_assert_eq!(totals.tax.decimal(), half_even);
+            for money in [totals.subtotal, totals.tax, totals.shipping_fee, totals.order_total] {
+                let decimals = money.to_string().split('.').nth(1).map_or(0, str::len);
+                prop_assert_eq!(decimals, currency.decimals() as usize);
+            }
+        }
+    }
+
+    #[test]
+    fn statuses_never_go_back_whatever_happens(facts in prop::collection::vec(fact(), 0..30)) {
+        let mut state = State::placed();
+        for fact in facts {
+            let (after, happened) = state.after(vec![fact.clone()]);
+            prop_assert_eq!(happened.first(), Some(&fact));
+            prop_assert!(is_forward(state.order_status, after.order_status));
+            prop_assert!(is_forward(state.payment_status, after.payment_status));
+            prop_assert!(is_forward(state.shipping_status, after.shipping_status));
+            // As the database asks for it.
+            let called_off = [OrderStatus::Cancelling, OrderStatus::Cancelled];
+            prop_assert_eq!(after.cancel_reason.is_some(), called_off.contains(&after.order_status));
+            // What follows has followed: nothing further does.
+            let (again, further) = after.after(Vec::new());
+            prop_assert_eq!(&again, &after);
+            prop_assert!(further.is_empty());
+            state = after;
+        }
+    }
+}
+
+#[test]
+fn codes_of_currencies_are_distinct_and_known() {
+    let codes: HashSet<_> = CURRENCIES
+        .iter()
+        .map(|code| Currency::from_code(code).unwrap().code())
+        .collect();
+    assert_eq!(codes.len(), CURRENCIES.len());
+    for unknown in ["", "usd", "XXX", "ZZZ", "US", "USDD"] {
+        assert!(Currency::from_code(unknown).is_none(), "{unknown}");
+    }
+}
