@@ -59,6 +59,7 @@ pub struct App {
     server: JoinHandle<std::io::Result<()>>,
     fulfilling: JoinHandle<()>,
     keeping_house: JoinHandle<()>,
+    drain: Duration,
     grace: Duration,
 }
 
@@ -117,6 +118,7 @@ impl App {
             stopping,
             stop_listening,
             stop_fulfilling,
+            drain: config.shutdown_drain,
             grace: config.shutdown_grace,
         })
     }
@@ -126,10 +128,12 @@ impl App {
         self.address
     }
 
-    /// Stops: readiness fails, requests in flight finish, leases are given back. What is not done
+    /// Stops: readiness fails while requests are still taken, requests in flight finish, leases are given back. What is not done
     /// within the grace time is left to other replicas, which take over when its leases end.
     pub async fn stop(self) {
         self.stopping.send_replace(true);
+        // Readiness fails from now on; who balances the load needs a moment to see it.
+        tokio::time::sleep(self.drain).await;
         let in_order = async {
             self.stop_listening.cancel();
             // Fulfilment goes on meanwhile: requests wait for orders to settle. A client that will not

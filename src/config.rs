@@ -53,7 +53,9 @@ pub struct Config {
     pub public_url: Option<Url>,
     /// What /metrics asks for, if anything.
     pub metrics_token: Option<SecretString>,
-    /// How long a stop may take.
+    /// How long requests are still taken after readiness has begun to fail.
+    pub shutdown_drain: Duration,
+    /// How long a stop may take from then on.
     pub shutdown_grace: Duration,
 }
 
@@ -81,6 +83,7 @@ impl Config {
         let fulfilment = fulfilment_settings(reader, lease);
         let public_url = optional_url(reader);
         let metrics_token = reader.text("METRICS_TOKEN").map(SecretString::from);
+        let shutdown_drain = milliseconds(reader, "SHUTDOWN_DRAIN_MS", 0..=600_000);
         let shutdown_grace = seconds(reader, "SHUTDOWN_GRACE_S", 1..=3600);
         if let (Some(timeout), Some(lease)) = (timeout, lease)
             && lease < timeout * 6
@@ -101,6 +104,7 @@ impl Config {
             fulfilment: fulfilment?,
             public_url,
             metrics_token,
+            shutdown_drain: shutdown_drain?,
             shutdown_grace: shutdown_grace?,
         })
     }

@@ -24,6 +24,7 @@ mod body;
 mod caller;
 mod docs;
 mod extract;
+mod idempotency;
 mod links;
 mod ops;
 mod orders;

@@ -28,6 +28,7 @@ mod update_status;
 pub use crate::db::fulfilments::Attention;
 pub use crate::db::order_list::Listing;
 pub use attention::Decision;
+pub use cancel::Cancelled;
 pub use details::Tracking;
 pub use error::{Error, Refusal};
 pub use place::{ClientKey, Placed};

@@ -183,6 +183,11 @@ pub const VARIABLES: &[Variable] = &[
         "how many orders one process fulfils at the same time",
     ),
     with_default(
+        "SHUTDOWN_DRAIN_MS",
+        "0",
+        "milliseconds that a stop still takes requests while readiness fails already, for load balancers",
+    ),
+    with_default(
         "SHUTDOWN_GRACE_S",
         "25",
         "seconds that a stop waits for requests and fulfilments under way",

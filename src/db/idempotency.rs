@@ -13,7 +13,7 @@ use super::Error;
 pub struct Key {
     /// The caller, as in the events.
     pub scope: String,
-    /// What is asked for: `create`.
+    /// What is asked for: `create` or `cancel`.
     pub operation: &'static str,
     /// The caller's own text.
     pub key: String,
@@ -48,6 +48,26 @@ pub async fn find(conn: &mut PgConnection, key: &Key) -> Result<Option<Use>, Err
         fingerprint: row.fingerprint,
         order_id: OrderId(row.order_id),
     }))
+}
+
+/// Keeps a key, unless it is kept already; whether it is new.
+#[tracing::instrument(name = "db.idempotency.keep", skip_all)]
+pub async fn keep(conn: &mut PgConnection, key: &Key, order_id: OrderId) -> Result<bool, Error> {
+    let kept = sqlx::query!(
+        r#"
+        insert into idempotency_keys (scope, operation, key, fingerprint, order_id)
+        values ($1, $2, $3, $4, $5)
+        on conflict do nothing
+        "#,
+        key.scope,
+        key.operation,
+        key.key,
+        key.fingerprint,
+        order_id.0,
+    )
+    .execute(conn)
+    .await?;
+    Ok(kept.rows_affected() > 0)
 }
 
 /// Forgets keys that are older than this; returns how many. A few thousand at a time, so that no

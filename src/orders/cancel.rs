@@ -1,24 +1,44 @@
 //! Cancel an order: leave the wish with fulfilment, which acts on it at its next safe point.
 
 use crate::db::fulfilments::request_cancel;
+use crate::db::{idempotency, within};
 use crate::domain::ids::OrderId;
 use crate::domain::order::Order;
 use crate::domain::principal::Principal;
 use crate::domain::status::{OrderStatus, ShippingStatus};
 
 use super::settle::is_settled;
-use super::{Error, Orders, Refusal, not_for_services};
+use super::{ClientKey, Error, Orders, Refusal, not_for_services};
 
 /// How often to decide anew when the order changes at the same moment.
 const TRIES: usize = 5;
 
+/// An order that is called off, or on its way there.
+#[derive(Clone, Debug)]
+pub struct Cancelled {
+    /// The order.
+    pub order: Order,
+    /// Whether it was asked for before, with the same key.
+    pub replayed: bool,
+}
+
 impl Orders {
     /// Calls an order off. The answer is the order as it stands when the wait is over: CANCELLED, or
-    /// still on its way there. An order that is called off already stays so.
-    pub async fn cancel(&self, caller: &Principal, order_id: OrderId) -> Result<Order, Error> {
+    /// still on its way there. An order that is called off already stays so; a key tells a repeat
+    /// from a first request, and from one for another order.
+    pub async fn cancel(
+        &self,
+        caller: &Principal,
+        order_id: OrderId,
+        key: Option<ClientKey>,
+    ) -> Result<Cancelled, Error> {
         not_for_services(caller)?;
         let (this, caller) = (self.clone(), caller.clone());
         self.detached(async move {
+            let replayed = match key {
+                Some(key) => this.remember(&caller, order_id, key).await?,
+                None => false,
+            };
             let settling = this.signals.settling(order_id);
             let order = this.wish_to_cancel(&caller, order_id).await?;
             this.signals.nudge(order_id);
@@ -26,9 +46,34 @@ impl Orders {
             if is_settled(&order) && order.state.order_status != OrderStatus::Cancelled {
                 return Err(too_late(&order));
             }
-            Ok(order)
+            Ok(Cancelled { order, replayed })
         })
         .await
+    }
+
+    /// Keeps a key; whether it was kept before.
+    async fn remember(
+        &self,
+        caller: &Principal,
+        order_id: OrderId,
+        key: ClientKey,
+    ) -> Result<bool, Error> {
+        self.find(caller.owner(), order_id).await?;
+        let key = key.of(caller, "cancel");
+        let kept = within(async {
+            let mut conn = self.db.acquire().await?;
+            let is_new = idempotency::keep(&mut conn, &key, order_id).await?;
+            let found = if is_new {
+                None
+            } else {
+                idempotency::find(&mut conn, &key).await?
+            };
+            Ok(found)
+        });
+        match kept.await? {
+            Some(used) if used.fingerprint != key.fingerprint => Err(Error::KeyReused),
+            used => Ok(used.is_some()),
+        }
     }
 
     async fn wish_to_cancel(&self, caller: &Principal, order_id: OrderId) -> Result<Order, Error> {

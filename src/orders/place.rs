@@ -13,13 +13,25 @@ use crate::domain::principal::Principal;
 
 use super::{Error, Orders, not_for_services};
 
-/// What makes a placement repeatable.
+/// What makes a request repeatable.
 #[derive(Clone, Debug)]
 pub struct ClientKey {
     /// The caller's text, 1 to 255 visible characters.
     pub key: String,
     /// SHA-256 of what is asked for.
     pub fingerprint: Vec<u8>,
+}
+
+impl ClientKey {
+    /// The key in its scope: the caller and what is asked for.
+    pub(super) fn of(self, caller: &Principal, operation: &'static str) -> Key {
+        Key {
+            scope: caller.actor().as_str().to_owned(),
+            operation,
+            key: self.key,
+            fingerprint: self.fingerprint,
+        }
+    }
 }
 
 /// A placed order, as it stands when the wait is over.
@@ -46,12 +58,7 @@ impl Orders {
     ) -> Result<Placed, Error> {
         Self::may_place(caller)?;
         let actor = caller.actor();
-        let key = key.map(|key| Key {
-            scope: actor.as_str().to_owned(),
-            operation: "create",
-            key: key.key,
-            fingerprint: key.fingerprint,
-        });
+        let key = key.map(|key| key.of(caller, "create"));
         let this = self.clone();
         self.detached(async move {
             let begins_here = this.signals.place();
@@ -70,7 +77,8 @@ impl Orders {
                 place(&mut conn, &placement).await
             });
             let Some(order) = placed.await? else {
-                return this.replay(key).await;
+                let key = key.ok_or(Error::Busy)?;
+                return this.replay(&key).await?.ok_or(Error::Busy);
             };
             this.metrics.orders_placed.inc();
             let settling = this.signals.settling(order.order_id);
@@ -86,25 +94,32 @@ impl Orders {
         .await
     }
 
-    /// What came of a key that was used before.
-    async fn replay(&self, key: Option<Key>) -> Result<Placed, Error> {
-        let Some(key) = key else {
-            return Err(Error::Busy);
+    /// What came of a key, if it was used before.
+    pub async fn placed_before(
+        &self,
+        caller: &Principal,
+        key: ClientKey,
+    ) -> Result<Option<Placed>, Error> {
+        self.replay(&key.of(caller, "create")).await
+    }
+
+    async fn replay(&self, key: &Key) -> Result<Option<Placed>, Error> {
+        let found = within(async {
+            let mut conn = self.db.acquire().await?;
+            idempotency::find(&mut conn, key).await
+        });
+        let Some(found) = found.await? else {
+            return Ok(None);
         };
-        let mut conn = self.db.acquire().await?;
-        let found = idempotency::find(&mut conn, &key)
-            .await?
-            .ok_or(Error::Busy)?;
-        drop(conn);
         if found.fingerprint != key.fingerprint {
             return Err(Error::KeyReused);
         }
         let settling = self.signals.settling(found.order_id);
         let order = self.find(None, found.order_id).await?;
         let order = self.settle(order, settling).await?;
-        Ok(Placed {
+        Ok(Some(Placed {
             order,
             replayed: true,
-        })
+        }))
     }
 }

@@ -2,30 +2,39 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
 
 use crate::domain::status::OrderStatus;
+use crate::http::body::Faults;
 use crate::http::caller::Caller;
 use crate::http::docs::ProblemSchema;
 use crate::http::extract::PathOrder;
+use crate::http::idempotency;
 use crate::http::problem::Problem;
-use crate::orders::Orders;
+use crate::orders::{Cancelled, Orders};
 
 use super::views::OrderView;
 
 /// Call an order off.
 ///
 /// `CANCELLED` is only said once the money is refunded and the stock released; `202` means that this
-/// goes on by itself. Cancelling twice is harmless. Once the parcel is on its way the answer is `409`.
+/// goes on by itself. Cancelling twice is harmless, with an `Idempotency-Key` or without. Once the
+/// parcel is on its way the answer is `409`.
 #[utoipa::path(
     post,
     path = "/v1/orders/{order_id}/cancel/",
     tag = "orders",
-    params(("order_id" = i64, Path, description = "The order's number", minimum = 1)),
+    params(("order_id" = i64, Path, description = "The order's number", minimum = 1),
+        ("Idempotency-Key" = Option<String>, Header,
+            description = "1 to 255 visible characters, new for each cancel", max_length = 255)),
     responses(
-        (status = 200, description = "Cancelled", body = OrderView),
+        (status = 200, description = "Cancelled", body = OrderView,
+            headers(("Idempotent-Replayed" = Option<String>, description = "`true` when the key was used before"))),
         (status = 202, description = "Being cancelled", body = OrderView),
         (status = 409, description = "`cannot-cancel`: too late", body = ProblemSchema,
+            content_type = "application/problem+json"),
+        (status = 422, description = "`idempotency-key-reused`", body = ProblemSchema,
             content_type = "application/problem+json"),
     ),
     security(("bearer" = []))
@@ -34,11 +43,19 @@ pub async fn cancel_order(
     State(orders): State<Orders>,
     Caller(caller): Caller,
     PathOrder(order_id): PathOrder,
-) -> Result<(StatusCode, Json<OrderView>), Problem> {
-    let order = orders.cancel(&caller, order_id).await?;
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let mut faults = Faults::default();
+    let key = idempotency::key(&headers, order_id.to_string().as_bytes(), &mut faults);
+    faults.finish(Some(()))?;
+    let Cancelled { order, replayed } = orders.cancel(&caller, order_id, key).await?;
     let status = match order.state.order_status {
         OrderStatus::Cancelled => StatusCode::OK,
         _ => StatusCode::ACCEPTED,
     };
-    Ok((status, Json(OrderView::new(order, &caller))))
+    let mut response = (status, Json(OrderView::new(order, &caller))).into_response();
+    if replayed {
+        idempotency::mark_replayed(response.headers_mut());
+    }
+    Ok(response)
 }

@@ -2,11 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use serde_json::Value;
 
-use crate::auth::sha256;
 use crate::domain::ids::CustomerId;
 use crate::domain::order::{CancelReason, Order};
 use crate::domain::principal::{Principal, Role};
@@ -16,16 +14,12 @@ use crate::http::body::Faults;
 use crate::http::caller::Caller;
 use crate::http::docs::ProblemSchema;
 use crate::http::extract::JsonBody;
+use crate::http::idempotency;
 use crate::http::problem::{Kind, Problem};
-use crate::orders::{ClientKey, Orders, Placed};
+use crate::orders::{Error, Orders, Placed};
 
 use super::cart::{self, CreateOrder};
 use super::views::OrderView;
-
-/// The header that makes a request repeatable.
-pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// The header that tells a repeated answer.
-const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// Place an order.
 ///
@@ -72,12 +66,25 @@ pub async fn create_order(
     Orders::may_place(&caller)?;
     let mut faults = Faults::default();
     let draft = cart::read(&body, orders.rates(), &mut faults);
-    let key = client_key(&headers, &body, &mut faults);
+    // Of the document, not of its bytes: a client that writes its fields in another order when it
+    // tries again asks for the same.
+    let key = idempotency::key(&headers, body.to_string().as_bytes(), &mut faults);
     let is_named = body.get("customer_id").is_some_and(|id| !id.is_null());
     if caller.customer_id.is_none() && body.is_object() && !is_named {
         faults.add("/customer_id", "missing", "must name the customer");
     }
-    let draft = faults.finish(draft)?;
+    let draft = match (faults.finish(draft), key.clone()) {
+        (Ok(draft), _) => draft,
+        (Err(problem), None) => return Err(problem),
+        // What was in order when it was placed stays so, even if the shop's rules have changed.
+        (Err(problem), Some(key)) => {
+            return match orders.placed_before(&caller, key).await {
+                Ok(Some(placed)) => respond(&caller, placed),
+                Ok(None) | Err(Error::KeyReused) => Err(problem),
+                Err(error) => Err(error.into()),
+            };
+        }
+    };
     let customer_id = owner(&caller, draft.customer_id)?;
     let placed = orders.place(&caller, draft.of(customer_id), key).await?;
     respond(&caller, placed)
@@ -100,23 +107,6 @@ fn owner(caller: &Principal, named: Option<CustomerId>) -> Result<CustomerId, Pr
     }
 }
 
-fn client_key(headers: &HeaderMap, body: &Value, faults: &mut Faults) -> Option<ClientKey> {
-    let mut values = headers.get_all(&IDEMPOTENCY_KEY).iter();
-    let value = values.next()?;
-    let key = value.to_str().unwrap_or_default();
-    let visible = key.bytes().all(|byte| byte.is_ascii_graphic());
-    if values.next().is_some() || !visible || !(1..=255).contains(&key.len()) {
-        let detail = "must be given once, with 1 to 255 visible ASCII characters";
-        faults.add_header("Idempotency-Key", "malformed", detail);
-    }
-    Some(ClientKey {
-        key: key.to_owned(),
-        // Of the document, not of its bytes: a client that writes its fields in another order when
-        // it tries again asks for the same.
-        fingerprint: sha256(body.to_string().as_bytes()),
-    })
-}
-
 fn respond(caller: &Principal, placed: Placed) -> Result<Response, Problem> {
     let Placed { order, replayed } = placed;
     let order_id = order.order_id;
@@ -137,7 +127,7 @@ fn respond(caller: &Principal, placed: Placed) -> Result<Response, Problem> {
         headers.insert(header::LOCATION, location);
     }
     if replayed {
-        headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+        idempotency::mark_replayed(headers);
     }
     response.extensions_mut().insert(About(order_id.0));
     Ok(response)

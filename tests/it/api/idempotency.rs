@@ -268,3 +268,62 @@ async fn a_replay_shows_the_order_as_it_stands_now() {
     );
     assert_eq!(again.body["order_status"], "CANCELLED");
 }
+
+#[tokio::test]
+async fn what_was_in_order_when_it_was_placed_is_replayed_when_the_rules_have_changed() {
+    let mut app = TestApp::with(AT_REST).await;
+    let mut body = cart("SKU0001", 1, "10.00");
+    body["currency"] = json!("USD");
+    let first = app.customer(5).place_with_key("key-1", &body).await;
+    assert_eq!(first.status, 201, "{first:?}");
+    app.set("CURRENCY", "EUR");
+    app.restart().await;
+    let again = app.customer(5).place_with_key("key-1", &body).await;
+    assert_eq!(
+        (again.status, again.order_id()),
+        (201, first.order_id()),
+        "{again:?}"
+    );
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    let other = app.customer(5).place_with_key("key-2", &body).await;
+    assert_fault(&other, "/currency", "unknown_value", "EUR shop");
+}
+
+#[tokio::test]
+async fn a_key_tells_a_repeated_cancel_from_one_of_another_order() {
+    let app = TestApp::with(AT_REST).await;
+    let customer = app.customer(5);
+    let first = customer.place(&whole_cart()).await.order_id();
+    let second = customer.place(&whole_cart()).await.order_id();
+    let cancel = async |order_id: i64, key: &str| {
+        let path = format!("/v1/orders/{order_id}/cancel/");
+        send(
+            customer
+                .request(Method::POST, &path)
+                .header("idempotency-key", key),
+        )
+        .await
+    };
+    let fresh = cancel(first, "key-1").await;
+    assert_eq!(
+        (fresh.status, fresh.header("idempotent-replayed")),
+        (200, None),
+        "{fresh:?}"
+    );
+    let again = cancel(first, "key-1").await;
+    assert_eq!(
+        (again.status, again.header("idempotent-replayed")),
+        (200, Some("true"))
+    );
+    cancel(second, "key-1")
+        .await
+        .assert_problem(422, "idempotency-key-reused");
+    assert_eq!(
+        customer.details(second).await.body["order_status"],
+        "CONFIRMED"
+    );
+    let malformed = cancel(second, &"k".repeat(256)).await;
+    malformed.assert_problem(400, "invalid-request");
+    assert_eq!(malformed.pointers(), ["/Idempotency-Key"]);
+    assert_eq!(app.sandbox.ledger().refunds.len(), 1);
+}

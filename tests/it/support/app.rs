@@ -54,6 +54,11 @@ impl TestApp {
         Sandbox::start(settings).await.unwrap()
     }
 
+    /// Changes a setting for the next start.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.set(name, value);
+    }
+
     /// Stops the service in good order and starts it again, at another port.
     pub async fn restart(&mut self) {
         self.stop().await;
