@@ -87,6 +87,8 @@ create table fulfilments (
     doubt         text        check (doubt in ('step', 'rest')),
     -- recalling: the stock had been handed out. stuck: the step was being undone.
     flag          boolean     not null default false,
+    -- How many reservations have lapsed; the next one has another number at Inventory.
+    lapsed        smallint    not null default 0,
     attempts      integer     not null default 0,
     -- Rises with every claim; whoever holds an older one has been superseded.
     epoch         bigint      not null default 1,

@@ -89,10 +89,24 @@ struct Keys {
 
 impl Keys {
     fn of(fulfilment: &Fulfilment) -> Self {
+        Self::of_reservation(fulfilment.identity, fulfilment.lapsed)
+    }
+
+    /// With the number of the reservation that was made after so many had lapsed.
+    fn of_reservation(identity: Uuid, lapsed: i16) -> Self {
+        let reservation_id = match lapsed {
+            0 => identity.to_string(),
+            lapsed => format!("{identity}-{lapsed}"),
+        };
         Self {
-            identity: fulfilment.identity,
-            reservation_id: fulfilment.identity.to_string(),
+            identity,
+            reservation_id,
         }
+    }
+
+    /// The key for one operation on the reservation.
+    fn reservation_key(&self, operation: &str) -> String {
+        format!("{}-{operation}", self.reservation_id)
     }
 
     /// The key for one operation, such as `charge_payment`.

@@ -44,6 +44,8 @@ pub struct Fulfilment {
     pub identity: Uuid,
     /// Where it stands.
     pub plan: Plan,
+    /// How many reservations have lapsed.
+    pub lapsed: i16,
     /// Attempts at the current step that led nowhere.
     pub attempts: i32,
     /// For whom the order is to be called off, if somebody asked.
@@ -66,6 +68,7 @@ impl Fulfilment {
             },
             identity,
             plan: Plan::START,
+            lapsed: 0,
             attempts: 0,
             cancel: None,
             payment_id: None,
@@ -85,7 +88,7 @@ pub async fn load(conn: &mut PgConnection, claim: Claim) -> Result<Option<Fulfil
     };
     let row = sqlx::query!(
         r#"
-        select identity, phase, step, doubt, flag, attempts, cancel_reason, payment_id, shipment_id
+        select identity, phase, step, doubt, flag, lapsed, attempts, cancel_reason, payment_id, shipment_id
         from fulfilments where order_id = $1 and epoch = $2 and leased
         "#,
         claim.order_id.0,
@@ -104,6 +107,7 @@ pub async fn load(conn: &mut PgConnection, claim: Claim) -> Result<Option<Fulfil
         claim,
         identity: row.identity,
         plan: plan.read(claim.order_id)?,
+        lapsed: row.lapsed,
         attempts: row.attempts,
         cancel: cancel_reason(row.cancel_reason.as_deref(), claim.order_id.0)?,
         payment_id: row.payment_id,

@@ -72,6 +72,8 @@ pub enum Outcome {
     Done,
     /// The peer said a definite no.
     Refused,
+    /// The peer said no because what it had promised before has lapsed meanwhile.
+    Lapsed,
     /// Nobody can say: no answer, or none that can be trusted. Ask again, with the same key.
     Unclear,
     /// This attempt has certainly not reached the peer; an earlier one may have.
@@ -179,6 +181,11 @@ impl Plan {
             (Self::Doing { step, .. }, Outcome::Refused) | (Self::Undoing(step), Outcome::Done) => {
                 step.previous().map_or(Self::Undone, Self::Undoing)
             }
+            // Reserve anew; what was done since then is found done.
+            (Self::Doing { .. }, Outcome::Lapsed) => Self::Doing {
+                step: Step::ReserveStock,
+                doubt: Doubt::Rest,
+            },
             // The carrier has given the parcel up.
             (Self::Completed, Outcome::Refused) => Self::Undoing(Step::ChargePayment),
             (Self::Recalling { .. }, Outcome::Done) => Self::Undoing(Step::ChargePayment),

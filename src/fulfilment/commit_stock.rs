@@ -3,6 +3,7 @@
 
 use crate::db::fulfilments::Fulfilment;
 use crate::domain::event::Fact;
+use crate::domain::plan::Outcome;
 
 use super::attempt::Attempt;
 use super::{Fulfilments, Keys};
@@ -11,7 +12,7 @@ impl Fulfilments {
     /// `repeat`: it may have been sent before.
     pub(super) async fn commit_stock(&self, fulfilment: &Fulfilment, repeat: bool) -> Attempt {
         let keys = Keys::of(fulfilment);
-        let key = keys.key("commit_stock");
+        let key = keys.reservation_key("commit_stock");
         let answer = self
             .peers
             .inventory
@@ -22,10 +23,19 @@ impl Fulfilments {
                 repeat,
             )
             .await;
-        Attempt::of(
+        let attempt = Attempt::of(
             answer,
             |()| Attempt::done([Fact::OrderConfirmed]),
             |reason| Some(Fact::StockCommitRefused { reason }),
-        )
+        );
+        // A reservation ends by itself, as when Payment was away for long: the stock may still be
+        // there. That is tried once.
+        if attempt.outcome == Outcome::Refused && fulfilment.lapsed == 0 {
+            return Attempt {
+                outcome: Outcome::Lapsed,
+                ..attempt
+            };
+        }
+        attempt
     }
 }

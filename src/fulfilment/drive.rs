@@ -132,6 +132,15 @@ impl Fulfilments {
                 step: Step::ReserveStock,
                 ..
             } => self.reserve_stock(fulfilment).await,
+            // Known to be done, before a reservation lapsed.
+            Plan::Doing {
+                step: Step::ChargePayment,
+                ..
+            } if fulfilment.payment_id.is_some() => Attempt::done([]),
+            Plan::Doing {
+                step: Step::CreateShipment,
+                ..
+            } if fulfilment.shipment_id.is_some() => Attempt::done([]),
             Plan::Doing {
                 step: Step::ChargePayment,
                 ..
@@ -215,6 +224,7 @@ impl Fulfilments {
     ) -> Result<Written, db::Error> {
         let mark = Mark {
             plan: decision.plan,
+            lapsed: lapsed(fulfilment, attempt),
             attempts: attempts(fulfilment, decision, attempt),
             next,
             payment_id: attempt.and_then(|attempt| attempt.payment_id.as_deref()),
@@ -245,6 +255,7 @@ impl Fulfilments {
             self.count_fact(fact);
         }
         let fulfilment = &mut held.fulfilment;
+        fulfilment.lapsed = lapsed(fulfilment, attempt);
         fulfilment.attempts = attempts(fulfilment, &decision, attempt);
         fulfilment.plan = decision.plan;
         fulfilment.order.state = decision.state;
@@ -304,6 +315,7 @@ impl Fulfilments {
         let outcome = match attempt.outcome {
             Outcome::Done => "done",
             Outcome::Refused => "refused",
+            Outcome::Lapsed => "lapsed",
             Outcome::Unclear => "unclear",
             Outcome::NotSent => "not_sent",
             Outcome::Wrong => "wrong",
@@ -327,6 +339,12 @@ impl Fulfilments {
             _ => {}
         }
     }
+}
+
+/// How many reservations have lapsed after this attempt.
+fn lapsed(fulfilment: &Fulfilment, attempt: Option<&Attempt>) -> i16 {
+    let one_more = attempt.is_some_and(|attempt| attempt.outcome == Outcome::Lapsed);
+    fulfilment.lapsed.saturating_add(one_more.into())
 }
 
 fn decide(fulfilment: &Fulfilment, attempt: Option<&Attempt>) -> Option<Decision> {

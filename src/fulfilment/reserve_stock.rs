@@ -2,6 +2,7 @@
 
 use crate::db::fulfilments::Fulfilment;
 use crate::domain::event::Fact;
+use crate::domain::plan::Outcome;
 
 use super::attempt::Attempt;
 use super::{Fulfilments, Keys};
@@ -9,8 +10,14 @@ use super::{Fulfilments, Keys};
 impl Fulfilments {
     pub(super) async fn reserve_stock(&self, fulfilment: &Fulfilment) -> Attempt {
         let keys = Keys::of(fulfilment);
-        let key = keys.key("reserve_stock");
+        let key = keys.reservation_key("reserve_stock");
         let order = &fulfilment.order;
+        if fulfilment.lapsed > 0 {
+            let released = self.release_lapsed(fulfilment).await;
+            if released.outcome != Outcome::Done {
+                return released;
+            }
+        }
         let answer = self
             .peers
             .inventory
@@ -33,8 +40,17 @@ impl Fulfilments {
 
     /// Also undoes `commit_stock`: Inventory takes back what it had handed out.
     pub(super) async fn release_stock(&self, fulfilment: &Fulfilment) -> Attempt {
-        let keys = Keys::of(fulfilment);
-        let key = keys.key("release_stock");
+        self.release(fulfilment, &Keys::of(fulfilment)).await
+    }
+
+    /// Lets go of the reservation before this one, should Inventory hold it after all.
+    async fn release_lapsed(&self, fulfilment: &Fulfilment) -> Attempt {
+        let keys = Keys::of_reservation(fulfilment.identity, fulfilment.lapsed - 1);
+        self.release(fulfilment, &keys).await
+    }
+
+    async fn release(&self, fulfilment: &Fulfilment, keys: &Keys) -> Attempt {
+        let key = keys.reservation_key("release_stock");
         let answer = self
             .peers
             .inventory

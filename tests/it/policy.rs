@@ -126,6 +126,18 @@ impl World {
             ]
         };
         match self.plan.plan() {
+            // Inventory hands out what it holds, or has handed out.
+            Plan::Doing {
+                step: step @ Step::CommitStock,
+                ..
+            } if done & (bit(step) | bit(Step::ReserveStock)) == 0 => {
+                vec![
+                    (done, Outcome::Lapsed),
+                    (done, Outcome::Refused),
+                    (done, Outcome::Unclear),
+                    (done, Outcome::NotSent),
+                ]
+            }
             Plan::Doing { step, doubt } => {
                 let mut attempts = vec![
                     (done | bit(step), Outcome::Done),
@@ -184,6 +196,14 @@ impl World {
                     ..self.marked(taken_over, done, false)
                 });
             }
+        }
+        // A reservation ends by itself, unless it was handed out.
+        if self.done & bit(Step::CommitStock) == 0 && !plan.is_at_rest() {
+            let done = self.done & !bit(Step::ReserveStock);
+            worlds.push(Self {
+                done,
+                ..self.clone()
+            });
         }
         if !self.wish {
             worlds.push(Self {
@@ -323,6 +343,17 @@ fn doubting_only_the_step_that_was_written_down_last_is_found_faulty() {
                 doubt: Doubt::Step,
             },
             other => other,
+        },
+        ..OURS
+    });
+}
+
+#[test]
+fn going_on_with_a_lapsed_reservation_is_found_faulty() {
+    is_found_faulty(Policy {
+        after: |plan, outcome| match outcome {
+            Outcome::Lapsed => plan.after(Outcome::Done),
+            _ => plan.after(outcome),
         },
         ..OURS
     });

@@ -29,6 +29,8 @@ pub enum Next {
 pub struct Mark<'a> {
     /// Where the fulfilment now stands.
     pub plan: Plan,
+    /// How many reservations have lapsed.
+    pub lapsed: i16,
     /// Attempts at the current step that led nowhere.
     pub attempts: i32,
     /// When it is looked at again.
@@ -85,7 +87,7 @@ pub async fn record(
             where order_id = $1 and version = $3 and exists (select from held)
             returning version
         ), marked as (
-            update fulfilments set phase = $14, step = $15, flag = $16, doubt = $25, attempts = $17,
+            update fulfilments set phase = $14, step = $15, flag = $16, doubt = $25, lapsed = $26, attempts = $17,
                 leased = $18,
                 due_at = case when $20 then due_at else now() + make_interval(secs => $19) end,
                 cancel_reason = case when $10 then null else cancel_reason end,
@@ -127,6 +129,7 @@ pub async fn record(
         mark.last_answer,
         mark.lazy,
         plan.doubt,
+        mark.lapsed,
     )
     .fetch_one(conn)
     .await?;

@@ -128,3 +128,24 @@ fn who_takes_over_trusts_nothing() {
         }
     );
 }
+
+#[test]
+fn a_lapsed_reservation_is_made_anew_and_nothing_is_undone_for_it() {
+    let lapsed = walk(
+        Plan::START,
+        &[Outcome::Done, Outcome::Done, Outcome::Done, Outcome::Lapsed],
+    );
+    assert_eq!(
+        lapsed,
+        Plan::Doing {
+            step: Step::ReserveStock,
+            doubt: Doubt::Rest
+        }
+    );
+    assert_eq!(walk(lapsed, &[Outcome::Done; 4]), Plan::Completed);
+    // Nothing is left to be had: all that was done meanwhile is undone.
+    assert_eq!(
+        lapsed.after(Outcome::Refused),
+        Plan::Undoing(Step::CommitStock)
+    );
+}

@@ -1,5 +1,7 @@
 //! Peers that answer nothing useful: asked again with the same key until they do.
 
+use std::time::Duration;
+
 use order_service::sandbox::{Fault, Kind, Operation};
 
 use crate::support::app::TestApp;
@@ -194,4 +196,37 @@ async fn a_peer_that_fails_again_and_again_is_left_alone_and_orders_go_on_when_i
         violations(&all_orders(&app.staff()).await, &app.sandbox.ledger()),
         [""; 0]
     );
+}
+
+#[tokio::test]
+async fn a_reservation_that_lapsed_while_payment_was_away_is_made_anew() {
+    let app = TestApp::with(&[("SETTLE_WAIT_MS", "50")]).await;
+    app.sandbox
+        .set_fault(Fault::new(Operation::Charge, Kind::ErrorBefore));
+    let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
+    assert_eq!(placed.status, 202, "{placed:?}");
+    app.sandbox.advance_clock(Duration::from_secs(16 * 60));
+    app.sandbox.clear_faults();
+    app.customer(5)
+        .until_status(placed.order_id(), "CONFIRMED")
+        .await;
+    let history = app.customer(5).history(placed.order_id()).await;
+    assert_eq!(
+        history[1..],
+        [
+            "stock_reserved",
+            "payment_taken",
+            "shipment_created",
+            "stock_commit_refused",
+            "stock_reserved",
+            "order_confirmed"
+        ]
+    );
+    let ledger = app.sandbox.ledger();
+    assert_eq!((ledger.charges.len(), ledger.shipments.len()), (1, 1));
+    assert_eq!(
+        violations(&all_orders(&app.staff()).await, &ledger),
+        [""; 0]
+    );
+    assert!(ledger.stock.iter().all(|row| row.reserved == 0));
 }

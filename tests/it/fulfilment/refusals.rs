@@ -126,7 +126,7 @@ async fn a_refused_shipment_gives_money_and_stock_back() {
 async fn a_refused_commit_calls_the_parcel_back_and_refunds() {
     let app = TestApp::start().await;
     app.sandbox
-        .set_fault(Fault::new(Operation::Commit, Kind::Refuse).times(1));
+        .set_fault(Fault::new(Operation::Commit, Kind::Refuse));
     let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
     placed.assert_problem(409, "fulfilment-refused");
     let history = app.customer(5).history(placed.order_id()).await;
