@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 
@@ -102,7 +103,17 @@ async fn migrate(options: &PgConnectOptions) -> Result {
     let mut conn = PgConnection::connect_with(options)
         .await
         .map_err(|error| format!("cannot connect to the database: {error}"))?;
-    db::MIGRATIONS.run(&mut conn).await?;
+    db::MIGRATIONS.run(&mut conn).await.map_err(explain)?;
     conn.close().await?;
     Ok(())
+}
+
+/// What to do about tables that another version of the program has made.
+fn explain(error: MigrateError) -> String {
+    match error {
+        MigrateError::VersionMismatch(_) | MigrateError::VersionMissing(_) => format!(
+            "the tables were made by another version of this program ({error}); start anew with --fresh"
+        ),
+        other => format!("the tables cannot be brought up to date: {other}"),
+    }
 }
