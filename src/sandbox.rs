@@ -96,7 +96,7 @@ impl Sandbox {
             Some(file) => file.load().await?,
             None => world::World::new(),
         };
-        let desk = Desk::new(world, tokens, news, stop.clone());
+        let desk = Desk::new(world, tokens, news, stop.clone(), file.is_some());
         if let Some(file) = &file {
             chores.push(tokio::spawn(file.clone().keep(desk.clone())));
         }

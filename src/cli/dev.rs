@@ -15,10 +15,11 @@ use super::{Environment, Result, init_logs};
 /// How long the tokens of the banner are valid, in seconds.
 const TOKEN_TTL_S: i64 = 86_400;
 
-/// Brings everything by itself: PostgreSQL (found on the machine, else fetched; DATABASE_URL or
-/// DB_HOST name another one), tables, stand-ins for the peers and for UserService, demo orders, and
-/// the service. Everything is kept in the folder .dev between runs. Ctrl-C ends all of it.
+/// Its arguments.
 #[derive(Parser)]
+#[command(
+    after_help = "Brings everything by itself: PostgreSQL (found on the machine, else fetched; DATABASE_URL or DB_HOST name another one), tables, stand-ins for the peers and for UserService, demo orders, and the service. Everything is kept in the folder .dev between runs. Ctrl-C ends all of it."
+)]
 pub struct Args {
     /// Start anew: forget the orders and the stand-ins' world
     #[arg(long)]

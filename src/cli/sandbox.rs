@@ -49,9 +49,11 @@ impl PortArgs {
     }
 }
 
-/// Ledgers at `GET /sandbox/ledger`, fault switches at `POST /sandbox/faults`, on every port. Tokens
-/// are signed with SECRET_KEY.
+/// Its arguments.
 #[derive(Parser)]
+#[command(
+    after_help = "Ledgers at GET /sandbox/ledger, fault switches at POST /sandbox/faults, on every port. Tokens are signed with SECRET_KEY."
+)]
 pub struct Args {
     /// Address to listen on
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]

@@ -235,10 +235,7 @@ impl State {
         matches!(
             self.order_status,
             OrderStatus::Pending | OrderStatus::Confirmed
-        ) && matches!(
-            self.shipping_status,
-            ShippingStatus::Pending | ShippingStatus::Unknown
-        )
+        ) && self.shipping_status == ShippingStatus::Pending
     }
 }
 

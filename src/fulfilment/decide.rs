@@ -36,6 +36,16 @@ impl Decision {
     }
 }
 
+impl Decision {
+    /// Why a person is needed, if one is.
+    pub fn stuck_because(&self) -> Option<&str> {
+        self.facts.iter().find_map(|fact| match fact {
+            Fact::PersonNeeded { reason, .. } => Some(reason.as_str()),
+            _ => None,
+        })
+    }
+}
+
 /// Acts on a wish to cancel, if there is one and this is a safe point.
 pub(super) fn on_cancel(fulfilment: &Fulfilment) -> Option<Decision> {
     let reason = fulfilment.cancel?;

@@ -229,7 +229,9 @@ impl Fulfilments {
             next,
             payment_id: attempt.and_then(|attempt| attempt.payment_id.as_deref()),
             shipment_id: attempt.and_then(|attempt| attempt.shipment_id.as_deref()),
-            last_answer: attempt.and_then(|attempt| attempt.reason.as_deref()),
+            last_answer: decision
+                .stuck_because()
+                .or(attempt.and_then(|attempt| attempt.reason.as_deref())),
             cancel_decided: decision.cancel_decided,
             state: &decision.state,
             facts: &decision.facts,
@@ -330,6 +332,9 @@ impl Fulfilments {
         match fact {
             Fact::PaymentDeclined { .. } => self.metrics.payments_failed.inc(),
             Fact::StockRefused { .. } => self.metrics.stockouts.inc(),
+            Fact::PersonNeeded { step, reason } => {
+                tracing::error!(%step, reason, "the order is stuck until a person decides");
+            }
             Fact::CallingOff { reason } => {
                 self.metrics
                     .orders_cancelled

@@ -46,7 +46,8 @@ impl Fulfilments {
             Some(shipment)
                 if shipment.status.shipping_status() == Some(ShippingStatus::Cancelled) =>
             {
-                Attempt::refused("the carrier has cancelled the parcel".to_owned(), None)
+                let reason = "the carrier has cancelled the parcel".to_owned();
+                Attempt::refused(reason, news(fulfilment, shipment))
             }
             Some(shipment) => Attempt::done(news(fulfilment, shipment)),
             None => Attempt::unclear_because("the shipment is not listed"),

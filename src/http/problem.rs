@@ -163,7 +163,7 @@ impl From<Error> for Problem {
             Error::NotNow(refusal @ Refusal::Decision { .. }) => {
                 Self::new(Kind::NothingToDecide, refusal.to_string())
             }
-            Error::NotNow(refusal @ Refusal::Transition { .. }) => {
+            Error::NotNow(refusal @ (Refusal::Transition { .. } | Refusal::Standing { .. })) => {
                 Self::new(Kind::InvalidTransition, refusal.to_string())
             }
             Error::KeyReused => Self::new(

@@ -95,7 +95,7 @@ impl Orders {
             let (plan, mut facts) = match decision {
                 Decision::Retry if retried.is_undoing() => (retried, calling_off(&order)?),
                 Decision::Retry => (retried, Vec::new()),
-                Decision::Completed => (Plan::Completed, vec![Fact::OrderConfirmed]),
+                Decision::Completed => (Plan::Completed, standing(&order)?),
                 Decision::Cancelled => (Plan::Undone, called_off(&order)?),
             };
             facts.insert(0, decided);
@@ -130,6 +130,16 @@ fn calling_off(order: &Order) -> Result<Vec<Fact>, Error> {
     Err(Error::NotNow(Refusal::Cancel {
         order_id: order.order_id,
         why,
+    }))
+}
+
+/// What has to be written for an order to stand; refused where it is being called off.
+fn standing(order: &Order) -> Result<Vec<Fact>, Error> {
+    if order.state.cancel_reason.is_none() {
+        return Ok(vec![Fact::OrderConfirmed]);
+    }
+    Err(Error::NotNow(Refusal::Standing {
+        order_id: order.order_id,
     }))
 }
 

@@ -46,6 +46,12 @@ pub enum Refusal {
         /// Why, in the customer's words.
         why: &'static str,
     },
+    /// It is being called off, and nothing leads back from there.
+    #[error("order {order_id} is being called off and cannot stand again; resolve it as cancelled")]
+    Standing {
+        /// Which order.
+        order_id: OrderId,
+    },
     /// It waits for nobody's decision.
     #[error("order {order_id} does not wait for a person's decision")]
     Decision {

@@ -79,11 +79,13 @@ impl Orders {
 
 /// Whether there is something that fulfilment should look into itself. While it is at work, and after
 /// it has undone an order, the money is its to judge; and a parcel that was cancelled may be one that
-/// it called back itself. Such news are not written down: they make fulfilment look sooner.
+/// it called back itself. While a cancel is open, Shipping is asked anyway. Such news are not written
+/// down: they make fulfilment look sooner.
 fn is_for_fulfilment(order: &Order, news: &News) -> bool {
     news.payment_status
         .is_some_and(|to| judges_money(order, to))
         || is_cancelled_parcel(order, news)
+        || order.cancel_requested
 }
 
 /// Of an order that is called off only the news that money is held is worth a look.
@@ -120,6 +122,7 @@ fn facts(order: &Order, news: &News) -> Result<Vec<Fact>, Error> {
         facts.push(Fact::PaymentMoved { to });
     }
     let parcel = match &news.shipping_status {
+        _ if order.cancel_requested => None,
         Some(_) if is_cancelled_parcel(order, news) => None,
         Some((to, carrier_status)) => Some((*to, carrier_status.clone())),
         None => news

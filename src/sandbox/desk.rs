@@ -1,13 +1,14 @@
 //! The desk that every request comes to: it counts the call, lets the faults have their
 //! way, and has the operation executed on the world.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use time::OffsetDateTime;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::cut::Scissors;
@@ -29,6 +30,9 @@ struct Shared {
     faults: Mutex<Faults>,
     ahead: Mutex<Duration>,
     changed: Notify,
+    /// How many changes there were, and how many of them are saved; `None`: nothing is saved.
+    changes: AtomicU64,
+    saved: Option<watch::Sender<u64>>,
     tokens: Tokens,
     news: Option<mpsc::Sender<News>>,
     stopping: CancellationToken,
@@ -46,12 +50,15 @@ impl Desk {
         tokens: Tokens,
         news: Option<mpsc::Sender<News>>,
         stopping: CancellationToken,
+        is_saved: bool,
     ) -> Self {
         Self(Arc::new(Shared {
             world: Mutex::new(world),
             faults: Mutex::default(),
             ahead: Mutex::default(),
             changed: Notify::new(),
+            changes: AtomicU64::new(0),
+            saved: is_saved.then(|| watch::Sender::new(0)),
             tokens,
             news,
             stopping,
@@ -95,6 +102,30 @@ impl Desk {
     pub fn announce(&self, news: News) {
         if let Some(sender) = &self.0.news {
             let _ = sender.try_send(news);
+        }
+    }
+
+    async fn until_saved(&self) {
+        let change = self.0.changes.fetch_add(1, Ordering::SeqCst) + 1;
+        self.0.changed.notify_one();
+        if let Some(saved) = &self.0.saved {
+            let mut saved = saved.subscribe();
+            tokio::select! {
+                _ = saved.wait_for(|saved| *saved >= change) => {}
+                () = self.0.stopping.cancelled() => {}
+            }
+        }
+    }
+
+    /// How many changes there were so far.
+    pub fn changes(&self) -> u64 {
+        self.0.changes.load(Ordering::SeqCst)
+    }
+
+    /// Says that so many changes are saved.
+    pub fn saved(&self, changes: u64) {
+        if let Some(saved) = &self.0.saved {
+            saved.send_replace(changes);
         }
     }
 
@@ -152,7 +183,8 @@ impl Desk {
         let partial = kind == Some(Kind::Partial);
         let reply = self.touch(|world, now| execute(world, incoming, &Occasion { now, partial }));
         if operation.writes() {
-            self.0.changed.notify_one();
+            // Before the answer: what was answered is remembered, even by a sandbox that is killed.
+            self.until_saved().await;
         }
         match kind {
             Some(Kind::ErrorAfter) => broken(),

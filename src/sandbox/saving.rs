@@ -1,17 +1,13 @@
-//! The state file: the world as JSON, written soon after it changed and off the requests'
-//! way, so that a restarted sandbox remembers its charges and parcels.
+//! The state file: the world as JSON, written before a change is answered, so that a restarted or
+//! killed sandbox remembers its charges and parcels. Changes that come together are saved together.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Error;
 use super::desk::Desk;
 use super::world::World;
-
-/// How long changes are gathered before they are written.
-const GATHER: Duration = Duration::from_millis(300);
 
 /// Where the world is kept.
 #[derive(Debug, Clone)]
@@ -43,11 +39,9 @@ impl StateFile {
                 () = desk.changed() => {}
                 () = desk.stopping().cancelled() => {}
             }
-            tokio::select! {
-                () = tokio::time::sleep(GATHER) => {}
-                () = desk.stopping().cancelled() => {}
-            }
+            let changes = desk.changes();
             self.save(&desk).await;
+            desk.saved(changes);
         }
     }
 

@@ -168,3 +168,16 @@ async fn idempotency_keys_are_forgotten_after_their_time() {
     );
     assert_eq!(app.database.count("idempotency_keys").await, 1);
 }
+
+#[tokio::test]
+async fn an_order_that_is_being_called_off_cannot_be_made_to_stand_again() {
+    let app = TestApp::start().await;
+    let order_id = stuck(&app).await;
+    let found = app.staff().get("/v1/ops/orders/stuck/").await.body["results"][0].clone();
+    let path = format!("/v1/ops/orders/{order_id}/resolve/");
+    let body = json!({ "outcome": "completed", "reason": "it has arrived" });
+    let refused = app.staff().post(&path, &body).await;
+    refused.assert_problem(409, "invalid-transition");
+    let still = app.staff().get("/v1/ops/orders/stuck/").await.body["results"][0].clone();
+    assert_eq!(still["since"], found["since"], "it stays where it is found");
+}
