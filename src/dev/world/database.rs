@@ -1,5 +1,6 @@
 //! The database of a `dev` world: a private server, or one that is configured.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use sqlx::migrate::MigrateError;
@@ -22,6 +23,8 @@ pub struct Database {
     url: String,
     server: Option<Postgres>,
     url_file: Option<PathBuf>,
+    /// Held while this world runs.
+    _lock: Option<File>,
 }
 
 impl Database {
@@ -40,9 +43,11 @@ impl Database {
                 url: options.to_url_lossy().into(),
                 server: None,
                 url_file: None,
+                _lock: None,
             });
         }
         let folder = prepare(folder)?;
+        let lock = files::lock(&folder)?;
         let server = Postgres::start(
             Settings {
                 data_dir: folder.join("postgres"),
@@ -63,6 +68,7 @@ impl Database {
             url,
             server: Some(server),
             url_file: Some(url_file),
+            _lock: Some(lock),
         })
     }
 

@@ -1,6 +1,6 @@
 //! The small files in which a `dev` world keeps what other commands need.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -50,5 +50,19 @@ pub fn remove(file: &Path) -> Result {
     match std::fs::remove_file(file) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
+    }
+}
+
+/// Takes a folder for one world; it is given back when the file is closed, however that comes about.
+pub fn lock(folder: &Path) -> Result<File> {
+    let file = File::create(folder.join("lock"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(format!(
+            "another 'order-service dev' runs from {}; stop it, or start from another folder",
+            folder.display()
+        )
+        .into()),
+        Err(TryLockError::Error(error)) => Err(error.into()),
     }
 }
