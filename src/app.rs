@@ -128,8 +128,9 @@ impl App {
         self.address
     }
 
-    /// Stops: readiness fails while requests are still taken, requests in flight finish, leases are given back. What is not done
-    /// within the grace time is left to other replicas, which take over when its leases end.
+    /// Stops: readiness fails while requests are still taken, requests in flight finish, leases are
+    /// given back. What is not done within the grace time is left to other replicas, which take over
+    /// when its leases end.
     pub async fn stop(self) {
         self.stopping.send_replace(true);
         // Readiness fails from now on; who balances the load needs a moment to see it.

@@ -34,9 +34,7 @@ impl Decision {
             facts,
         }
     }
-}
 
-impl Decision {
     /// Why a person is needed, if one is.
     pub fn stuck_because(&self) -> Option<&str> {
         self.facts.iter().find_map(|fact| match fact {

@@ -3,8 +3,8 @@
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::db;
 use crate::db::fulfilments::{self, Claim, Fulfilment, Mark, Next, Written};
-use crate::db::{self};
 use crate::domain::event::Fact;
 use crate::domain::plan::{Doubt, Outcome, Plan, Step};
 

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::db;
 use crate::db::fulfilments::{self, Claim};
-use crate::db::{self};
 use crate::signals::Wake;
 
 use super::Fulfilments;

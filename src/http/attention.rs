@@ -150,7 +150,7 @@ async fn stuck_orders(
     request_body = RetryOrder,
     responses(
         (status = 200, description = "It goes on", body = OrderView),
-        (status = 409, description = "`nothing-to-decide`", body = ProblemSchema,
+        (status = 409, description = "`nothing-to-decide` or `cannot-cancel`", body = ProblemSchema,
             content_type = "application/problem+json"),
     ),
     security(("bearer" = []))
@@ -180,8 +180,8 @@ async fn retry_order(
     request_body = ResolveOrder,
     responses(
         (status = 200, description = "The order as it is now", body = OrderView),
-        (status = 409, description = "`nothing-to-decide` or `cannot-cancel`", body = ProblemSchema,
-            content_type = "application/problem+json"),
+        (status = 409, description = "`nothing-to-decide`, `cannot-cancel` or `invalid-transition`",
+            body = ProblemSchema, content_type = "application/problem+json"),
     ),
     security(("bearer" = []))
 )]

@@ -42,7 +42,7 @@ impl Orders {
             let settling = this.signals.settling(order_id);
             let order = this.wish_to_cancel(&caller, order_id).await?;
             this.signals.nudge(order_id);
-            let order = this.settle(order, settling).await?;
+            let order = this.settle(order, settling).await;
             if is_settled(&order) && order.state.order_status != OrderStatus::Cancelled {
                 return Err(too_late(&order));
             }

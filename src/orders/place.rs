@@ -85,7 +85,7 @@ impl Orders {
             if let Some(begins_here) = begins_here {
                 begins_here.begin(Fulfilment::begun(order.clone(), identity), leased_at);
             }
-            let order = this.settle(order, settling).await?;
+            let order = this.settle(order, settling).await;
             Ok(Placed {
                 order,
                 replayed: false,
@@ -116,7 +116,7 @@ impl Orders {
         }
         let settling = self.signals.settling(found.order_id);
         let order = self.find(None, found.order_id).await?;
-        let order = self.settle(order, settling).await?;
+        let order = self.settle(order, settling).await;
         Ok(Some(Placed {
             order,
             replayed: true,

@@ -8,7 +8,7 @@ use crate::domain::order::Order;
 use crate::domain::status::OrderStatus;
 use crate::signals::Settling;
 
-use super::{Error, Orders};
+use super::Orders;
 
 /// How soon to look when another process drives the order; doubles with each look.
 const FIRST_LOOK: Duration = Duration::from_millis(200);
@@ -16,11 +16,7 @@ const FIRST_LOOK: Duration = Duration::from_millis(200);
 impl Orders {
     /// The order as it stands when it rests, or when the wait is over. A read that does not succeed
     /// does not make a committed order fail: the caller then gets the order as it was last seen.
-    pub(super) async fn settle(
-        &self,
-        mut order: Order,
-        mut settling: Settling,
-    ) -> Result<Order, Error> {
+    pub(super) async fn settle(&self, mut order: Order, mut settling: Settling) -> Order {
         let deadline = Instant::now() + self.settings.settle_wait;
         let mut pause = FIRST_LOOK;
         while !is_settled(&order) && Instant::now() < deadline {
@@ -45,7 +41,7 @@ impl Orders {
                 break;
             }
         }
-        Ok(order)
+        order
     }
 }
 
