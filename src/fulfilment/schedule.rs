@@ -18,6 +18,13 @@ fn is_open(attempt: Option<&Attempt>) -> bool {
     attempt.is_some_and(|attempt| matches!(attempt.outcome, Outcome::Unclear | Outcome::NotSent))
 }
 
+/// Whether nothing was sent because the peer is left alone for a known time: that says nothing of the
+/// order, and must not make it wait any longer than that.
+fn is_held_back(attempt: Option<&Attempt>) -> bool {
+    attempt
+        .is_some_and(|attempt| attempt.outcome == Outcome::NotSent && attempt.retry_after.is_some())
+}
+
 /// Attempts at the step that comes next: they count on while nothing moves.
 pub(super) fn attempts(
     fulfilment: &Fulfilment,
@@ -27,7 +34,9 @@ pub(super) fn attempts(
     let no_news = fulfilment.plan == Plan::Completed
         && decision.plan == Plan::Completed
         && decision.facts.is_empty();
-    if is_open(attempt) || no_news {
+    if is_held_back(attempt) {
+        fulfilment.attempts
+    } else if is_open(attempt) || no_news {
         fulfilment.attempts.saturating_add(1)
     } else {
         0
@@ -53,6 +62,9 @@ pub(super) fn next(
             let cap = LONGEST_FOLLOW.max(settings.follow_interval);
             // Slowly: a parcel takes days.
             Next::After(delay(settings.follow_interval, cap, attempts / 4, asked))
+        }
+        _ if is_held_back(attempt) => {
+            Next::After(delay(settings.retry_base, settings.retry_cap, 0, asked))
         }
         _ if is_open(attempt) => Next::After(delay(
             settings.retry_base,
