@@ -16,6 +16,7 @@
 //! | a metric, a log line | [`metrics`], [`http`]`::access_log`, [`telemetry`] |
 //! | a command of the binary | [`cli`] |
 //! | how it all starts and stops | [`app`] |
+//! | where tests let the process die | [`failpoints`] |
 //! | what `order-service dev` and the tests stand on | `dev`, `sandbox`, `tests/it/support/` |
 
 #![forbid(unsafe_code)]
@@ -29,6 +30,7 @@ pub mod db;
 #[cfg(feature = "sandbox")]
 pub mod dev;
 pub mod domain;
+pub mod failpoints;
 pub mod fulfilment;
 pub mod http;
 pub mod import;

@@ -7,6 +7,7 @@ use crate::db;
 use crate::db::fulfilments::{self, Claim, Fulfilment, Mark, Next, Written};
 use crate::domain::event::Fact;
 use crate::domain::plan::{Doubt, Outcome, Plan, Step};
+use crate::failpoints;
 
 use super::attempt::Attempt;
 use super::backoff::delay;
@@ -77,6 +78,7 @@ impl Fulfilments {
 
     /// Loads what a claim, made no earlier than `leased_at`, is about, and drives it.
     pub async fn drive_claim(&self, claim: Claim, leased_at: Instant, stop: &CancellationToken) {
+        failpoints::pass(&["fulfilment", "claim", "after_write"]);
         match self.load(claim).await {
             Ok(Some(fulfilment)) => self.drive(fulfilment, leased_at, stop).await,
             Ok(None) => {}
@@ -122,6 +124,7 @@ impl Fulfilments {
             fulfilments::renew(&mut conn, claim, self.settings.lease).await
         })
         .await?;
+        failpoints::pass(&["fulfilment", "renew", "after_write"]);
         held.leased_at = renewed_at;
         Ok(renewed)
     }
@@ -237,11 +240,18 @@ impl Fulfilments {
             facts: &decision.facts,
             lazy: is_lazy(decision, attempt),
         };
-        db::within(async {
+        let (step, direction) = match attempt {
+            Some(_) => named(fulfilment.plan),
+            None => ("cancel", "decide"),
+        };
+        failpoints::pass(&["fulfilment", direction, step, "before_write"]);
+        let written = db::within(async {
             let mut conn = self.db.acquire().await?;
             fulfilments::record(&mut conn, fulfilment, &mark).await
         })
-        .await
+        .await?;
+        failpoints::pass(&["fulfilment", direction, step, "after_write"]);
+        Ok(written)
     }
 
     /// Takes over into memory what now stands in the database.
@@ -293,11 +303,14 @@ impl Fulfilments {
                 ..
             }
         );
+        failpoints::pass(&["fulfilment", "give_back", "before_write"]);
         let given = db::within(async {
             let mut conn = self.db.acquire().await?;
             fulfilments::give_back(&mut conn, fulfilment.claim, doubtful).await
-        });
-        if let Err(error) = given.await {
+        })
+        .await;
+        failpoints::pass(&["fulfilment", "give_back", "after_write"]);
+        if let Err(error) = given {
             // The lease ends by itself.
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
@@ -307,13 +320,7 @@ impl Fulfilments {
     }
 
     fn count(&self, plan: Plan, attempt: &Attempt) {
-        let (step, direction) = match plan {
-            Plan::Doing { step, .. } => (step.as_str(), "do"),
-            Plan::Undoing(step) => (step.as_str(), "undo"),
-            Plan::Recalling { .. } => (Step::CreateShipment.as_str(), "undo"),
-            Plan::Undone => ("sweep", "undo"),
-            Plan::Completed | Plan::Stuck { .. } => ("follow_shipment", "do"),
-        };
+        let (step, direction) = named(plan);
         let outcome = match attempt.outcome {
             Outcome::Done => "done",
             Outcome::Refused => "refused",
@@ -343,6 +350,17 @@ impl Fulfilments {
             }
             _ => {}
         }
+    }
+}
+
+/// What is done in a turn, and in which direction, as metrics name it.
+fn named(plan: Plan) -> (&'static str, &'static str) {
+    match plan {
+        Plan::Doing { step, .. } => (step.as_str(), "do"),
+        Plan::Undoing(step) => (step.as_str(), "undo"),
+        Plan::Recalling { .. } => (Step::CreateShipment.as_str(), "undo"),
+        Plan::Undone => ("sweep", "undo"),
+        Plan::Completed | Plan::Stuck { .. } => ("follow_shipment", "do"),
     }
 }
 

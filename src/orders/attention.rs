@@ -9,6 +9,7 @@ use crate::domain::order::{CancelReason, Order};
 use crate::domain::plan::Plan;
 use crate::domain::principal::{Principal, Role};
 use crate::domain::status::PaymentStatus;
+use crate::failpoints;
 
 use super::{Error, Orders, Refusal};
 
@@ -108,7 +109,9 @@ impl Orders {
                 facts: &facts,
                 actor: &caller.actor(),
             };
+            failpoints::pass(&["orders", "decide", "before_write"]);
             if rule(&mut conn, &order, &ruling).await? {
+                failpoints::pass(&["orders", "decide", "after_write"]);
                 drop(conn);
                 return self.find(None, order_id).await;
             }

@@ -6,6 +6,7 @@ use crate::domain::ids::OrderId;
 use crate::domain::order::Order;
 use crate::domain::principal::Principal;
 use crate::domain::status::{OrderStatus, ShippingStatus};
+use crate::failpoints;
 
 use super::settle::is_settled;
 use super::{ClientKey, Error, Orders, Refusal, not_for_services};
@@ -60,6 +61,7 @@ impl Orders {
     ) -> Result<bool, Error> {
         self.find(caller.owner(), order_id).await?;
         let key = key.of(caller, "cancel");
+        failpoints::pass(&["orders", "cancel", "before_key"]);
         let kept = within(async {
             let mut conn = self.db.acquire().await?;
             let is_new = idempotency::keep(&mut conn, &key, order_id).await?;
@@ -70,7 +72,9 @@ impl Orders {
             };
             Ok(found)
         });
-        match kept.await? {
+        let kept = kept.await?;
+        failpoints::pass(&["orders", "cancel", "after_key"]);
+        match kept {
             Some(used) if used.fingerprint != key.fingerprint => Err(Error::KeyReused),
             used => Ok(used.is_some()),
         }
@@ -88,10 +92,12 @@ impl Orders {
             if !order.state.can_be_cancelled() {
                 return Err(too_late(&order));
             }
+            failpoints::pass(&["orders", "cancel", "before_write"]);
             let mut conn = self.db.acquire().await?;
             let wished =
                 request_cancel(&mut conn, &order, caller.cancel_reason(), &caller.actor()).await?;
             drop(conn);
+            failpoints::pass(&["orders", "cancel", "after_write"]);
             if wished {
                 order.cancel_requested = true;
                 return Ok(order);

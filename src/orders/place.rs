@@ -10,6 +10,7 @@ use crate::db::within;
 use crate::domain::cart::Cart;
 use crate::domain::order::Order;
 use crate::domain::principal::Principal;
+use crate::failpoints;
 
 use super::{Error, Orders, not_for_services};
 
@@ -72,6 +73,7 @@ impl Orders {
                 identity,
                 lease: begins_here.is_some().then_some(this.settings.lease),
             };
+            failpoints::pass(&["orders", "place", "before_write"]);
             let placed = within(async {
                 let mut conn = this.db.acquire().await?;
                 place(&mut conn, &placement).await
@@ -80,6 +82,7 @@ impl Orders {
                 let key = key.ok_or(Error::Busy)?;
                 return this.replay(&key).await?.ok_or(Error::Busy);
             };
+            failpoints::pass(&["orders", "place", "after_write"]);
             this.metrics.orders_placed.inc();
             let settling = this.signals.settling(order.order_id);
             if let Some(begins_here) = begins_here {

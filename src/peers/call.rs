@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::answer::{Answer, Trouble};
 use super::gate::{Gate, Limits};
+use crate::failpoints;
 use crate::metrics::Metrics;
 
 /// Idle connections are given up sooner than common servers do (5 s), so that a call seldom meets
@@ -176,7 +177,9 @@ impl Peer {
         let started = Instant::now();
         let answer = match self.gate.enter(operation.is_forward()).await {
             Ok(pass) => {
+                failpoints::pass(&["peers", self.name, operation.name, "before_call"]);
                 let answer = work.instrument(operation.span.clone()).await;
+                failpoints::pass(&["peers", self.name, operation.name, "after_call"]);
                 let answer = answer.unwrap_or_else(Answer::Unclear);
                 drop(pass);
                 let is_open = self.gate.leave(!matches!(answer, Answer::Unclear(_)));

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use axum::extract::connect_info::Connected;
@@ -14,20 +14,33 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Cuts the connection that a request came on. A handler finds it as `ConnectInfo`.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Scissors(Arc<AtomicBool>);
+#[derive(Debug, Clone)]
+pub(super) struct Scissors(Arc<AtomicUsize>);
+
+impl Default for Scissors {
+    fn default() -> Self {
+        Self(Arc::new(AtomicUsize::new(usize::MAX)))
+    }
+}
 
 impl Scissors {
     /// From now on nothing is written: the server's next write fails and it hangs up.
     pub fn cut(&self) {
-        self.0.store(true, Ordering::Release);
+        self.cut_after(0);
     }
 
-    fn check(&self) -> io::Result<()> {
-        if self.0.load(Ordering::Acquire) {
-            return Err(io::ErrorKind::ConnectionReset.into());
+    /// The same once so many more bytes have been written.
+    pub fn cut_after(&self, bytes: usize) {
+        self.0.store(bytes, Ordering::Release);
+    }
+
+    /// How much may still be written; `None` as long as nobody cuts.
+    fn left(&self) -> io::Result<Option<usize>> {
+        match self.0.load(Ordering::Acquire) {
+            0 => Err(io::ErrorKind::ConnectionReset.into()),
+            usize::MAX => Ok(None),
+            left => Ok(Some(left)),
         }
-        Ok(())
     }
 }
 
@@ -81,8 +94,14 @@ impl AsyncWrite for CutStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.scissors.check()?;
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let Some(left) = self.scissors.left()? else {
+            return Pin::new(&mut self.stream).poll_write(cx, buf);
+        };
+        let written = Pin::new(&mut self.stream).poll_write(cx, &buf[..buf.len().min(left)]);
+        if let Poll::Ready(Ok(written)) = written {
+            self.scissors.cut_after(left - written);
+        }
+        written
     }
 
     fn poll_write_vectored(
@@ -90,8 +109,13 @@ impl AsyncWrite for CutStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.scissors.check()?;
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        match self.scissors.left()? {
+            None => Pin::new(&mut self.stream).poll_write_vectored(cx, bufs),
+            Some(_) => {
+                let first = bufs.iter().find(|buf| !buf.is_empty());
+                self.poll_write(cx, first.map_or(&[], |buf| buf))
+            }
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -99,7 +123,7 @@ impl AsyncWrite for CutStream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.scissors.check()?;
+        self.scissors.left()?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

@@ -158,26 +158,38 @@ impl Desk {
     {
         let desk = self.clone();
         let task = tokio::spawn(async move { desk.perform(operation, &incoming, execute).await });
-        task.await.unwrap_or_else(|_| broken())
+        match task.await {
+            Ok(Some(response)) => response,
+            Ok(None) => {
+                self.0.stopping.cancelled().await;
+                stopped()
+            }
+            Err(_) => broken(),
+        }
     }
 
-    async fn perform<F>(&self, operation: Operation, incoming: &Incoming, execute: F) -> Response
+    /// `None`: nothing is ever answered.
+    async fn perform<F>(
+        &self,
+        operation: Operation,
+        incoming: &Incoming,
+        execute: F,
+    ) -> Option<Response>
     where
         F: FnOnce(&mut World, &Incoming, &Occasion) -> Reply,
     {
         self.touch(|world, _| world.count(operation));
         let Mishap { delay, kind } = self.faults().draw(operation);
         if !self.pause(delay).await {
-            return Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the sandbox stops")
-                .into_response();
+            return Some(stopped());
         }
         match kind {
-            Some(Kind::Refuse) => {
-                return Refusal::new(operation.refusal(), "refused by a sandbox fault")
-                    .into_response();
-            }
-            Some(Kind::ErrorBefore) => return broken(),
-            Some(Kind::DropBefore) => return hang_up(&incoming.scissors),
+            Some(Kind::Refuse) => return Some(refused(operation)),
+            Some(Kind::ErrorBefore) => return Some(broken()),
+            Some(Kind::TooMany) => return Some(later(StatusCode::TOO_MANY_REQUESTS)),
+            Some(Kind::Unavailable) => return Some(later(StatusCode::SERVICE_UNAVAILABLE)),
+            Some(Kind::DropBefore) => return Some(hang_up(&incoming.scissors)),
+            Some(Kind::HangBefore) => return None,
             _ => {}
         }
         let partial = kind == Some(Kind::Partial);
@@ -187,16 +199,18 @@ impl Desk {
             self.until_saved().await;
         }
         match kind {
-            Some(Kind::ErrorAfter) => broken(),
-            Some(Kind::DropAfter) => hang_up(&incoming.scissors),
-            Some(Kind::Garbage) => garbage(),
-            _ => match reply {
+            Some(Kind::ErrorAfter) => Some(broken()),
+            Some(Kind::DropAfter) => Some(hang_up(&incoming.scissors)),
+            Some(Kind::HangAfter) => None,
+            Some(Kind::Garbage) => Some(garbage()),
+            Some(Kind::Truncate) => Some(truncated(&incoming.scissors)),
+            _ => Some(match reply {
                 Ok(answer) => {
                     self.pause(answer.linger()).await;
                     answer.into_response()
                 }
                 Err(refusal) => refusal.into_response(),
-            },
+            }),
         }
     }
 
@@ -216,6 +230,19 @@ fn ahead(by: Duration) -> time::Duration {
     time::Duration::try_from(by).unwrap_or(time::Duration::MAX)
 }
 
+fn stopped() -> Response {
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the sandbox stops").into_response()
+}
+
+fn refused(operation: Operation) -> Response {
+    Refusal::new(operation.refusal(), "refused by a sandbox fault").into_response()
+}
+
+fn later(status: StatusCode) -> Response {
+    let refusal = Refusal::new(status, "not now, says a sandbox fault");
+    ([(header::RETRY_AFTER, "1")], refusal).into_response()
+}
+
 fn broken() -> Response {
     Refusal::new(
         StatusCode::INTERNAL_SERVER_ERROR,
@@ -233,4 +260,12 @@ fn hang_up(scissors: &Scissors) -> Response {
 fn garbage() -> Response {
     let json = [(header::CONTENT_TYPE, "application/json")];
     (StatusCode::OK, json, "{\"success\": tr<html>").into_response()
+}
+
+/// Somewhere in the body the line goes dead.
+fn truncated(scissors: &Scissors) -> Response {
+    scissors.cut_after(500);
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    let body = format!("{{\"success\": true, \"note\": \"{}\"}}", "-".repeat(1000));
+    (StatusCode::OK, json, body).into_response()
 }

@@ -38,22 +38,37 @@ pub enum Kind {
     DropBefore,
     /// Executes, then closes the connection without an answer.
     DropAfter,
+    /// 429 with `Retry-After: 1`, without executing.
+    TooMany,
+    /// 503 with `Retry-After: 1`, without executing.
+    Unavailable,
+    /// Never answers, and does not execute.
+    HangBefore,
+    /// Executes, and never answers.
+    HangAfter,
     /// Executes, then answers 200 with a body that is no JSON.
     Garbage,
+    /// Executes, then breaks off in the middle of the answer.
+    Truncate,
     /// Reserve only: holds the first line and answers 200 `"status":"PARTIAL"`.
     Partial,
 }
 
 impl Kind {
     /// Every kind, with its name on the wire.
-    pub const ALL: [(&str, Self); 8] = [
+    pub const ALL: [(&str, Self); 13] = [
         ("refuse", Self::Refuse),
         ("delay", Self::Delay),
         ("error_before", Self::ErrorBefore),
         ("error_after", Self::ErrorAfter),
         ("drop_before", Self::DropBefore),
         ("drop_after", Self::DropAfter),
+        ("too_many", Self::TooMany),
+        ("unavailable", Self::Unavailable),
+        ("hang_before", Self::HangBefore),
+        ("hang_after", Self::HangAfter),
         ("garbage", Self::Garbage),
+        ("truncate", Self::Truncate),
         ("partial", Self::Partial),
     ];
 }

@@ -27,24 +27,33 @@ const fn layer(
 const LAYERS: &[Layer] = &[
     layer("domain", &[], &[]),
     layer("clock", &[], &[]),
+    layer("failpoints", &[], &[]),
     layer("metrics", &["domain"], &[]),
     layer("telemetry", &[], &[]),
     layer("auth", &["domain", "clock"], &[]),
     layer("db", &["domain"], &["sqlx", "deadpool", "tokio"]),
     layer(
         "peers",
-        &["domain", "metrics", "clock"],
+        &["domain", "metrics", "clock", "failpoints"],
         &["reqwest", "tokio"],
     ),
     layer("signals", &["domain", "db"], &["tokio"]),
     layer(
         "orders",
-        &["domain", "db", "signals", "metrics", "clock"],
+        &["domain", "db", "signals", "metrics", "clock", "failpoints"],
         &["tokio"],
     ),
     layer(
         "fulfilment",
-        &["domain", "db", "peers", "signals", "metrics", "clock"],
+        &[
+            "domain",
+            "db",
+            "peers",
+            "signals",
+            "metrics",
+            "clock",
+            "failpoints",
+        ],
         &["tokio"],
     ),
     layer(

@@ -14,14 +14,20 @@ enum Seen {
     Answer(u16),
     NoJson,
     DeadLine,
+    HalfAnAnswer,
+    NothingInTime,
 }
 
 impl Shop {
     async fn see(&self, path: &str, body: &Value) -> Seen {
-        match self.try_call(Method::POST, path, Some(body)).await {
+        let call = self.try_call(Method::POST, path, Some(body));
+        let Ok(answer) = tokio::time::timeout(Duration::from_secs(1), call).await else {
+            return Seen::NothingInTime;
+        };
+        match answer {
+            Err(error) if error.is_body() || error.is_decode() => Seen::HalfAnAnswer,
             Err(error) => {
-                let answered =
-                    error.is_status() || error.is_timeout() || error.is_body() || error.is_decode();
+                let answered = error.is_status() || error.is_timeout();
                 assert!(error.is_request() && !answered, "{error:?}");
                 Seen::DeadLine
             }
@@ -42,7 +48,12 @@ async fn each_kind_is_seen_as_what_it_is_and_executes_or_not() {
         (Kind::ErrorAfter, Seen::Answer(500), true),
         (Kind::DropBefore, Seen::DeadLine, false),
         (Kind::DropAfter, Seen::DeadLine, true),
+        (Kind::TooMany, Seen::Answer(429), false),
+        (Kind::Unavailable, Seen::Answer(503), false),
+        (Kind::HangBefore, Seen::NothingInTime, false),
+        (Kind::HangAfter, Seen::NothingInTime, true),
         (Kind::Garbage, Seen::NoJson, true),
+        (Kind::Truncate, Seen::HalfAnAnswer, true),
     ];
     for (kind, seen, executed) in cases {
         let shop = Shop::open().await;
