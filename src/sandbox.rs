@@ -142,6 +142,11 @@ impl Sandbox {
         self.desk.faults().set(fault);
     }
 
+    /// Wait until nothing is executed any more, late calls included.
+    pub async fn quiet(&self) {
+        self.desk.quiet().await;
+    }
+
     /// Switch all faults off.
     pub fn clear_faults(&self) {
         self.desk.faults().clear();
@@ -167,6 +172,7 @@ impl Sandbox {
                 abort.abort();
             }
         }
+        self.desk.quiet().await;
         for chore in self.chores {
             // A chore that panicked has nothing left to wait for.
             let _ = chore.await;

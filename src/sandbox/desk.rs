@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use time::OffsetDateTime;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::cut::Scissors;
 use super::fault::{Faults, Kind, Mishap};
@@ -36,6 +37,7 @@ struct Shared {
     tokens: Tokens,
     news: Option<mpsc::Sender<News>>,
     stopping: CancellationToken,
+    under_way: TaskTracker,
 }
 
 /// A lock survives a panic under it: every change leaves the values usable.
@@ -62,6 +64,7 @@ impl Desk {
             tokens,
             news,
             stopping,
+            under_way: TaskTracker::new(),
         }))
     }
 
@@ -134,6 +137,12 @@ impl Desk {
         self.0.changed.notified().await;
     }
 
+    /// Resolves when nothing is being executed, or about to be, for anybody who may have left.
+    pub async fn quiet(&self) {
+        self.0.under_way.close();
+        self.0.under_way.wait().await;
+    }
+
     /// Cancelled when the sandbox stops.
     pub fn stopping(&self) -> &CancellationToken {
         &self.0.stopping
@@ -157,7 +166,8 @@ impl Desk {
         F: FnOnce(&mut World, &Incoming, &Occasion) -> Reply + Send + 'static,
     {
         let desk = self.clone();
-        let task = tokio::spawn(async move { desk.perform(operation, &incoming, execute).await });
+        let work = async move { desk.perform(operation, &incoming, execute).await };
+        let task = self.0.under_way.spawn(work);
         match task.await {
             Ok(Some(response)) => response,
             Ok(None) => {

@@ -8,6 +8,7 @@
 mod api;
 mod architecture;
 mod cli;
+mod crash;
 mod env_example;
 mod fulfilment;
 mod import;

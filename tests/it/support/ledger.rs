@@ -54,7 +54,8 @@ pub fn violations(orders: &[Value], ledger: &Ledger) -> Vec<String> {
     wrong
 }
 
-fn of_order(order_id: i64, order: &Value, ledger: &Ledger) -> Vec<String> {
+/// What is wrong between one settled order and the ledgers.
+pub fn of_order(order_id: i64, order: &Value, ledger: &Ledger) -> Vec<String> {
     let status = order["order_status"].as_str().unwrap();
     let stands = match status {
         "CONFIRMED" | "SHIPPED" | "DELIVERED" => true,

@@ -1,5 +1,6 @@
 //! The real binary in a process of its own, which a test can kill.
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,15 @@ pub struct Service {
 impl Service {
     /// Starts it with these settings and waits until it listens.
     pub async fn start(environment: &Environment) -> Self {
+        Self::start_with(environment, "").await
+    }
+
+    /// The same; it kills itself when it comes past this failpoint.
+    pub async fn start_dying_at(environment: &Environment, point: &str) -> Self {
+        Self::start_with(environment, &format!("{point}=panic")).await
+    }
+
+    async fn start_with(environment: &Environment, failpoints: &str) -> Self {
         let mut child = Command::new(BINARY)
             .arg("serve")
             .current_dir(std::env::temp_dir())
@@ -26,6 +36,7 @@ impl Service {
             .envs(environment.given())
             .env("LOG_FORMAT", "json")
             .env("RUST_LOG", "info")
+            .env("FAILPOINTS", failpoints)
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -68,6 +79,13 @@ impl Service {
             .args([signal, &pid])
             .status();
         assert!(sent.unwrap().success());
+    }
+
+    /// Waits for its end; whether that was SIGKILL.
+    pub async fn was_killed(&mut self) -> bool {
+        const SIGKILL: i32 = 9;
+        let end = tokio::time::timeout(Duration::from_secs(30), self.child.wait()).await;
+        end.is_ok_and(|status| status.unwrap().signal() == Some(SIGKILL))
     }
 
     /// SIGKILL: no goodbye to anybody.

@@ -1,0 +1,180 @@
+//! What outlives a process: the database, the peers, the client and time.
+
+use std::time::Duration;
+
+use order_service::config::Config;
+use order_service::domain::cart::{Cart, Line};
+use order_service::domain::ids::{CustomerId, OrderId};
+use order_service::domain::money::Money;
+use order_service::domain::principal::{Principal, Role};
+use order_service::orders::ClientKey;
+use order_service::sandbox::{Ledger, Sandbox};
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use crate::support::app::{TestApp, environment};
+use crate::support::database::TestDatabase;
+
+/// Several lives' surroundings.
+pub struct World {
+    pub config: Config,
+    pub sandbox: Sandbox,
+    pub customer: Principal,
+    pub staff: Principal,
+    conn: PgConnection,
+    orders: u32,
+    _database: TestDatabase,
+}
+
+/// How an order's fulfilment stands.
+#[derive(sqlx::FromRow, Debug)]
+pub struct Standing {
+    pub phase: String,
+    pub leased: bool,
+    pub is_due: bool,
+    pub epoch: i64,
+    pub cancel_requested: bool,
+}
+
+impl Standing {
+    /// Whether nobody has anything to do at the moment.
+    pub fn is_at_rest(&self) -> bool {
+        !self.leased && matches!(self.phase.as_str(), "completed" | "undone" | "stuck")
+    }
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let database = TestDatabase::new().await;
+        let sandbox = TestApp::sandbox().await;
+        let mut environment = environment(&database, &sandbox);
+        for (name, value) in [
+            ("DATABASE_MAX_CONNECTIONS", "4"),
+            ("PEER_TIMEOUT_MS", "100"),
+            ("POLL_INTERVAL_MS", "10"),
+            ("RETRY_BASE_MS", "10"),
+            // Time passes when the test says so.
+            ("FOLLOW_INTERVAL_MS", "3600000"),
+            ("SWEEP_AFTER_MS", "3600000"),
+            ("SETTLE_WAIT_MS", "0"),
+        ] {
+            environment.set(name, value);
+        }
+        let mut config = environment.read(Config::read).unwrap();
+        // Short enough for a peer that hangs to make it be renewed, or be lost.
+        let lease = Duration::from_millis(240);
+        config.fulfilment.lease = lease;
+        config.orders.lease = lease;
+        let person = |role, name: &str| Principal {
+            role,
+            customer_id: (role == Role::Customer).then_some(CustomerId(7)),
+            name: name.to_owned(),
+        };
+        Self {
+            config,
+            sandbox,
+            customer: person(Role::Customer, "7"),
+            staff: person(Role::Staff, "ops"),
+            conn: database.connection().await,
+            orders: 0,
+            _database: database,
+        }
+    }
+
+    /// A key that nobody has used.
+    pub fn new_key(&mut self) -> ClientKey {
+        self.orders += 1;
+        ClientKey {
+            key: self.orders.to_string(),
+            fingerprint: vec![1],
+        }
+    }
+
+    /// How many orders there ought to be: one for each key.
+    pub fn keys(&self) -> i64 {
+        self.orders.into()
+    }
+
+    /// Two of something that is never sold out.
+    pub fn cart(&self) -> Cart {
+        let currency = self.config.orders.rates.currency;
+        let unit_price = Money::parse_price("12.50", currency).unwrap();
+        let line_total = unit_price.times(2).unwrap();
+        Cart {
+            customer_id: CustomerId(7),
+            lines: vec![Line {
+                product_id: None,
+                sku: "SKU0001".to_owned(),
+                quantity: 2,
+                unit_price,
+                line_total,
+            }],
+            totals: self.config.orders.rates.totals(line_total).unwrap(),
+            payment_method: None,
+            shipping_address: None,
+        }
+    }
+
+    /// How an order stands.
+    pub async fn standing(&mut self, order_id: OrderId) -> Standing {
+        sqlx::query_as(
+            "select phase, leased, due_at is not null as is_due, epoch, cancel_requested \
+             from fulfilments join orders using (order_id) where order_id = $1",
+        )
+        .bind(order_id.0)
+        .fetch_one(&mut self.conn)
+        .await
+        .unwrap()
+    }
+
+    /// The order as a client sees it, as far as the ledgers have to agree with it.
+    pub async fn order(&mut self, order_id: OrderId) -> Value {
+        let orders = self.orders_where("order_id = $1", order_id).await;
+        orders.into_iter().next().unwrap()
+    }
+
+    /// Every order.
+    pub async fn all_orders(&mut self) -> Vec<Value> {
+        self.orders_where("order_id > $1", OrderId(0)).await
+    }
+
+    async fn orders_where(&mut self, condition: &str, order_id: OrderId) -> Vec<Value> {
+        let sql = format!(
+            "select to_jsonb(o) || jsonb_build_object('order_total', order_total::text) \
+             from orders o where {condition}"
+        );
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+            .bind(order_id.0)
+            .fetch_all(&mut self.conn)
+            .await
+            .unwrap()
+    }
+
+    /// Time passes until the order's turn has come, if nobody is at it.
+    pub async fn let_its_turn_come(&mut self, order_id: OrderId) {
+        self.pass("update fulfilments set due_at = now() where order_id = $1 and not leased and due_at > now()", order_id)
+            .await;
+    }
+
+    /// Time passes until the lease that a dead process had is over.
+    pub async fn let_its_lease_end(&mut self, order_id: OrderId) {
+        self.pass(
+            "update fulfilments set due_at = now() where order_id = $1 and leased",
+            order_id,
+        )
+        .await;
+    }
+
+    async fn pass(&mut self, sql: &'static str, order_id: OrderId) {
+        sqlx::query(sql)
+            .bind(order_id.0)
+            .execute(&mut self.conn)
+            .await
+            .unwrap();
+    }
+
+    /// Everything that the peers did.
+    pub fn ledger(&self) -> Ledger {
+        self.sandbox.ledger()
+    }
+}
