@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::db::Database;
 use crate::db::fulfilments::Fulfilment;
+use crate::domain::plan::Plan;
 use crate::metrics::Metrics;
 use crate::peers::{Peers, Tag};
 use crate::signals::Signals;
@@ -85,15 +86,18 @@ struct Keys {
     identity: Uuid,
     /// What Inventory knows the reservation by.
     reservation_id: String,
+    /// Whether they were used before, and it led nowhere.
+    is_repeat: bool,
 }
 
 impl Keys {
     fn of(fulfilment: &Fulfilment) -> Self {
-        Self::of_reservation(fulfilment.identity, fulfilment.lapsed)
+        Self::of_reservation(fulfilment, fulfilment.lapsed)
     }
 
     /// With the number of the reservation that was made after so many had lapsed.
-    fn of_reservation(identity: Uuid, lapsed: i16) -> Self {
+    fn of_reservation(fulfilment: &Fulfilment, lapsed: i16) -> Self {
+        let identity = fulfilment.identity;
         let reservation_id = match lapsed {
             0 => identity.to_string(),
             lapsed => format!("{identity}-{lapsed}"),
@@ -101,6 +105,8 @@ impl Keys {
         Self {
             identity,
             reservation_id,
+            // A parcel that is followed is asked after anew each time.
+            is_repeat: fulfilment.attempts > 0 && fulfilment.plan != Plan::Completed,
         }
     }
 
@@ -120,6 +126,7 @@ impl Keys {
             key,
             trace_id: self.identity,
             request_id: &self.reservation_id,
+            is_repeat: self.is_repeat,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Drives one order: an attempt, a decision, a write, until it rests, waits, or is somebody else's.
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::db;
@@ -18,6 +18,10 @@ use super::{Fulfilments, Settings};
 
 /// How many times a write is tried again while the database is away, before the lease decides.
 const WRITE_ATTEMPTS: i32 = 6;
+
+/// The part of a lease within which the calls of a turn must have ended; the rest is for writing down
+/// what came of them.
+const SHARE_FOR_CALLS: f64 = 0.8;
 
 /// What became of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +109,11 @@ impl Fulfilments {
         let attempt = if followed_to_its_end {
             Attempt::done([])
         } else {
-            self.attempt(now).await
+            // Each call has its own deadline; all of a turn's together have to fit into the lease.
+            let deadline = held.leased_at + self.settings.lease.mul_f64(SHARE_FOR_CALLS);
+            timeout_at(deadline, self.attempt(now))
+                .await
+                .unwrap_or_else(|_| Attempt::unclear_because("the lease was nearly over"))
         };
         self.count(now.plan, &attempt);
         self.write(held, Some(&attempt)).await

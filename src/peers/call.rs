@@ -43,6 +43,8 @@ pub struct Tag<'a> {
     pub trace_id: Uuid,
     /// `X-Request-ID`.
     pub request_id: &'a str,
+    /// Whether the same was tried before and led nowhere.
+    pub is_repeat: bool,
 }
 
 /// Hears of every call once it has ended.
@@ -172,10 +174,12 @@ impl Peer {
     pub async fn call<T>(
         &self,
         operation: Operation,
+        tag: &Tag<'_>,
         work: impl Future<Output = Result<Answer<T>, Trouble>>,
     ) -> Answer<T> {
         let started = Instant::now();
-        let answer = match self.gate.enter(operation.is_forward()).await {
+        let entered = self.gate.enter(operation.is_forward(), tag.is_repeat).await;
+        let answer = match entered {
             Ok(pass) => {
                 failpoints::pass(&["peers", self.name, operation.name, "before_call"]);
                 let answer = work.instrument(operation.span.clone()).await;

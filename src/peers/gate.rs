@@ -1,5 +1,6 @@
-//! What a call has to pass before it is sent: the breaker, and a bounded number of calls at a time, of
-//! which a share is kept for undoing.
+//! What a call has to pass before it is sent: a bounded number of calls at a time, of which a share is
+//! kept for undoing; the breaker; and a budget for repeats, so that a peer that struggles does not get
+//! several times the calls that it has to answer.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,11 +8,22 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
+use tower::retry::budget::{Budget, TpsBudget};
+
 use super::answer::Trouble;
 use super::breaker::Breaker;
 
 /// One part of so many is kept free of forward calls.
 const SHARE_FOR_UNDOING: usize = 4;
+
+/// Over how much time calls and repeats are weighed against each other.
+const BUDGET_WINDOW: Duration = Duration::from_secs(10);
+/// Repeats for each call that is none.
+const REPEATS_PER_CALL: f32 = 0.2;
+/// Repeats in a second whatever the calls are, so that what is open comes to its end when no orders come in.
+const REPEATS_PER_SECOND: u32 = 20;
+/// How long a call waits for which the budget has nothing left.
+const BUDGET_WAIT: Duration = Duration::from_secs(1);
 
 /// How many calls are made at a time, and how long a peer that fails is left alone.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +43,7 @@ pub(super) struct Gate {
     breaker: Mutex<Breaker>,
     all: Semaphore,
     forward: Semaphore,
+    repeats: TpsBudget,
     patience: Duration,
 }
 
@@ -48,12 +61,13 @@ impl Gate {
             breaker: Mutex::new(Breaker::new(limits.breaker_failures, limits.breaker_rest)),
             all: Semaphore::new(all),
             forward: Semaphore::new(forward),
+            repeats: TpsBudget::new(BUDGET_WINDOW, REPEATS_PER_SECOND, REPEATS_PER_CALL),
             patience: limits.patience,
         }
     }
 
     /// Waits for a turn. `Err`: nothing is sent now.
-    pub async fn enter(&self, is_forward: bool) -> Result<Pass<'_>, Trouble> {
+    pub async fn enter(&self, is_forward: bool, is_repeat: bool) -> Result<Pass<'_>, Trouble> {
         let turn = async {
             let forward = match is_forward {
                 true => Some(self.forward.acquire().await.ok()?),
@@ -64,17 +78,24 @@ impl Gate {
         let Ok(Some((all, forward))) = timeout(self.patience, turn).await else {
             return Err(Trouble::not_sent("too many calls are under way", None));
         };
-        // The breaker last: its one probe must not wait in the queue.
-        match self.breaker().enter(Instant::now()) {
-            Ok(()) => Ok(Pass {
-                _all: all,
-                _forward: forward,
-            }),
-            Err(wait) => Err(Trouble::not_sent(
-                "the peer is left alone, after many failures in a row",
-                Some(wait),
-            )),
+        // The breaker last: its one probe must not wait in the queue. Nor does it need a budget.
+        let mut breaker = self.breaker();
+        let probes = breaker.is_open();
+        breaker.enter(Instant::now()).map_err(|wait| {
+            let why = "the peer is left alone, after many failures in a row";
+            Trouble::not_sent(why, Some(wait))
+        })?;
+        drop(breaker);
+        if !is_repeat {
+            self.repeats.deposit();
+        } else if !probes && !self.repeats.withdraw() {
+            let why = "the peer gets many repeats already";
+            return Err(Trouble::not_sent(why, Some(BUDGET_WAIT)));
         }
+        Ok(Pass {
+            _all: all,
+            _forward: forward,
+        })
     }
 
     /// Notes how a call ended; returns whether the peer is left alone now.
@@ -98,6 +119,35 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn repeats_are_kept_to_their_share_and_first_calls_are_not() {
+        let gate = Gate::new(Limits {
+            max_calls: 2,
+            breaker_failures: 10,
+            breaker_rest: Duration::from_secs(5),
+            patience: Duration::ZERO,
+        });
+        let mut repeats = 0;
+        let refused = loop {
+            match gate.enter(true, true).await {
+                Ok(_) => repeats += 1,
+                Err(trouble) => break trouble,
+            }
+            assert!(repeats < 1000, "no limit");
+        };
+        assert_eq!(
+            (refused.sent, refused.retry_after),
+            (false, Some(BUDGET_WAIT))
+        );
+        for _ in 0..100 {
+            assert!(gate.enter(true, false).await.is_ok());
+        }
+        assert!(
+            gate.enter(true, true).await.is_ok(),
+            "a hundred calls pay for it"
+        );
+    }
+
+    #[tokio::test]
     async fn a_share_is_kept_for_undoing() {
         let gate = Gate::new(Limits {
             max_calls: 4,
@@ -106,13 +156,13 @@ mod tests {
             patience: Duration::ZERO,
         });
         let mut passes = Vec::new();
-        while let Ok(pass) = gate.enter(true).await {
+        while let Ok(pass) = gate.enter(true, false).await {
             passes.push(pass);
         }
         assert_eq!(passes.len(), 3);
-        let undoing = gate.enter(false).await;
+        let undoing = gate.enter(false, false).await;
         assert!(undoing.is_ok());
-        let refused = gate.enter(false).await.err();
+        let refused = gate.enter(false, false).await.err();
         assert!(refused.is_some_and(|trouble| !trouble.sent));
     }
 }

@@ -35,7 +35,7 @@ const LAYERS: &[Layer] = &[
     layer(
         "peers",
         &["domain", "metrics", "clock", "failpoints"],
-        &["reqwest", "tokio"],
+        &["reqwest", "tower", "tokio"],
     ),
     layer("signals", &["domain", "db"], &["tokio"]),
     layer(

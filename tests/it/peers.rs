@@ -29,6 +29,7 @@ const TAG: Tag<'_> = Tag {
     key: "f00d-charge_payment",
     trace_id: Uuid::from_u128(0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c),
     request_id: "req-1",
+    is_repeat: false,
 };
 
 /// Remembers what it hears.

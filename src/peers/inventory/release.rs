@@ -42,7 +42,7 @@ impl Inventory {
                 _ => Err(reply.trouble()),
             }
         };
-        self.peer.call(operation, work).await
+        self.peer.call(operation, &tag, work).await
     }
 }
 

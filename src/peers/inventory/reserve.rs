@@ -59,7 +59,7 @@ impl Inventory {
                 _ => Err(reply.trouble()),
             }
         };
-        self.peer.call(operation, work).await
+        self.peer.call(operation, &tag, work).await
     }
 }
 

@@ -52,7 +52,9 @@ impl Payment {
                 _ => Err(reply.trouble()),
             }
         };
-        self.peer.call(operation!("payment", "charge"), work).await
+        self.peer
+            .call(operation!("payment", "charge"), &tag, work)
+            .await
     }
 }
 

@@ -20,7 +20,9 @@ impl Payment {
             let records: Result<_, _> = records.iter().map(read).collect();
             records.map(Answer::Yes)
         };
-        self.peer.call(operation!("payment", "find"), work).await
+        self.peer
+            .call(operation!("payment", "find"), &tag, work)
+            .await
     }
 }
 

@@ -57,7 +57,9 @@ impl Payment {
                 _ => Err(reply.trouble()),
             }
         };
-        self.peer.call(operation!("payment", "refund"), work).await
+        self.peer
+            .call(operation!("payment", "refund"), &tag, work)
+            .await
     }
 
     async fn confirm_refund(

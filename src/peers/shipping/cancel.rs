@@ -54,7 +54,9 @@ impl Shipping {
                 _ => Err(reply.trouble()),
             }
         };
-        self.peer.call(operation!("shipping", "cancel"), work).await
+        self.peer
+            .call(operation!("shipping", "cancel"), &tag, work)
+            .await
     }
 }
 

@@ -40,7 +40,9 @@ impl Shipping {
                 _ => Err(reply.trouble()),
             }
         };
-        self.peer.call(operation!("shipping", "create"), work).await
+        self.peer
+            .call(operation!("shipping", "create"), &tag, work)
+            .await
     }
 }
 

@@ -30,7 +30,9 @@ impl Shipping {
                 .map(Answer::Yes)
                 .ok_or_else(|| Trouble::new("answered a shipment without an id"))
         };
-        self.peer.call(operation!("shipping", "find"), work).await
+        self.peer
+            .call(operation!("shipping", "find"), &tag, work)
+            .await
     }
 }
 
