@@ -11,6 +11,7 @@ mod cli;
 mod env_example;
 mod fulfilment;
 mod import;
+mod model;
 mod peers;
 mod policy;
 mod postgres;
