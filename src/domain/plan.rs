@@ -66,7 +66,7 @@ impl fmt::Display for Step {
 }
 
 /// How an attempt at a step ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// The peer said yes.
     Done,
@@ -83,7 +83,7 @@ pub enum Outcome {
 }
 
 /// What may have been sent to peers without anybody knowing how it ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Doubt {
     /// Nothing.
     None,
@@ -95,7 +95,7 @@ pub enum Doubt {
 }
 
 /// Where the fulfilment of an order stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Plan {
     /// A step is to be done.
     Doing {

@@ -1,0 +1,326 @@
+//! The protocol of fulfilment, explored exhaustively with a model checker: two workers, their leases
+//! and epochs, the requests that are under way, and peers that do what they are asked to, sooner,
+//! later, twice or not at all. `domain::plan` itself decides; what surrounds it here (claims, writes,
+//! what is sent for each plan) follows `db::fulfilments` and `fulfilment` by hand. `policy` explores
+//! the plan alone, with a database that dies and forgets, and peers that refuse what they have done.
+//!
+//! What is taken for granted:
+//! - A lease may end at any moment, unknown to its holder, who may go on to send calls until it writes.
+//! - An attempt without an answer leaves its request under way: it arrives at any time later, or never.
+//!   At most two that nobody waits for are under way at once.
+//! - Inventory and Payment answer a repeat by its key; Shipping makes a parcel for each create. Each
+//!   may refuse what it was not asked before. The carrier may keep a parcel, unless there are several
+//!   of the order: one too many is young. Refunds and releases are not refused,
+//!   and nobody does something else than what was asked.
+//! - The sweep of an order that was called off begins when nothing is under way and no superseded
+//!   worker is still at work: `SWEEP_AFTER_MS` is longer than that takes. A standing order is judged
+//!   when it was followed under the same conditions. Money and goods need no sweep: they are judged
+//!   at any moment.
+//! - [`Mishaps`] bounds how much goes wrong in one life; `NotSent` and graceful stops are unbounded.
+//!   `cargo test --test it -- --ignored model` explores a wider bound, for some minutes.
+//!
+//! Beside it stand protocols with a fault each, which the exploration must find.
+
+use std::time::Instant;
+
+use order_service::domain::plan::Plan;
+use stateright::{Checker, HasDiscoveries, Model, Property};
+
+use action::Action;
+use peers::Parcel;
+use protocol::{OURS, Protocol, cancelled_at_once};
+use worker::{Stage, Worker};
+use world::{Mishaps, World};
+
+mod action;
+mod errand;
+mod peers;
+mod protocol;
+mod record;
+mod worker;
+mod world;
+
+/// One order, driven by a protocol, with so many mishaps on its way.
+struct Saga {
+    protocol: Protocol,
+    mishaps: Mishaps,
+}
+
+const ONE_CHARGE: &str = "at most one charge stands";
+const CALLED_OFF: &str =
+    "an order that is called off holds neither money nor goods, even before the sweep";
+const SWEPT: &str = "an order that is called off and swept has nothing";
+const STANDS: &str = "an order that stands and rests has everything, once";
+const PERSON: &str = "a person is needed only where the carrier has kept the parcel";
+
+/// All of them.
+const ALWAYS: [&str; 5] = [ONE_CHARGE, CALLED_OFF, SWEPT, STANDS, PERSON];
+
+impl Model for Saga {
+    type State = World;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<World> {
+        vec![World::start(self.mishaps)]
+    }
+
+    fn actions(&self, world: &World, actions: &mut Vec<Action>) {
+        world.actions(actions);
+    }
+
+    fn next_state(&self, world: &World, action: Action) -> Option<World> {
+        world
+            .clone()
+            .next(action, &self.protocol)
+            .filter(|next| next != world)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        let mut properties = vec![
+            Property::always(ONE_CHARGE, |_, world: &World| {
+                world.peers.taken().count() <= 1
+            }),
+            Property::always(CALLED_OFF, |_, world: &World| {
+                world.row.now.plan != Plan::Undone
+                    || world.peers.taken().count() == 0 && world.peers.holding() == 0
+            }),
+            Property::always(SWEPT, |_, world: &World| {
+                !is_swept(world) || has_nothing(world)
+            }),
+            Property::always(STANDS, |_, world: &World| {
+                !stands(world) || has_everything(world)
+            }),
+            Property::always(PERSON, |_, world: &World| {
+                !matches!(world.row.now.plan, Plan::Stuck { .. })
+                    || world.peers.parcels.contains(&Parcel::Left)
+            }),
+        ];
+        properties.extend(reached());
+        properties
+    }
+}
+
+/// The interesting ends, each of which is really met.
+fn reached() -> Vec<Property<Saga>> {
+    vec![
+        Property::sometimes("an order stands", |_, world| stands(world)),
+        Property::sometimes("an order is called off", |_, world| is_swept(world)),
+        Property::sometimes(
+            "a worker does not know that it is superseded",
+            |_, world: &World| {
+                world.workers.iter().any(|worker| {
+                    matches!(worker, Worker::Working { held, stage: Stage::Ended(_) }
+                    if held.epoch != world.row.now.epoch)
+                })
+            },
+        ),
+        Property::sometimes("two parcels are announced", |_, world: &World| {
+            world.peers.live().count() == 2
+        }),
+        Property::sometimes("a surplus parcel was called back", |_, world| {
+            stands(world) && world.peers.parcels.contains(&Parcel::Cancelled)
+        }),
+        Property::sometimes("the sweep has something to do", |_, world: &World| {
+            world.row.now.plan == Plan::Undone
+                && world.row.due
+                && world.is_at_rest()
+                && !has_nothing(world)
+        }),
+        Property::sometimes(
+            "the carrier keeps a parcel, and the order stands",
+            |_, world| stands(world) && world.peers.parcels.contains(&Parcel::Left),
+        ),
+        Property::sometimes("a person is needed", |_, world: &World| {
+            matches!(world.row.now.plan, Plan::Stuck { .. })
+        }),
+    ]
+}
+
+fn stands(world: &World) -> bool {
+    world.is_at_rest()
+        && world.row.now.plan == Plan::Completed
+        && world.row.followed
+        && !world.row.now.wish
+}
+
+fn has_everything(world: &World) -> bool {
+    let peers = &world.peers;
+    peers.committed()
+        && peers.holding() == 1
+        && peers.taken().count() == 1
+        && peers.live().count() == 1
+}
+
+fn is_swept(world: &World) -> bool {
+    world.is_at_rest() && world.row.now.plan == Plan::Undone && !world.row.due
+}
+
+fn has_nothing(world: &World) -> bool {
+    let peers = &world.peers;
+    peers.holding() == 0 && peers.taken().count() == 0 && peers.live().count() == 0
+}
+
+/// Explores everything, and says how much that was.
+fn explore(
+    name: &str,
+    protocol: Protocol,
+    mishaps: Mishaps,
+    until: HasDiscoveries,
+) -> impl Checker<Saga> {
+    let begun = Instant::now();
+    let saga = Saga { protocol, mishaps };
+    let checker = saga
+        .checker()
+        .finish_when(until)
+        .threads(2)
+        .spawn_bfs()
+        .join();
+    let (worlds, depth) = (checker.unique_state_count(), checker.max_depth());
+    println!(
+        "{name}: {worlds} worlds, {depth} deep, in {:?}",
+        begun.elapsed()
+    );
+    checker
+}
+
+#[track_caller]
+fn holds(name: &str, mishaps: Mishaps, worlds: usize) -> impl Checker<Saga> {
+    let checker = explore(name, OURS, mishaps, HasDiscoveries::AnyFailures);
+    for property in ALWAYS {
+        checker.assert_no_discovery(property);
+    }
+    let reached = checker.unique_state_count();
+    assert!(reached >= worlds, "only {reached} worlds were reached");
+    checker
+}
+
+const NONE: Mishaps = Mishaps {
+    unclear: 0,
+    doubled: 0,
+    losses: 0,
+    wishes: 0,
+    lapses: 0,
+};
+
+/// An answer that does not come, a holder that dies or is superseded, and a wish to cancel.
+const USUAL: Mishaps = Mishaps {
+    unclear: 1,
+    losses: 1,
+    wishes: 1,
+    ..NONE
+};
+
+#[test]
+fn whatever_happens_an_order_has_everything_once_or_nothing() {
+    holds("usual", USUAL, 75_000).assert_properties();
+}
+
+#[test]
+fn a_request_that_arrives_twice_does_no_harm() {
+    let mishaps = Mishaps {
+        unclear: 0,
+        doubled: 1,
+        ..USUAL
+    };
+    holds("doubled", mishaps, 44_000);
+}
+
+#[test]
+fn a_reservation_that_lapses_does_no_harm() {
+    let mishaps = Mishaps {
+        wishes: 0,
+        lapses: 1,
+        ..USUAL
+    };
+    holds("lapsed", mishaps, 69_000);
+}
+
+#[test]
+fn several_answers_that_do_not_come_do_no_harm() {
+    let mishaps = Mishaps {
+        unclear: 3,
+        wishes: 1,
+        ..NONE
+    };
+    holds("unclear", mishaps, 20_000);
+}
+
+#[test]
+#[ignore = "takes minutes: two million worlds"]
+fn whatever_happens_twice_does_no_harm() {
+    let mishaps = Mishaps {
+        unclear: 2,
+        doubled: 1,
+        ..USUAL
+    };
+    holds("wide", mishaps, 2_000_000).assert_properties();
+}
+
+#[track_caller]
+fn is_found_faulty(protocol: Protocol, property: &'static str) {
+    let until = HasDiscoveries::AnyOf([property].into());
+    explore(property, protocol, USUAL, until).assert_any_discovery(property);
+}
+
+#[test]
+fn taking_what_is_not_found_for_refused_is_found_faulty() {
+    let protocol = Protocol {
+        doubts_what_is_not_found: false,
+        ..OURS
+    };
+    is_found_faulty(protocol, CALLED_OFF);
+}
+
+#[test]
+fn a_new_key_for_each_retry_is_found_faulty() {
+    let protocol = Protocol {
+        keeps_keys: false,
+        ..OURS
+    };
+    is_found_faulty(protocol, ONE_CHARGE);
+}
+
+#[test]
+fn writing_without_a_fence_is_found_faulty() {
+    let protocol = Protocol {
+        fences: false,
+        ..OURS
+    };
+    is_found_faulty(protocol, CALLED_OFF);
+}
+
+#[test]
+fn undoing_while_a_step_is_open_is_found_faulty() {
+    let protocol = Protocol {
+        cancelled: cancelled_at_once,
+        ..OURS
+    };
+    is_found_faulty(protocol, CALLED_OFF);
+}
+
+#[test]
+fn a_lease_without_an_epoch_is_found_faulty() {
+    let protocol = Protocol {
+        raises_epochs: false,
+        ..OURS
+    };
+    is_found_faulty(protocol, CALLED_OFF);
+}
+
+#[test]
+fn leaving_a_second_parcel_alone_is_found_faulty() {
+    let protocol = Protocol {
+        recalls_surplus: false,
+        ..OURS
+    };
+    is_found_faulty(protocol, STANDS);
+}
+
+#[test]
+fn calling_off_without_a_sweep_is_found_faulty() {
+    let protocol = Protocol {
+        sweeps: false,
+        ..OURS
+    };
+    is_found_faulty(protocol, SWEPT);
+}

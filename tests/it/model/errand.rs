@@ -1,0 +1,153 @@
+//! What a worker sends for each plan, as the files of `fulfilment` do. A look-up takes no time: a
+//! crash, a wish or a late request between it and the call that follows is one between the
+//! call's sending and its arrival.
+
+use order_service::domain::plan::{Doubt, Outcome, Plan, Step};
+
+use super::peers::{Call, Parcel, Peers};
+use super::protocol::Protocol;
+use super::worker::{Ending, Fulfilment, Stage, Then};
+
+/// Begins the attempt at what a fulfilment has to do next.
+pub fn attempt(
+    held: &Fulfilment,
+    peers: &Peers,
+    protocol: &Protocol,
+    key: u8,
+    quiet: bool,
+) -> Stage {
+    let (calls, then, ending) = errand(held, peers, protocol, key);
+    Stage::proceed(calls, then, Ending { quiet, ..ending }, peers, held.lapsed)
+}
+
+fn errand(
+    held: &Fulfilment,
+    peers: &Peers,
+    protocol: &Protocol,
+    key: u8,
+) -> (Vec<Call>, Then, Ending) {
+    let (calls, ending) = match held.plan {
+        Plan::Doing {
+            step: Step::ReserveStock,
+            ..
+        } => {
+            let lapsed = held.lapsed.checked_sub(1).map(Call::Release);
+            (
+                lapsed
+                    .into_iter()
+                    .chain([Call::Reserve(held.lapsed)])
+                    .collect(),
+                Ending::done(true),
+            )
+        }
+        Plan::Doing {
+            step: Step::ChargePayment,
+            ..
+        } if held.payment.is_some() => (vec![], Ending::done(false)),
+        Plan::Doing {
+            step: Step::CreateShipment,
+            ..
+        } if held.parcel.is_some() => (vec![], Ending::done(false)),
+        Plan::Doing {
+            step: Step::ChargePayment,
+            doubt,
+        } => charge(peers, protocol, doubt, key),
+        Plan::Doing {
+            step: Step::CreateShipment,
+            doubt,
+        } => create(peers, protocol, doubt),
+        Plan::Doing {
+            step: Step::CommitStock,
+            ..
+        } => (vec![Call::Commit(held.lapsed)], Ending::done(true)),
+        Plan::Undoing(Step::ReserveStock | Step::CommitStock) => {
+            (vec![Call::Release(held.lapsed)], Ending::done(true))
+        }
+        Plan::Undoing(Step::ChargePayment) => {
+            let calls: Vec<_> = match held.payment {
+                Some(payment) => vec![Call::Refund(payment)],
+                None => peers.taken().map(Call::Refund).collect(),
+            };
+            let ending = Ending::done(!calls.is_empty());
+            (calls, ending)
+        }
+        Plan::Undoing(Step::CreateShipment) | Plan::Recalling { .. } => {
+            let calls = recalls(peers.live());
+            let ending = Ending::done(!calls.is_empty());
+            (calls, ending)
+        }
+        Plan::Completed => follow(held, peers, protocol),
+        Plan::Undone if !protocol.sweeps => (vec![], Ending::done(false)),
+        Plan::Undone => {
+            let calls = recalls(peers.live());
+            let ending = Ending::done(!calls.is_empty());
+            return (calls, Then::SweepMoneyAndStock, ending);
+        }
+        Plan::Stuck { .. } => (vec![], Ending::done(false)),
+    };
+    (calls, Then::End, ending)
+}
+
+fn charge(peers: &Peers, protocol: &Protocol, doubt: Doubt, key: u8) -> (Vec<Call>, Ending) {
+    if doubt != Doubt::None && !protocol.doubts_what_is_not_found {
+        let ending = match peers.taken().next() {
+            Some(payment) => Ending {
+                payment: Some(payment),
+                ..Ending::done(true)
+            },
+            None => Ending::new(Outcome::Refused),
+        };
+        return (vec![], ending);
+    }
+    (
+        vec![Call::Charge(key)],
+        Ending {
+            payment: Some(key),
+            ..Ending::done(true)
+        },
+    )
+}
+
+/// What was in doubt is looked for first: the oldest parcel counts, the others go back.
+fn create(peers: &Peers, protocol: &Protocol, doubt: Doubt) -> (Vec<Call>, Ending) {
+    if doubt != Doubt::None {
+        let mut live = peers.live();
+        if let Some(oldest) = live.next() {
+            return (
+                recalls(live.filter(|_| protocol.recalls_surplus)),
+                Ending {
+                    parcel: Some(oldest),
+                    ..Ending::done(true)
+                },
+            );
+        }
+        if !protocol.doubts_what_is_not_found {
+            return (vec![], Ending::new(Outcome::Refused));
+        }
+    }
+    (vec![Call::Create], Ending::done(true))
+}
+
+/// A parcel that is not ours goes back; the order is called off when ours was.
+fn follow(held: &Fulfilment, peers: &Peers, protocol: &Protocol) -> (Vec<Call>, Ending) {
+    let ours = |number: &u8| held.parcel.is_none_or(|ours| ours == *number);
+    let surplus = peers
+        .live()
+        .filter(|number| protocol.recalls_surplus && !ours(number));
+    let cancelled = (0_u8..)
+        .zip(&peers.parcels)
+        .find(|(number, _)| ours(number))
+        .is_some_and(|(_, parcel)| *parcel == Parcel::Cancelled);
+    let ending = match cancelled {
+        true => Ending::new(Outcome::Refused),
+        false => Ending::done(false),
+    };
+    (recalls(surplus), ending)
+}
+
+/// Calls parcels back, the newest first.
+fn recalls(oldest_first: impl Iterator<Item = u8>) -> Vec<Call> {
+    let mut calls: Vec<_> = oldest_first.map(Call::Recall).collect();
+    calls.reverse();
+    calls
+}

@@ -1,0 +1,328 @@
+//! The world of one order: its row, two workers, what is under way to peers, the peers; and what
+//! becomes of it.
+
+use order_service::domain::plan::{Doubt, Outcome, Plan};
+
+use super::action::Action;
+use super::errand::attempt;
+use super::peers::{Call, Peers};
+use super::protocol::Protocol;
+use super::worker::{Ending, Fulfilment, Stage, Worker};
+
+/// The row in `fulfilments`, with what matters of the one in `orders`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Row {
+    pub now: Fulfilment,
+    pub leased: bool,
+    /// Whether anybody will look at it again.
+    pub due: bool,
+    /// Whether the parcel was looked after, with nothing under way, since the order stands.
+    pub followed: bool,
+}
+
+/// How much may still go wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Mishaps {
+    /// Attempts without an answer.
+    pub unclear: u8,
+    /// Requests that arrive twice.
+    pub doubled: u8,
+    /// Holders that die, or lose their lease without knowing.
+    pub losses: u8,
+    /// Wishes to cancel.
+    pub wishes: u8,
+    /// Reservations that end by themselves.
+    pub lapses: u8,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct World {
+    pub row: Row,
+    pub workers: [Worker; 2],
+    /// Requests that nobody waits for any more.
+    pub late: Vec<Call>,
+    pub peers: Peers,
+    pub left: Mishaps,
+    /// How many charges were sent, where each has a key of its own.
+    pub keys: u8,
+}
+
+/// How many requests that nobody waits for may be under way.
+const LATE: usize = 2;
+
+impl World {
+    pub fn start(left: Mishaps) -> Self {
+        let now = Fulfilment {
+            epoch: 1,
+            version: 1,
+            plan: Plan::START,
+            lapsed: 0,
+            wish: false,
+            payment: None,
+            parcel: None,
+        };
+        let placed = Worker::Working {
+            held: now,
+            stage: Stage::Ready,
+        };
+        Self {
+            row: Row {
+                now,
+                leased: true,
+                due: true,
+                followed: false,
+            },
+            workers: [Worker::Idle, placed],
+            late: Vec::new(),
+            peers: Peers::default(),
+            left,
+            keys: 0,
+        }
+    }
+
+    /// The world after an action, or `None` when it cannot happen.
+    pub fn next(mut self, action: Action, protocol: &Protocol) -> Option<Self> {
+        match action {
+            Action::Claim { w } => self.claim(w, protocol)?,
+            Action::GiveBack { w } => self.give_back(w, protocol),
+            Action::Begin { w } => self.begin(w, protocol)?,
+            Action::NotSent { w } => self.end(w, Ending::new(Outcome::NotSent)),
+            Action::Answer { w, willing } => self.answer(w, willing)?,
+            Action::AnswerTwice { w, willing } => {
+                spend(&mut self.left.doubled)?;
+                let call = self.under_way(w)?;
+                self.delay(call)?;
+                self.answer(w, willing)?;
+            }
+            Action::Unclear { w } => {
+                spend(&mut self.left.unclear)?;
+                let call = self.under_way(w)?;
+                self.delay(call)?;
+                self.no_answer(w, Outcome::Unclear);
+            }
+            Action::Write { w } => self.write(w, protocol),
+            Action::Crash { w } => self.crash(w)?,
+            Action::Arrive { late, willing } => {
+                let call = self.late.remove(late);
+                self.peers.execute(call, willing)?;
+            }
+            Action::Vanish { late } => {
+                self.late.remove(late);
+            }
+            Action::Wish => self.wish()?,
+            Action::Lapse { reservation } => {
+                self.peers.lapse(reservation)?;
+                spend(&mut self.left.lapses)?;
+            }
+        }
+        self.renumber();
+        Some(self)
+    }
+
+    /// The holder dies. One that is superseded is as good as dead: it finishes its turn, and stops.
+    fn crash(&mut self, w: usize) -> Option<()> {
+        let Worker::Working { held, .. } = &self.workers[w] else {
+            return None;
+        };
+        if held.epoch != self.row.now.epoch || !self.row.leased {
+            return None;
+        }
+        spend(&mut self.left.losses)?;
+        if let Some(call) = self.under_way(w) {
+            self.delay(call)?;
+        }
+        self.workers[w] = Worker::Idle;
+        Some(())
+    }
+
+    fn wish(&mut self) -> Option<()> {
+        let now = &mut self.row.now;
+        let takes = matches!(now.plan, Plan::Doing { .. } | Plan::Completed);
+        if now.wish || !takes || !self.row.due {
+            return None;
+        }
+        spend(&mut self.left.wishes)?;
+        now.wish = true;
+        now.version += 1;
+        Some(())
+    }
+
+    fn claim(&mut self, w: usize, protocol: &Protocol) -> Option<()> {
+        let held_by_another = self.row.leased && self.workers.iter().any(|worker| {
+            matches!(worker, Worker::Working { held, .. } if held.epoch == self.row.now.epoch)
+        });
+        // The sweep comes when nothing can be under way any more.
+        if !self.row.due || self.row.now.plan == Plan::Undone && !self.is_quiet(w) {
+            return None;
+        }
+        if held_by_another {
+            spend(&mut self.left.losses)?;
+        }
+        let now = &mut self.row.now;
+        if self.row.leased {
+            now.plan = now.plan.taken_over();
+        }
+        if protocol.raises_epochs {
+            now.epoch += 1;
+        }
+        self.row.leased = true;
+        self.workers[w] = Worker::Working {
+            held: *now,
+            stage: Stage::Ready,
+        };
+        Some(())
+    }
+
+    fn give_back(&mut self, w: usize, protocol: &Protocol) {
+        let Worker::Working { held, .. } = std::mem::replace(&mut self.workers[w], Worker::Idle)
+        else {
+            return;
+        };
+        let row = &mut self.row;
+        if row.leased && (held.epoch == row.now.epoch || !protocol.fences) {
+            row.leased = false;
+            if matches!(
+                held.plan,
+                Plan::Doing {
+                    doubt: Doubt::Rest,
+                    ..
+                }
+            ) {
+                row.now.plan = row.now.plan.taken_over();
+            }
+        }
+    }
+
+    fn begin(&mut self, w: usize, protocol: &Protocol) -> Option<()> {
+        let quiet = self.is_quiet(w);
+        let key = self.keys;
+        let Worker::Working { held, stage } = &mut self.workers[w] else {
+            return None;
+        };
+        if held.wish && (protocol.cancelled)(held.plan).is_some() {
+            self.write(w, protocol);
+            return Some(());
+        }
+        *stage = attempt(held, &self.peers, protocol, key, quiet);
+        let charges =
+            matches!(stage, Stage::Calling { calls, .. } if matches!(calls[0], Call::Charge(_)));
+        if charges && !protocol.keeps_keys {
+            self.keys = (self.keys + 1).min(2);
+        }
+        Some(())
+    }
+
+    fn answer(&mut self, w: usize, willing: bool) -> Option<()> {
+        let Worker::Working {
+            held,
+            stage:
+                Stage::Calling {
+                    calls,
+                    then,
+                    ending,
+                },
+        } = &mut self.workers[w]
+        else {
+            return None;
+        };
+        let call = calls[0];
+        self.peers.execute(call, willing)?;
+        if willing {
+            let (lapsed, then, mut ending) = (held.lapsed, *then, *ending);
+            let calls = calls.split_off(1);
+            if call == Call::Create {
+                ending.parcel = self.peers.newest();
+            }
+            let next = Stage::proceed(calls, then, ending, &self.peers, lapsed);
+            if let Worker::Working { stage, .. } = &mut self.workers[w] {
+                *stage = next;
+            }
+        } else {
+            let outcome = match call {
+                Call::Commit(0) => Outcome::Lapsed,
+                _ => Outcome::Refused,
+            };
+            self.no_answer(w, outcome);
+        }
+        Some(())
+    }
+
+    /// An attempt comes to an early end.
+    fn no_answer(&mut self, w: usize, outcome: Outcome) {
+        let Worker::Working {
+            held,
+            stage: Stage::Calling { ending, .. },
+        } = &self.workers[w]
+        else {
+            return;
+        };
+        let ending = match held.plan {
+            // Our own parcel's news do not wait for a surplus one.
+            Plan::Completed => Ending {
+                quiet: false,
+                ..*ending
+            },
+            _ => Ending {
+                facts: outcome != Outcome::Unclear,
+                ..Ending::new(outcome)
+            },
+        };
+        self.end(w, ending);
+    }
+
+    fn end(&mut self, w: usize, ending: Ending) {
+        if let Worker::Working { stage, .. } = &mut self.workers[w] {
+            *stage = Stage::Ended(ending);
+        }
+    }
+
+    fn under_way(&self, w: usize) -> Option<Call> {
+        match &self.workers[w] {
+            Worker::Working {
+                stage: Stage::Calling { calls, .. },
+                ..
+            } => calls.first().copied(),
+            _ => None,
+        }
+    }
+
+    fn delay(&mut self, call: Call) -> Option<()> {
+        let room = self.late.len() < LATE;
+        self.late.push(call);
+        self.late.sort_unstable();
+        room.then_some(())
+    }
+
+    /// Whether nothing is under way, nor can be, except by this worker.
+    pub fn is_quiet(&self, w: usize) -> bool {
+        let idle = |(other, worker): (usize, &Worker)| other == w || *worker == Worker::Idle;
+        self.late.is_empty() && self.workers.iter().enumerate().all(idle)
+    }
+
+    /// Whether nothing is under way and nobody at work.
+    pub fn is_at_rest(&self) -> bool {
+        self.late.is_empty() && !self.row.leased && self.workers == [Worker::Idle, Worker::Idle]
+    }
+
+    /// Numbers are only ever compared with those of the row; the order of the workers is all one.
+    fn renumber(&mut self) {
+        let row = self.row.now;
+        for worker in &mut self.workers {
+            if let Worker::Working { held, .. } = worker {
+                held.epoch = (held.epoch == row.epoch).into();
+                held.version = (held.version == row.version).into();
+            }
+        }
+        self.row.now.epoch = 1;
+        self.row.now.version = 1;
+        self.workers.sort_by_key(|worker| match worker {
+            Worker::Idle => 0,
+            Worker::Working { held, .. } => 1 + held.epoch,
+        });
+    }
+}
+
+fn spend(left: &mut u8) -> Option<()> {
+    *left = left.checked_sub(1)?;
+    Some(())
+}
