@@ -23,6 +23,7 @@ thread_local! {
 }
 
 /// What happens at the failpoints of one life.
+#[derive(Default)]
 pub struct Watch {
     /// Where it is to die.
     deadly: Option<&'static str>,
@@ -33,6 +34,7 @@ pub struct Watch {
 #[derive(Default)]
 struct Seen {
     passed: BTreeSet<&'static str>,
+    is_armed: bool,
     dead: bool,
 }
 
@@ -40,7 +42,7 @@ impl Watch {
     /// Whoever is dead does nothing more: neither the task that died, nor any other of that life.
     fn pass(&self, point: &'static str) {
         let mut seen = self.seen.lock().unwrap();
-        if !seen.dead {
+        if seen.is_armed && !seen.dead {
             seen.passed.insert(point);
             seen.dead = self.deadly == Some(point);
         }
@@ -50,6 +52,18 @@ impl Watch {
             self.died.notify_one();
             panic!("dies at {point}");
         }
+    }
+
+    /// From now on it counts where it comes past.
+    pub fn arm(&self) {
+        let mut seen = self.seen.lock().unwrap();
+        seen.is_armed = true;
+        seen.passed.clear();
+    }
+
+    /// Until it is armed again, it does not count.
+    fn disarm(&self) {
+        self.seen.lock().unwrap().is_armed = false;
     }
 
     /// Where it came past.
@@ -94,21 +108,27 @@ fn watch_failpoints() {
 
 /// The service's use cases and its fulfilment, on threads of their own.
 pub struct Life {
-    pub orders: Orders,
     pub watch: Arc<Watch>,
-    runtime: Runtime,
+    runtime: Option<Runtime>,
+    database: Database,
+    metrics: Arc<Metrics>,
+    config: Config,
+    at_work: Option<AtWork>,
+}
+
+struct AtWork {
+    orders: Orders,
     stop: CancellationToken,
     fulfilling: JoinHandle<()>,
 }
 
 impl Life {
-    /// Begins; ends at `deadly`, if it comes past there.
-    pub fn begin(config: &Config, deadly: Option<&'static str>) -> Self {
+    /// A life that ends at `deadly`, if it comes past there once it is armed. It does nothing so far.
+    pub fn new(config: &Config, deadly: Option<&'static str>) -> Self {
         watch_failpoints();
         let watch = Arc::new(Watch {
             deadly,
-            seen: Mutex::default(),
-            died: Notify::new(),
+            ..Watch::default()
         });
         let mark = {
             let watch = watch.clone();
@@ -120,28 +140,38 @@ impl Life {
             .enable_all()
             .build()
             .unwrap();
-        let metrics = Arc::new(Metrics::new().unwrap());
-        let peers = Peers::new(config.peers.clone(), metrics.clone()).unwrap();
-        let database = Database::new(config.database.clone(), config.limits).unwrap();
+        Self {
+            watch,
+            runtime: Some(runtime),
+            database: Database::new(config.database.clone(), config.limits).unwrap(),
+            metrics: Arc::new(Metrics::new().unwrap()),
+            config: config.clone(),
+            at_work: None,
+        }
+    }
+
+    /// Begins to work.
+    pub fn start(&mut self) {
+        let (database, metrics) = (self.database.clone(), self.metrics.clone());
+        let peers = Peers::new(self.config.peers.clone(), metrics.clone()).unwrap();
         let (signals, wakes) = Signals::new();
-        let orders = Orders::new(
-            database.clone(),
-            metrics.clone(),
-            signals.clone(),
-            config.orders.clone(),
-        );
-        let fulfilments =
-            Fulfilments::new(database, peers, metrics, signals, config.fulfilment.clone());
+        let (hints, settings) = (signals.clone(), self.config.orders.clone());
+        let orders = Orders::new(database.clone(), metrics.clone(), hints, settings);
+        let settings = self.config.fulfilment.clone();
+        let fulfilments = Fulfilments::new(database, peers, metrics, signals, settings);
         let stop = CancellationToken::new();
         let stopping = stop.clone();
-        let fulfilling = runtime.spawn(async move { fulfilments.run(wakes, stopping).await });
-        Self {
+        let work = async move { fulfilments.run(wakes, stopping).await };
+        self.at_work = Some(AtWork {
             orders,
-            watch,
-            runtime,
             stop,
-            fulfilling,
-        }
+            fulfilling: self.runtime().spawn(work),
+        });
+    }
+
+    /// The use cases of a life that works.
+    pub fn orders(&self) -> Orders {
+        self.at_work.as_ref().unwrap().orders.clone()
     }
 
     /// Runs something in this life, as a request does; `None` if it died of it.
@@ -149,17 +179,26 @@ impl Life {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
-        self.runtime.spawn(work).await.ok()
+        self.runtime().spawn(work).await.ok()
     }
 
-    /// Stops in good order, as far as it comes.
+    /// Stops in good order, as far as it comes; it may start again.
     pub async fn stop(&mut self) {
-        self.stop.cancel();
-        let _ = (&mut self.fulfilling).await;
+        if let Some(work) = self.at_work.take() {
+            work.stop.cancel();
+            let _ = work.fulfilling.await;
+        }
+        self.watch.disarm();
     }
 
-    /// Ends at once, whatever is going on.
-    pub fn kill(self) {
-        self.runtime.shutdown_background();
+    fn runtime(&self) -> &Runtime {
+        self.runtime.as_ref().unwrap()
+    }
+}
+
+/// Ends at once, whatever is going on.
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.runtime.take().unwrap().shutdown_background();
     }
 }

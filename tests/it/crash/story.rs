@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use order_service::domain::ids::OrderId;
 use order_service::orders::{ClientKey, Decision};
+use order_service::sandbox::Fault;
 
 use super::life::Life;
 use super::world::World;
@@ -41,14 +42,20 @@ pub struct Story {
     pub place: ClientKey,
     pub cancel: ClientKey,
     pub order_id: Option<OrderId>,
+    /// What a peer does wrong, until it does.
+    fault: Option<Fault>,
+    /// How often the operation that it befalls had been called before.
+    pub calls_before: u64,
     retries: u32,
     stopped: bool,
 }
 
 impl Story {
-    pub fn new(flow: Flow, key: ClientKey) -> Self {
+    pub fn new(flow: Flow, key: ClientKey, fault: Option<Fault>) -> Self {
         Self {
             flow,
+            fault,
+            calls_before: 0,
             cancel: ClientKey {
                 key: format!("{}-cancel", key.key),
                 ..key.clone()
@@ -60,8 +67,12 @@ impl Story {
         }
     }
 
-    /// Goes through the story in one life; `None` when it died on the way.
-    pub async fn tell(&mut self, world: &mut World, life: &mut Life) -> Option<()> {
+    /// Goes through the story in one life; `None` when it died on the way. The fault is switched on
+    /// when it matters.
+    pub async fn tell(&mut self, world: &World, life: &mut Life) -> Option<()> {
+        if self.flow != Flow::CancelLate {
+            self.turn_bad(world, life);
+        }
         let (order_id, is_another_life) = self.place(world, life).await?;
         self.order_id = Some(order_id);
         if is_another_life {
@@ -78,6 +89,7 @@ impl Story {
         }
         self.until_rest(world, life, order_id).await?;
         if self.flow == Flow::CancelLate {
+            self.turn_bad(world, life);
             self.cancel(world, life, order_id).await?;
             self.until_rest(world, life, order_id).await?;
         }
@@ -88,9 +100,18 @@ impl Story {
         self.until_rest(world, life, order_id).await
     }
 
+    /// From now on the process may die, and a peer misbehaves: once in the whole story.
+    fn turn_bad(&mut self, world: &World, life: &Life) {
+        life.watch.arm();
+        if let Some(fault) = self.fault.take() {
+            self.calls_before = world.calls(fault.operation);
+            world.sandbox.set_fault(fault);
+        }
+    }
+
     /// The order's number, and whether an earlier life had placed it.
     async fn place(&self, world: &World, life: &Life) -> Option<(OrderId, bool)> {
-        let (orders, customer) = (life.orders.clone(), world.customer.clone());
+        let (orders, customer) = (life.orders(), world.customer.clone());
         let (cart, key) = (world.cart(), self.place.clone());
         let placing = async move { orders.place(&customer, cart, Some(key)).await };
         match life.live(placing).await? {
@@ -101,7 +122,7 @@ impl Story {
     }
 
     async fn cancel(&self, world: &World, life: &Life, order_id: OrderId) -> Option<()> {
-        let (orders, customer) = (life.orders.clone(), world.customer.clone());
+        let (orders, customer) = (life.orders(), world.customer.clone());
         let key = self.cancel.clone();
         let cancelling = async move { orders.cancel(&customer, order_id, Some(key)).await };
         // A cancel may be refused: the order then stands, and is judged as one that does.
@@ -109,12 +130,7 @@ impl Story {
         (!life.watch.is_dead()).then_some(())
     }
 
-    async fn until_rest(
-        &mut self,
-        world: &mut World,
-        life: &Life,
-        order_id: OrderId,
-    ) -> Option<()> {
+    async fn until_rest(&mut self, world: &World, life: &Life, order_id: OrderId) -> Option<()> {
         let begun = Instant::now();
         loop {
             if begun.elapsed() > FAULTS_END {
@@ -146,7 +162,7 @@ impl Story {
 
     async fn retry(&self, world: &World, life: &Life, order_id: OrderId) -> Option<()> {
         world.sandbox.clear_faults();
-        let (orders, staff) = (life.orders.clone(), world.staff.clone());
+        let (orders, staff) = (life.orders(), world.staff.clone());
         let decision = Decision::Retry;
         let deciding = async move {
             let reason = "the peer is in order again".to_owned();
@@ -157,7 +173,7 @@ impl Story {
     }
 
     /// The order's next turn has come, and goes by.
-    async fn one_more_turn(&self, world: &mut World, order_id: OrderId) {
+    async fn one_more_turn(&self, world: &World, order_id: OrderId) {
         let deadline = Instant::now() + PATIENCE;
         let mut before = world.standing(order_id).await;
         while before.leased {

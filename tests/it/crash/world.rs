@@ -8,10 +8,12 @@ use order_service::domain::ids::{CustomerId, OrderId};
 use order_service::domain::money::Money;
 use order_service::domain::principal::{Principal, Role};
 use order_service::orders::ClientKey;
-use order_service::sandbox::{Ledger, Sandbox};
+use order_service::sandbox::{Ledger, Operation, Sandbox};
 use serde_json::Value;
 use sqlx::PgConnection;
+use tokio::sync::Mutex;
 
+use super::life::Life;
 use crate::support::app::{TestApp, environment};
 use crate::support::database::TestDatabase;
 
@@ -21,7 +23,9 @@ pub struct World {
     pub sandbox: Sandbox,
     pub customer: Principal,
     pub staff: Principal,
-    conn: PgConnection,
+    /// Whoever takes over, and whoever goes through a story alive.
+    pub healthy: Option<Life>,
+    conn: Mutex<PgConnection>,
     orders: u32,
     _database: TestDatabase,
 }
@@ -49,7 +53,7 @@ impl World {
         let sandbox = TestApp::sandbox().await;
         let mut environment = environment(&database, &sandbox);
         for (name, value) in [
-            ("DATABASE_MAX_CONNECTIONS", "4"),
+            ("DATABASE_MAX_CONNECTIONS", "2"),
             ("PEER_TIMEOUT_MS", "100"),
             ("POLL_INTERVAL_MS", "10"),
             ("RETRY_BASE_MS", "10"),
@@ -71,11 +75,12 @@ impl World {
             name: name.to_owned(),
         };
         Self {
-            config,
             sandbox,
             customer: person(Role::Customer, "7"),
             staff: person(Role::Staff, "ops"),
-            conn: database.connection().await,
+            healthy: Some(Life::new(&config, None)),
+            conn: Mutex::new(database.connection().await),
+            config,
             orders: 0,
             _database: database,
         }
@@ -116,48 +121,48 @@ impl World {
     }
 
     /// How an order stands.
-    pub async fn standing(&mut self, order_id: OrderId) -> Standing {
+    pub async fn standing(&self, order_id: OrderId) -> Standing {
         sqlx::query_as(
             "select phase, leased, due_at is not null as is_due, epoch, cancel_requested \
              from fulfilments join orders using (order_id) where order_id = $1",
         )
         .bind(order_id.0)
-        .fetch_one(&mut self.conn)
+        .fetch_one(&mut *self.conn.lock().await)
         .await
         .unwrap()
     }
 
     /// The order as a client sees it, as far as the ledgers have to agree with it.
-    pub async fn order(&mut self, order_id: OrderId) -> Value {
+    pub async fn order(&self, order_id: OrderId) -> Value {
         let orders = self.orders_where("order_id = $1", order_id).await;
         orders.into_iter().next().unwrap()
     }
 
     /// Every order.
-    pub async fn all_orders(&mut self) -> Vec<Value> {
+    pub async fn all_orders(&self) -> Vec<Value> {
         self.orders_where("order_id > $1", OrderId(0)).await
     }
 
-    async fn orders_where(&mut self, condition: &str, order_id: OrderId) -> Vec<Value> {
+    async fn orders_where(&self, condition: &str, order_id: OrderId) -> Vec<Value> {
         let sql = format!(
             "select to_jsonb(o) || jsonb_build_object('order_total', order_total::text) \
              from orders o where {condition}"
         );
         sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
             .bind(order_id.0)
-            .fetch_all(&mut self.conn)
+            .fetch_all(&mut *self.conn.lock().await)
             .await
             .unwrap()
     }
 
     /// Time passes until the order's turn has come, if nobody is at it.
-    pub async fn let_its_turn_come(&mut self, order_id: OrderId) {
+    pub async fn let_its_turn_come(&self, order_id: OrderId) {
         self.pass("update fulfilments set due_at = now() where order_id = $1 and not leased and due_at > now()", order_id)
             .await;
     }
 
     /// Time passes until the lease that a dead process had is over.
-    pub async fn let_its_lease_end(&mut self, order_id: OrderId) {
+    pub async fn let_its_lease_end(&self, order_id: OrderId) {
         self.pass(
             "update fulfilments set due_at = now() where order_id = $1 and leased",
             order_id,
@@ -165,10 +170,10 @@ impl World {
         .await;
     }
 
-    async fn pass(&mut self, sql: &'static str, order_id: OrderId) {
+    async fn pass(&self, sql: &'static str, order_id: OrderId) {
         sqlx::query(sql)
             .bind(order_id.0)
-            .execute(&mut self.conn)
+            .execute(&mut *self.conn.lock().await)
             .await
             .unwrap();
     }
@@ -176,5 +181,13 @@ impl World {
     /// Everything that the peers did.
     pub fn ledger(&self) -> Ledger {
         self.sandbox.ledger()
+    }
+
+    /// How often an operation of a peer was called.
+    pub fn calls(&self, operation: Option<Operation>) -> u64 {
+        let calls = self.sandbox.ledger().calls;
+        operation
+            .and_then(|operation| calls.get(&operation).copied())
+            .unwrap_or_default()
     }
 }
