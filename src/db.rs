@@ -10,9 +10,11 @@ pub mod order_list;
 pub mod orders;
 pub mod pool;
 mod rows;
+pub mod run;
 
 pub use error::Error;
-pub use pool::{Database, within};
+pub use pool::Database;
+pub(crate) use run::run;
 
 /// The migrations in `migrations/`, part of the binary.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();

@@ -1,10 +1,10 @@
 //! A bounded pool of connections that costs nothing to use: no ping when a connection is taken or
-//! given back, unless it lay idle for long or another connection broke in the meantime.
+//! given back, unless it lay idle for long or another one broke. [`run!`](super::run) is how it is
+//! used.
 //!
 //! sqlx's own pool pings at every release, which measures as dear as a short query itself; hence
 //! deadpool around sqlx's connections.
 
-use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
 use deadpool::managed::{self, RecycleError, RecycleResult};
@@ -12,30 +12,40 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection as _};
 
 use super::Error;
-use super::error::{broken_connections, note_broken_connection};
 
 /// After how much time without use a connection is asked whether it still lives.
 const TRUSTED_FOR: Duration = Duration::from_secs(30);
 /// How long it may take to answer.
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long a statement may take, with the wait for its connection.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// From when on a statement is logged as slow.
 const SLOW_STATEMENT: Duration = Duration::from_secs(1);
 
-/// How the pool is sized.
+/// How the pool is sized, and what it is connected to.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// How many connections at most.
     pub max_connections: usize,
     /// How long to wait for one, and for one to be made.
     pub acquire_timeout: Duration,
+    /// Who stands between the pool and the database.
+    pub pooler: Pooler,
+}
+
+/// Who stands between the pool and the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pooler {
+    /// Nobody, or one that keeps to one server connection for as long as the client stays.
+    None,
+    /// One that may change the server connection after each transaction, as PgBouncer does in
+    /// transaction mode. Work is done in a transaction, and nothing stays prepared after it.
+    Transaction,
 }
 
 /// Where connections come from. Cheap to clone.
 #[derive(Clone)]
 pub struct Database {
     pool: managed::Pool<Connector>,
+    pooler: Pooler,
 }
 
 /// How much of the pool is in use.
@@ -54,23 +64,43 @@ impl Database {
     pub fn new(options: PgConnectOptions, limits: Limits) -> Result<Self, managed::BuildError> {
         let options = options
             .log_statements(tracing::log::LevelFilter::Off)
-            .log_slow_statements(tracing::log::LevelFilter::Warn, SLOW_STATEMENT);
+            .log_slow_statements(tracing::log::LevelFilter::Warn, SLOW_STATEMENT)
+            // Results are binary, so it changes nothing; PgBouncer would refuse it.
+            .extra_float_digits(None);
         let pool = managed::Pool::builder(Connector { options })
             .max_size(limits.max_connections)
             .wait_timeout(Some(limits.acquire_timeout))
             .create_timeout(Some(limits.acquire_timeout))
             .runtime(deadpool::Runtime::Tokio1)
             .build()?;
-        Ok(Self { pool })
+        Ok(Self {
+            pool,
+            pooler: limits.pooler,
+        })
     }
 
-    /// Takes a connection; it goes back when it is dropped.
-    pub async fn acquire(&self) -> Result<Connection, Error> {
+    pub(super) async fn take(&self) -> Result<managed::Object<Connector>, Error> {
         match self.pool.get().await {
-            Ok(object) => Ok(Connection { object }),
+            Ok(object) => Ok(object),
             Err(managed::PoolError::Backend(error)) => Err(Error::Unavailable(error.into())),
             Err(error) => Err(Error::Unavailable(error.to_string().into())),
         }
+    }
+
+    /// Takes out of the pool what came back in the middle of its work.
+    pub(super) fn drop_unfinished(&self) {
+        self.pool.retain(|pooled, _| !pooled.at_work);
+    }
+
+    /// Takes everything out of the pool that is not at work: where one connection broke, the others
+    /// may be as dead.
+    pub(super) fn drop_idle(&self) {
+        self.pool.retain(|_, _| false);
+    }
+
+    /// Who stands between the pool and the database.
+    pub(super) fn pooler(&self) -> Pooler {
+        self.pooler
     }
 
     /// How much of the pool is in use.
@@ -89,46 +119,17 @@ impl Database {
     }
 }
 
-/// Gives a statement, and the wait for its connection, a time limit. Past it the database counts as
-/// away, and connections are asked whether they live before they are used again.
-pub async fn within<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    tokio::time::timeout(STATEMENT_TIMEOUT, work)
-        .await
-        .unwrap_or_else(|elapsed| {
-            note_broken_connection();
-            Err(Error::Unavailable(elapsed.into()))
-        })
-}
-
-/// A connection on loan from the pool.
-pub struct Connection {
-    object: managed::Object<Connector>,
-}
-
-impl Deref for Connection {
-    type Target = PgConnection;
-
-    fn deref(&self) -> &PgConnection {
-        &self.object.connection
-    }
-}
-
-impl DerefMut for Connection {
-    fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.object.connection
-    }
-}
-
 /// Opens connections and vouches for idle ones.
-struct Connector {
+pub(super) struct Connector {
     options: PgConnectOptions,
 }
 
 /// A connection and what is known of its health.
-struct Pooled {
-    connection: PgConnection,
+pub(super) struct Pooled {
+    pub connection: PgConnection,
+    /// Whether somebody works with it, or has left it in the middle.
+    pub at_work: bool,
     trusted_at: Instant,
-    broken_seen: u64,
 }
 
 impl managed::Manager for Connector {
@@ -140,7 +141,7 @@ impl managed::Manager for Connector {
         Ok(Pooled {
             connection,
             trusted_at: Instant::now(),
-            broken_seen: broken_connections(),
+            at_work: false,
         })
     }
 
@@ -149,15 +150,13 @@ impl managed::Manager for Connector {
         pooled: &mut Pooled,
         _: &managed::Metrics,
     ) -> RecycleResult<sqlx::Error> {
-        let broken = broken_connections();
-        if pooled.connection.is_in_transaction() {
-            return Err(RecycleError::message("left in a transaction"));
+        if pooled.at_work {
+            return Err(RecycleError::message("left in the middle of its work"));
         }
-        if pooled.broken_seen != broken || pooled.trusted_at.elapsed() > TRUSTED_FOR {
+        if pooled.trusted_at.elapsed() > TRUSTED_FOR {
             tokio::time::timeout(PING_TIMEOUT, pooled.connection.ping())
                 .await
                 .map_err(|_| RecycleError::message("no answer to a ping"))??;
-            pooled.broken_seen = broken;
         }
         pooled.trusted_at = Instant::now();
         Ok(())
