@@ -5,11 +5,14 @@
 //! sqlx's own pool pings at every release, which measures as dear as a short query itself; hence
 //! deadpool around sqlx's connections.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deadpool::managed::{self, RecycleError, RecycleResult};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection as _};
+
+use crate::metrics::Metrics;
 
 use super::Error;
 
@@ -46,6 +49,7 @@ pub enum Pooler {
 pub struct Database {
     pool: managed::Pool<Connector>,
     pooler: Pooler,
+    metrics: Arc<Metrics>,
 }
 
 /// How much of the pool is in use.
@@ -61,7 +65,11 @@ pub struct Usage {
 
 impl Database {
     /// A pool that connects when the first connection is asked for.
-    pub fn new(options: PgConnectOptions, limits: Limits) -> Result<Self, managed::BuildError> {
+    pub fn new(
+        options: PgConnectOptions,
+        limits: Limits,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, managed::BuildError> {
         let options = options
             .log_statements(tracing::log::LevelFilter::Off)
             .log_slow_statements(tracing::log::LevelFilter::Warn, SLOW_STATEMENT)
@@ -76,14 +84,24 @@ impl Database {
         Ok(Self {
             pool,
             pooler: limits.pooler,
+            metrics,
         })
     }
 
-    pub(super) async fn take(&self) -> Result<managed::Object<Connector>, Error> {
-        match self.pool.get().await {
-            Ok(object) => Ok(object),
-            Err(managed::PoolError::Backend(error)) => Err(Error::Unavailable(error.into())),
-            Err(error) => Err(Error::Unavailable(error.to_string().into())),
+    /// Takes a connection; an older one than that is closed and passed over.
+    pub(super) async fn take(
+        &self,
+        opened_after: Option<Instant>,
+    ) -> Result<managed::Object<Connector>, Error> {
+        loop {
+            let object = self.pool.get().await.map_err(|error| match error {
+                managed::PoolError::Backend(error) => Error::Unavailable(error.into()),
+                error => Error::Unavailable(error.to_string().into()),
+            })?;
+            if opened_after.is_none_or(|earliest| object.opened_at > earliest) {
+                return Ok(object);
+            }
+            drop(managed::Object::take(object));
         }
     }
 
@@ -96,6 +114,11 @@ impl Database {
     /// may be as dead.
     pub(super) fn drop_idle(&self) {
         self.pool.retain(|_, _| false);
+    }
+
+    /// Counts work that is done again.
+    pub(super) fn count_repeat(&self, reason: &str) {
+        self.metrics.db_repeats.with_label_values(&[reason]).inc();
     }
 
     /// Who stands between the pool and the database.
@@ -129,6 +152,7 @@ pub(super) struct Pooled {
     pub connection: PgConnection,
     /// Whether somebody works with it, or has left it in the middle.
     pub at_work: bool,
+    opened_at: Instant,
     trusted_at: Instant,
 }
 
@@ -137,9 +161,12 @@ impl managed::Manager for Connector {
     type Error = sqlx::Error;
 
     async fn create(&self) -> Result<Pooled, sqlx::Error> {
+        // Before it is: what broke while it was being opened may have broken it too.
+        let opened_at = Instant::now();
         let connection = PgConnection::connect_with(&self.options).await?;
         Ok(Pooled {
             connection,
+            opened_at,
             trusted_at: Instant::now(),
             at_work: false,
         })

@@ -1,7 +1,7 @@
 //! How work with the database is done: with a connection on loan, within a time limit, and repeated
 //! where the database was in trouble that may have passed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool::managed::Object;
 use sqlx::postgres::PgConnection;
@@ -65,7 +65,7 @@ impl Database {
         Attempts {
             database: self,
             conflicts: 0,
-            lost: false,
+            lost_at: None,
         }
     }
 }
@@ -74,14 +74,14 @@ impl Database {
 pub struct Attempts<'a> {
     database: &'a Database,
     conflicts: u32,
-    lost: bool,
+    lost_at: Option<Instant>,
 }
 
 impl<'a> Attempts<'a> {
     /// Takes a connection for the next attempt.
     pub async fn begin(&mut self) -> Result<Loan<'a>, Error> {
         loop {
-            let begun = Loan::begin(self.database).await;
+            let begun = Loan::begin(self.database, self.lost_at).await;
             if let Some(result) = self.judge(begun).await {
                 return result;
             }
@@ -103,11 +103,13 @@ impl<'a> Attempts<'a> {
             Err(Error::Conflict(_)) if self.conflicts < CONFLICT_REPEATS => {
                 let longest = CONFLICT_PAUSE * 2_u32.pow(self.conflicts);
                 self.conflicts += 1;
+                self.database.count_repeat("conflict");
                 tokio::time::sleep(longest.mul_f64(rand::random())).await;
                 None
             }
-            Err(Error::Lost(_)) if !self.lost => {
-                self.lost = true;
+            Err(Error::Lost(_)) if self.lost_at.is_none() => {
+                self.lost_at = Some(Instant::now());
+                self.database.count_repeat("lost");
                 None
             }
             result => Some(result),
@@ -123,12 +125,12 @@ pub struct Loan<'a> {
 }
 
 impl<'a> Loan<'a> {
-    async fn begin(database: &'a Database) -> Result<Self, Error> {
+    async fn begin(database: &'a Database, opened_after: Option<Instant>) -> Result<Self, Error> {
         let leaving = Leaving {
             database,
             finished: false,
         };
-        let mut pooled = database.take().await?;
+        let mut pooled = database.take(opened_after).await?;
         pooled.at_work = true;
         let mut loan = Self { pooled, leaving };
         if database.pooler() == Pooler::Transaction {

@@ -1,5 +1,6 @@
 //! Trouble with the database, whatever its kind: away, cut off in the middle, in conflict.
 
+mod abandoned;
 mod away;
 mod conflicts;
 mod pooler;

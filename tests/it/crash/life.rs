@@ -122,7 +122,8 @@ impl Life {
             .unwrap();
         let metrics = Arc::new(Metrics::new().unwrap());
         let peers = Peers::new(config.peers.clone(), metrics.clone()).unwrap();
-        let database = Database::new(config.database.clone(), config.limits).unwrap();
+        let database =
+            Database::new(config.database.clone(), config.limits, metrics.clone()).unwrap();
         let (signals, wakes) = Signals::new();
         let orders = Orders::new(
             database.clone(),

@@ -37,7 +37,13 @@ async fn failures(conn: &mut PgConnection) -> i64 {
 
 #[tokio::test]
 async fn what_gives_way_to_another_transaction_is_repeated_and_succeeds() {
-    let app = TestApp::start().await;
+    for pooler in ["none", "transaction"] {
+        let app = TestApp::with(&[("DATABASE_POOLER", pooler)]).await;
+        give_way(&app).await;
+    }
+}
+
+async fn give_way(app: &TestApp) {
     let mut conn = app.database.connection().await;
     for code in ["40001", "40P01", "55P03"] {
         // A placement, a mark of fulfilment, the wish to cancel: each writes one of these first.
@@ -66,6 +72,9 @@ async fn what_gives_way_for_ever_is_a_503_and_leaves_nothing() {
     placed.assert_problem(503, "unavailable");
     assert_eq!(placed.header("retry-after"), Some("1"));
     assert_eq!(failures(&mut conn).await, 6);
+    let metrics = app.nobody().get("/metrics").await.text;
+    let repeats = "db_repeats_total{reason=\"conflict\"} 5";
+    assert!(metrics.contains(repeats), "{metrics}");
     assert_eq!(app.stored_orders().await, 0);
     mend(&mut conn, "orders").await;
     let placed = app

@@ -9,6 +9,7 @@ use crate::support::client::cart;
 use crate::support::database::TestDatabase;
 use crate::support::ledger::judge;
 use crate::support::pgbouncer::PgBouncer;
+use crate::support::service::eventually;
 
 /// Fewer than the service's own connections.
 const SERVER_CONNECTIONS: u32 = 3;
@@ -80,12 +81,15 @@ async fn everything_works_behind_a_pooler_in_transaction_mode() {
     assert_eq!(orders.len(), placed.len());
     // Nothing is left on the server that the next client would stumble over.
     let mut conn = app.database.connection().await;
-    let open: i64 = sqlx::query_scalar(
-        "select count(*) from pg_stat_activity \
-         where datname = current_database() and state like 'idle in transaction%'",
-    )
-    .fetch_one(&mut conn)
-    .await
-    .unwrap();
-    assert_eq!(open, 0);
+    eventually("no transaction is left open", async || {
+        let open: i64 = sqlx::query_scalar(
+            "select count(*) from pg_stat_activity \
+             where datname = current_database() and state like 'idle in transaction%'",
+        )
+        .fetch_one(&mut conn)
+        .await
+        .unwrap();
+        (open == 0).then_some(())
+    })
+    .await;
 }

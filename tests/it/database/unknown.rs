@@ -45,6 +45,30 @@ async fn a_placement_whose_connection_breaks_is_one_order_and_is_acknowledged() 
 }
 
 #[tokio::test]
+async fn a_placement_whose_transaction_breaks_behind_a_pooler_is_one_order_and_is_acknowledged() {
+    // The statement, and the commit of its transaction.
+    for text in ["SKU0001", "commit"] {
+        for cut in [Cut::Before, Cut::After] {
+            let (app, proxy) = behind_a_proxy(&[
+                ("FOLLOW_INTERVAL_MS", "86400000"),
+                ("POLL_INTERVAL_MS", "60000"),
+                ("DATABASE_POOLER", "transaction"),
+            ])
+            .await;
+            // The first looks at the tables are over.
+            let placed = app.customer(5).place(&cart("SKU0002", 1, "10.00")).await;
+            assert_eq!(placed.status, 201, "{placed:?}");
+            proxy.cut(text, cut);
+            let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
+            proxy.assert_cut();
+            assert_eq!(placed.status, 201, "{text} {cut:?}: {placed:?}");
+            let orders = judge(&app.base, &app.sandbox, &[placed.order_id()]).await;
+            assert_eq!(orders.len(), 2, "{text} {cut:?}: {orders:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_placement_that_arrives_after_it_was_repeated_is_still_one_order() {
     for key in [None, Some("key-1")] {
         let (app, proxy) = behind_a_proxy(AT_REST).await;
@@ -177,8 +201,8 @@ async fn marks_of_fulfilment_whose_connection_breaks_are_written_once() {
             let (app, proxy) = behind_a_proxy(AT_REST).await;
             proxy.cut(step, cut);
             let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
-            proxy.assert_cut();
             assert_eq!(placed.status, 201, "{step} {cut:?}: {placed:?}");
+            proxy.assert_cut();
             let history = app.customer(5).history(placed.order_id()).await;
             assert_eq!(history.iter().filter(|code| *code == step).count(), 1);
             assert_one_order(&app, placed.order_id()).await;
