@@ -1,6 +1,6 @@
 //! The adapter to PostgreSQL: plain functions over a connection, one statement each. A statement is
 //! its own transaction, so that nothing stays open while a peer is called and a transaction pooler
-//! may stand in between. [`run!`] brings functions and connections together.
+//! may stand in between. `run!` brings functions and connections together.
 
 pub mod error;
 pub mod events;

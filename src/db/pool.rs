@@ -1,6 +1,5 @@
 //! A bounded pool of connections that costs nothing to use: no ping when a connection is taken or
-//! given back, unless it lay idle for long or another one broke. [`run!`](super::run) is how it is
-//! used.
+//! given back, unless it lay idle for long. It is used by `run!` alone.
 //!
 //! sqlx's own pool pings at every release, which measures as dear as a short query itself; hence
 //! deadpool around sqlx's connections.
