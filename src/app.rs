@@ -69,7 +69,7 @@ impl App {
         let metrics = Arc::new(Metrics::new()?);
         let verifier = Arc::new(Verifier::new(&config.auth)?);
         let peers = Peers::new(config.peers, metrics.clone())?;
-        let database = Database::new(config.database, config.limits)?;
+        let database = Database::new(config.database, config.limits, metrics.clone())?;
         let asked = SocketAddr::new(config.listen.host, config.listen.port);
         let listener = TcpListener::bind(asked)
             .await

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
-use crate::db::pool::Limits;
+use crate::db::pool::{Limits, Pooler};
 use crate::domain::money::{Currency, Money, MoneyError, parse_decimal};
 use crate::domain::order::Rates;
 use crate::{auth, fulfilment, orders, peers, telemetry};
@@ -74,6 +74,7 @@ impl Config {
         let database = database(reader);
         let listen = listen(reader);
         let max_connections = reader.number("DATABASE_MAX_CONNECTIONS", 2..=1000);
+        let pooler = pooler(reader);
         let auth = auth_settings(reader);
         let user_service = reader.value("USER_SERVICE_URL", parse_url);
         let timeout = milliseconds(reader, "PEER_TIMEOUT_MS", 10..=120_000);
@@ -96,6 +97,7 @@ impl Config {
             limits: Limits {
                 max_connections: usize::try_from(max_connections?).ok()?,
                 acquire_timeout: ACQUIRE_TIMEOUT,
+                pooler: pooler?,
             },
             auth: auth?,
             peers: peers?,
@@ -143,6 +145,14 @@ pub fn telemetry(reader: &mut Reader<'_>) -> Option<telemetry::Settings> {
     Some(telemetry::Settings {
         filter: filter?,
         format: format?,
+    })
+}
+
+fn pooler(reader: &mut Reader<'_>) -> Option<Pooler> {
+    reader.value("DATABASE_POOLER", |text| match text {
+        "none" => Ok(Pooler::None),
+        "transaction" => Ok(Pooler::Transaction),
+        _ => Err("must be none or transaction".to_owned()),
     })
 }
 

@@ -1,6 +1,6 @@
 //! The adapter to PostgreSQL: plain functions over a connection, one statement each. A statement is
 //! its own transaction, so that nothing stays open while a peer is called and a transaction pooler
-//! may stand in between.
+//! may stand in between. `run!` brings functions and connections together.
 
 pub mod error;
 pub mod events;
@@ -10,9 +10,11 @@ pub mod order_list;
 pub mod orders;
 pub mod pool;
 mod rows;
+pub mod run;
 
 pub use error::Error;
-pub use pool::{Database, within};
+pub use pool::Database;
+pub(crate) use run::run;
 
 /// The migrations in `migrations/`, part of the binary.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();

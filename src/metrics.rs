@@ -53,6 +53,8 @@ pub struct Metrics {
     pub pool_connections: IntGaugeVec,
     /// Callers that wait for a connection to the database.
     pub pool_waiting: IntGauge,
+    /// Pieces of work with the database that were done again, by reason: `conflict` or `lost`.
+    pub db_repeats: IntCounterVec,
 }
 
 impl Metrics {
@@ -125,12 +127,20 @@ impl Metrics {
                 "db_pool_waiting",
                 "Callers that wait for a connection to the database.",
             )?,
+            db_repeats: new.counters(
+                "db_repeats_total",
+                "Pieces of work with the database that were done again: conflict, or lost connection.",
+                &["reason"],
+            )?,
             registry: new.0,
         };
         for reason in CancelReason::ALL {
             metrics
                 .orders_cancelled
                 .with_label_values(&[reason.as_str()]);
+        }
+        for reason in ["conflict", "lost"] {
+            metrics.db_repeats.with_label_values(&[reason]);
         }
         metrics.register_process()?;
         Ok(metrics)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use crate::db::{self, Database};
+use crate::db::{self, Database, run};
 use crate::domain::ids::{CustomerId, OrderId};
 use crate::domain::order::{Order, Rates};
 use crate::domain::principal::{Principal, Role};
@@ -93,11 +93,9 @@ impl Orders {
     }
 
     async fn find(&self, owner: Option<CustomerId>, order_id: OrderId) -> Result<Order, Error> {
-        let found = db::within(async {
-            let mut conn = self.db.acquire().await?;
-            db::orders::find(&mut conn, owner, order_id).await
-        });
-        found.await?.ok_or(Error::NotFound(order_id))
+        run!(self.db, |conn| db::orders::find(conn, owner, order_id))
+            .await?
+            .ok_or(Error::NotFound(order_id))
     }
 }
 

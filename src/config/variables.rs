@@ -50,6 +50,11 @@ pub const VARIABLES: &[Variable] = &[
         "16",
         "how many connections one process opens at most",
     ),
+    with_default(
+        "DATABASE_POOLER",
+        "none",
+        "none, or transaction behind a pooler in transaction mode, such as PgBouncer",
+    ),
     with_default("HOST", "0.0.0.0", "IP address to listen on"),
     with_default(
         "PORT",

@@ -72,6 +72,31 @@ fn data(fact: &Fact) -> Value {
     }
 }
 
+/// Whether this is the event of that number in the history of an order.
+#[tracing::instrument(name = "db.events.stands", skip_all)]
+pub async fn stands(
+    conn: &mut PgConnection,
+    order_id: OrderId,
+    seq: i32,
+    fact: &Fact,
+    actor: &Actor,
+) -> Result<bool, Error> {
+    let stands = sqlx::query_scalar!(
+        r#"
+        select exists (select from order_events
+            where order_id = $1 and seq = $2 and code = $3 and actor = $4 and data = $5) as "stands!"
+        "#,
+        order_id.0,
+        seq,
+        fact.code(),
+        actor.as_str(),
+        data(fact),
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(stands)
+}
+
 struct EventRow {
     seq: i32,
     code: String,

@@ -116,6 +116,21 @@ pub async fn load(conn: &mut PgConnection, claim: Claim) -> Result<Option<Fulfil
     }))
 }
 
+/// The order whose fulfilment has this identity.
+#[tracing::instrument(name = "db.fulfilments.of_identity", skip_all)]
+pub async fn of_identity(
+    conn: &mut PgConnection,
+    identity: Uuid,
+) -> Result<Option<OrderId>, Error> {
+    let order_id = sqlx::query_scalar!(
+        "select order_id from fulfilments where identity = $1",
+        identity
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(order_id.map(OrderId))
+}
+
 /// A plan as the table holds it.
 struct PlanColumns<'a> {
     phase: &'a str,

@@ -41,8 +41,11 @@ struct PlacedRow {
     sku: String,
 }
 
-/// Commits order, lines, event, key and fulfilment in one round trip. `None`: the key was used
-/// before, and nothing was written.
+/// The constraint that lets an identity be placed once.
+const ONCE: &str = "fulfilments_identity_key";
+
+/// Commits order, lines, event, key and fulfilment in one round trip. `None`: the key was used, or
+/// the identity placed, before, and nothing was written.
 #[tracing::instrument(name = "db.orders.place", skip_all)]
 pub async fn place(
     conn: &mut PgConnection,
@@ -138,8 +141,12 @@ pub async fn place(
         lease.map(|lease| lease.as_secs_f64()),
     )
     .fetch_all(conn)
-    .await?;
-    Ok(placed_order(cart, currency, state, &rows))
+    .await;
+    match rows {
+        Ok(rows) => Ok(placed_order(cart, currency, state, &rows)),
+        Err(sqlx::Error::Database(cause)) if cause.constraint() == Some(ONCE) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The order as it now stands in the database. A SKU occurs once in a cart, so it names its line.

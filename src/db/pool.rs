@@ -1,41 +1,54 @@
 //! A bounded pool of connections that costs nothing to use: no ping when a connection is taken or
-//! given back, unless it lay idle for long or another connection broke in the meantime.
+//! given back, unless it lay idle for long. It is used by `run!` alone.
 //!
 //! sqlx's own pool pings at every release, which measures as dear as a short query itself; hence
 //! deadpool around sqlx's connections.
 
-use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deadpool::managed::{self, RecycleError, RecycleResult};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection as _};
 
+use crate::metrics::Metrics;
+
 use super::Error;
-use super::error::{broken_connections, note_broken_connection};
 
 /// After how much time without use a connection is asked whether it still lives.
 const TRUSTED_FOR: Duration = Duration::from_secs(30);
 /// How long it may take to answer.
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long a statement may take, with the wait for its connection.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// From when on a statement is logged as slow.
 const SLOW_STATEMENT: Duration = Duration::from_secs(1);
 
-/// How the pool is sized.
+/// How the pool is sized, and what it is connected to.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// How many connections at most.
     pub max_connections: usize,
     /// How long to wait for one, and for one to be made.
     pub acquire_timeout: Duration,
+    /// Who stands between the pool and the database.
+    pub pooler: Pooler,
+}
+
+/// Who stands between the pool and the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pooler {
+    /// Nobody, or one that keeps to one server connection for as long as the client stays.
+    None,
+    /// One that may change the server connection after each transaction, as PgBouncer does in
+    /// transaction mode. Work is done in a transaction, and nothing stays prepared after it.
+    Transaction,
 }
 
 /// Where connections come from. Cheap to clone.
 #[derive(Clone)]
 pub struct Database {
     pool: managed::Pool<Connector>,
+    pooler: Pooler,
+    metrics: Arc<Metrics>,
 }
 
 /// How much of the pool is in use.
@@ -51,26 +64,65 @@ pub struct Usage {
 
 impl Database {
     /// A pool that connects when the first connection is asked for.
-    pub fn new(options: PgConnectOptions, limits: Limits) -> Result<Self, managed::BuildError> {
+    pub fn new(
+        options: PgConnectOptions,
+        limits: Limits,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, managed::BuildError> {
         let options = options
             .log_statements(tracing::log::LevelFilter::Off)
-            .log_slow_statements(tracing::log::LevelFilter::Warn, SLOW_STATEMENT);
+            .log_slow_statements(tracing::log::LevelFilter::Warn, SLOW_STATEMENT)
+            // Results are binary, so it changes nothing; PgBouncer would refuse it.
+            .extra_float_digits(None);
         let pool = managed::Pool::builder(Connector { options })
             .max_size(limits.max_connections)
             .wait_timeout(Some(limits.acquire_timeout))
             .create_timeout(Some(limits.acquire_timeout))
             .runtime(deadpool::Runtime::Tokio1)
             .build()?;
-        Ok(Self { pool })
+        Ok(Self {
+            pool,
+            pooler: limits.pooler,
+            metrics,
+        })
     }
 
-    /// Takes a connection; it goes back when it is dropped.
-    pub async fn acquire(&self) -> Result<Connection, Error> {
-        match self.pool.get().await {
-            Ok(object) => Ok(Connection { object }),
-            Err(managed::PoolError::Backend(error)) => Err(Error::Unavailable(error.into())),
-            Err(error) => Err(Error::Unavailable(error.to_string().into())),
+    /// Takes a connection; an older one than that is closed and passed over.
+    pub(super) async fn take(
+        &self,
+        opened_after: Option<Instant>,
+    ) -> Result<managed::Object<Connector>, Error> {
+        loop {
+            let object = self.pool.get().await.map_err(|error| match error {
+                managed::PoolError::Backend(error) => Error::Unavailable(error.into()),
+                error => Error::Unavailable(error.to_string().into()),
+            })?;
+            if opened_after.is_none_or(|earliest| object.opened_at > earliest) {
+                return Ok(object);
+            }
+            drop(managed::Object::take(object));
         }
+    }
+
+    /// Takes out of the pool what came back in the middle of its work.
+    pub(super) fn drop_unfinished(&self) {
+        self.pool.retain(|pooled, _| !pooled.at_work);
+    }
+
+    /// Takes everything out of the pool that is not at work: where one connection broke, the others
+    /// may be as dead.
+    pub(super) fn drop_idle(&self) {
+        self.pool.retain(|_, _| false);
+    }
+
+    /// Counts work that is done again.
+    pub(super) fn count_repeat(&self, reason: &str) {
+        self.metrics.db_repeats.with_label_values(&[reason]).inc();
+    }
+
+    /// Who stands between the pool and the database.
+    pub(super) fn pooler(&self) -> Pooler {
+        self.pooler
     }
 
     /// How much of the pool is in use.
@@ -89,46 +141,18 @@ impl Database {
     }
 }
 
-/// Gives a statement, and the wait for its connection, a time limit. Past it the database counts as
-/// away, and connections are asked whether they live before they are used again.
-pub async fn within<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    tokio::time::timeout(STATEMENT_TIMEOUT, work)
-        .await
-        .unwrap_or_else(|elapsed| {
-            note_broken_connection();
-            Err(Error::Unavailable(elapsed.into()))
-        })
-}
-
-/// A connection on loan from the pool.
-pub struct Connection {
-    object: managed::Object<Connector>,
-}
-
-impl Deref for Connection {
-    type Target = PgConnection;
-
-    fn deref(&self) -> &PgConnection {
-        &self.object.connection
-    }
-}
-
-impl DerefMut for Connection {
-    fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.object.connection
-    }
-}
-
 /// Opens connections and vouches for idle ones.
-struct Connector {
+pub(super) struct Connector {
     options: PgConnectOptions,
 }
 
 /// A connection and what is known of its health.
-struct Pooled {
-    connection: PgConnection,
+pub(super) struct Pooled {
+    pub connection: PgConnection,
+    /// Whether somebody works with it, or has left it in the middle.
+    pub at_work: bool,
+    opened_at: Instant,
     trusted_at: Instant,
-    broken_seen: u64,
 }
 
 impl managed::Manager for Connector {
@@ -136,11 +160,14 @@ impl managed::Manager for Connector {
     type Error = sqlx::Error;
 
     async fn create(&self) -> Result<Pooled, sqlx::Error> {
+        // Before it is: what broke while it was being opened may have broken it too.
+        let opened_at = Instant::now();
         let connection = PgConnection::connect_with(&self.options).await?;
         Ok(Pooled {
             connection,
+            opened_at,
             trusted_at: Instant::now(),
-            broken_seen: broken_connections(),
+            at_work: false,
         })
     }
 
@@ -149,15 +176,13 @@ impl managed::Manager for Connector {
         pooled: &mut Pooled,
         _: &managed::Metrics,
     ) -> RecycleResult<sqlx::Error> {
-        let broken = broken_connections();
-        if pooled.connection.is_in_transaction() {
-            return Err(RecycleError::message("left in a transaction"));
+        if pooled.at_work {
+            return Err(RecycleError::message("left in the middle of its work"));
         }
-        if pooled.broken_seen != broken || pooled.trusted_at.elapsed() > TRUSTED_FOR {
+        if pooled.trusted_at.elapsed() > TRUSTED_FOR {
             tokio::time::timeout(PING_TIMEOUT, pooled.connection.ping())
                 .await
                 .map_err(|_| RecycleError::message("no answer to a ping"))??;
-            pooled.broken_seen = broken;
         }
         pooled.trusted_at = Instant::now();
         Ok(())

@@ -3,8 +3,8 @@
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::db;
 use crate::db::fulfilments::{self, Claim, Fulfilment, Mark, Next, Written};
+use crate::db::{self, run};
 use crate::domain::event::Fact;
 use crate::domain::plan::{Doubt, Outcome, Plan, Step};
 use crate::failpoints;
@@ -127,11 +127,8 @@ impl Fulfilments {
         }
         let renewed_at = Instant::now();
         let claim = held.fulfilment.claim;
-        let renewed = db::within(async {
-            let mut conn = self.db.acquire().await?;
-            fulfilments::renew(&mut conn, claim, self.settings.lease).await
-        })
-        .await?;
+        let lease = self.settings.lease;
+        let renewed = run!(self.db, |conn| fulfilments::renew(conn, claim, lease)).await?;
         failpoints::pass(&["fulfilment", "renew", "after_write"]);
         held.leased_at = renewed_at;
         Ok(renewed)
@@ -195,7 +192,7 @@ impl Fulfilments {
                 }
                 Ok(Written::Superseded) => return Ok(Turn::Lost),
                 Ok(Written::Changed) => {}
-                Err(error @ (db::Error::Unavailable(_) | db::Error::Conflict(_))) => {
+                Err(error) if error.passes() => {
                     failures += 1;
                     if failures > WRITE_ATTEMPTS {
                         return Err(error);
@@ -213,7 +210,7 @@ impl Fulfilments {
             let fresh = match self.load(held.fulfilment.claim).await {
                 Ok(Some(fresh)) => fresh,
                 Ok(None) => return Ok(Turn::Lost),
-                Err(db::Error::Unavailable(_)) => continue,
+                Err(error) if error.passes() => continue,
                 Err(error) => return Err(error),
             };
             let before = &held.fulfilment;
@@ -253,11 +250,7 @@ impl Fulfilments {
             None => ("cancel", "decide"),
         };
         failpoints::pass(&["fulfilment", direction, step, "before_write"]);
-        let written = db::within(async {
-            let mut conn = self.db.acquire().await?;
-            fulfilments::record(&mut conn, fulfilment, &mark).await
-        })
-        .await?;
+        let written = run!(self.db, |conn| fulfilments::record(conn, fulfilment, &mark)).await?;
         failpoints::pass(&["fulfilment", direction, step, "after_write"]);
         Ok(written)
     }
@@ -296,11 +289,7 @@ impl Fulfilments {
     }
 
     async fn load(&self, claim: Claim) -> Result<Option<Fulfilment>, db::Error> {
-        db::within(async {
-            let mut conn = self.db.acquire().await?;
-            fulfilments::load(&mut conn, claim).await
-        })
-        .await
+        run!(self.db, |conn| fulfilments::load(conn, claim)).await
     }
 
     async fn give_back(&self, fulfilment: &Fulfilment) {
@@ -311,11 +300,11 @@ impl Fulfilments {
                 ..
             }
         );
+        let claim = fulfilment.claim;
         failpoints::pass(&["fulfilment", "give_back", "before_write"]);
-        let given = db::within(async {
-            let mut conn = self.db.acquire().await?;
-            fulfilments::give_back(&mut conn, fulfilment.claim, doubtful).await
-        })
+        let given = run!(self.db, |conn| fulfilments::give_back(
+            conn, claim, doubtful
+        ))
         .await;
         failpoints::pass(&["fulfilment", "give_back", "after_write"]);
         if let Err(error) = given {

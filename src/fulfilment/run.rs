@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::db;
 use crate::db::fulfilments::{self, Claim};
+use crate::db::{self, run};
 use crate::signals::Wake;
 
 use super::Fulfilments;
@@ -82,11 +82,8 @@ impl Fulfilments {
     /// Claims up to `limit` fulfilments that are due.
     pub async fn claim_due(&self, limit: usize) -> Result<Vec<Claim>, db::Error> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        db::within(async {
-            let mut conn = self.db.acquire().await?;
-            fulfilments::claim_due(&mut conn, limit, self.settings.lease).await
-        })
-        .await
+        let lease = self.settings.lease;
+        run!(self.db, |conn| fulfilments::claim_due(conn, limit, lease)).await
     }
 
     async fn on_wake(&self, wake: Wake, stop: &CancellationToken) {
@@ -94,10 +91,10 @@ impl Fulfilments {
             Wake::Begun(fulfilment, leased_at) => self.drive(*fulfilment, leased_at, stop).await,
             Wake::Nudge(order_id) if !stop.is_cancelled() => {
                 let leased_at = Instant::now();
-                let claimed = db::within(async {
-                    let mut conn = self.db.acquire().await?;
-                    fulfilments::claim_one(&mut conn, order_id, self.settings.lease).await
-                });
+                let lease = self.settings.lease;
+                let claimed = run!(self.db, |conn| fulfilments::claim_one(
+                    conn, order_id, lease
+                ));
                 match claimed.await {
                     Ok(Some(claim)) => self.drive_claim(claim, leased_at, stop).await,
                     // Somebody is at it and will see for themselves.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::db::fulfilments::{Attention, Ruling, hasten, needing_attention, plan_of, rule};
+use crate::db::{events, run};
 use crate::domain::event::Fact;
 use crate::domain::ids::OrderId;
 use crate::domain::order::{CancelReason, Order};
@@ -47,8 +48,9 @@ impl Orders {
     /// an hour; longest first.
     pub async fn needing_attention(&self, caller: &Principal) -> Result<Vec<Attention>, Error> {
         for_staff(caller)?;
-        let mut conn = self.db.acquire().await?;
-        Ok(needing_attention(&mut conn, PATIENCE.as_secs_f64(), SHOWN).await?)
+        let patience_s = PATIENCE.as_secs_f64();
+        let found = run!(self.db, |conn| needing_attention(conn, patience_s, SHOWN));
+        Ok(found.await?)
     }
 
     /// Takes a person's decision. A retry of what goes on by itself only makes it look now.
@@ -78,12 +80,11 @@ impl Orders {
     ) -> Result<Order, Error> {
         for _ in 0..TRIES {
             let order = self.find(None, order_id).await?;
-            let mut conn = self.db.acquire().await?;
-            let plan = plan_of(&mut conn, order_id).await?;
+            let plan = run!(self.db, |conn| plan_of(conn, order_id)).await?;
             let Some(retried) = plan.and_then(Plan::retried) else {
                 return match (decision, plan) {
                     (Decision::Retry, Some(_)) => {
-                        hasten(&mut conn, order_id).await?;
+                        run!(self.db, |conn| hasten(conn, order_id)).await?;
                         Ok(order)
                     }
                     _ => Err(Error::NotNow(Refusal::Decision { order_id })),
@@ -99,20 +100,28 @@ impl Orders {
                 Decision::Completed => (Plan::Completed, standing(&order)?),
                 Decision::Cancelled => (Plan::Undone, called_off(&order)?),
             };
-            facts.insert(0, decided);
+            facts.insert(0, decided.clone());
             let (state, facts) = order.state.after(facts);
+            let actor = caller.actor();
             let ruling = Ruling {
                 plan,
                 // What was undone by hand is not looked for again: Payment may not know of it.
                 due: decision != Decision::Cancelled,
                 state: &state,
                 facts: &facts,
-                actor: &caller.actor(),
+                actor: &actor,
             };
             failpoints::pass(&["orders", "decide", "before_write"]);
-            if rule(&mut conn, &order, &ruling).await? {
+            let written = run!(self.db, |conn| rule(conn, &order, &ruling)).await?;
+            // Not written may also mean that it was, by an attempt whose answer was lost.
+            let seq = order.version + 1;
+            if written
+                || run!(self.db, |conn| events::stands(
+                    conn, order_id, seq, &decided, &actor
+                ))
+                .await?
+            {
                 failpoints::pass(&["orders", "decide", "after_write"]);
-                drop(conn);
                 return self.find(None, order_id).await;
             }
         }

@@ -1,7 +1,7 @@
 //! Cancel an order: leave the wish with fulfilment, which acts on it at its next safe point.
 
 use crate::db::fulfilments::request_cancel;
-use crate::db::{idempotency, within};
+use crate::db::{idempotency, run};
 use crate::domain::ids::OrderId;
 use crate::domain::order::Order;
 use crate::domain::principal::Principal;
@@ -62,19 +62,14 @@ impl Orders {
         self.find(caller.owner(), order_id).await?;
         let key = key.of(caller, "cancel");
         failpoints::pass(&["orders", "cancel", "before_key"]);
-        let kept = within(async {
-            let mut conn = self.db.acquire().await?;
-            let is_new = idempotency::keep(&mut conn, &key, order_id).await?;
-            let found = if is_new {
-                None
-            } else {
-                idempotency::find(&mut conn, &key).await?
-            };
-            Ok(found)
-        });
-        let kept = kept.await?;
+        let keep = run!(self.db, |conn| idempotency::keep(conn, &key, order_id));
+        let is_new = keep.await?;
         failpoints::pass(&["orders", "cancel", "after_key"]);
-        match kept {
+        if is_new {
+            return Ok(false);
+        }
+        let find = run!(self.db, |conn| idempotency::find(conn, &key));
+        match find.await? {
             Some(used) if used.fingerprint != key.fingerprint => Err(Error::KeyReused),
             used => Ok(used.is_some()),
         }
@@ -92,11 +87,9 @@ impl Orders {
             if !order.state.can_be_cancelled() {
                 return Err(too_late(&order));
             }
+            let (reason, actor) = (caller.cancel_reason(), caller.actor());
             failpoints::pass(&["orders", "cancel", "before_write"]);
-            let mut conn = self.db.acquire().await?;
-            let wished =
-                request_cancel(&mut conn, &order, caller.cancel_reason(), &caller.actor()).await?;
-            drop(conn);
+            let wished = run!(self.db, |conn| request_cancel(conn, &order, reason, &actor)).await?;
             failpoints::pass(&["orders", "cancel", "after_write"]);
             if wished {
                 order.cancel_requested = true;

@@ -1,6 +1,6 @@
 //! One order: what it is, and what has happened to it.
 
-use crate::db;
+use crate::db::{self, run};
 use crate::domain::event::Event;
 use crate::domain::ids::OrderId;
 use crate::domain::order::Order;
@@ -25,11 +25,14 @@ impl Orders {
 
     /// Where the parcel is, and how it came there.
     pub async fn tracking(&self, caller: &Principal, order_id: OrderId) -> Result<Tracking, Error> {
-        let mut conn = self.db.acquire().await?;
-        let order = db::orders::find(&mut conn, caller.owner(), order_id)
-            .await?
-            .ok_or(Error::NotFound(order_id))?;
-        let events = db::events::of_order(&mut conn, order_id).await?;
-        Ok(Tracking { order, events })
+        let owner = caller.owner();
+        let found = run!(self.db, |conn| async {
+            let Some(order) = db::orders::find(conn, owner, order_id).await? else {
+                return Ok(None);
+            };
+            let events = db::events::of_order(conn, order_id).await?;
+            Ok(Some(Tracking { order, events }))
+        });
+        found.await?.ok_or(Error::NotFound(order_id))
     }
 }

@@ -76,11 +76,10 @@ pub enum Refusal {
 
 impl From<db::Error> for Error {
     fn from(error: db::Error) -> Self {
-        match error {
-            db::Error::Unavailable(_) | db::Error::Conflict(_) | db::Error::NotMigrated => {
-                Self::Unavailable(error)
-            }
-            db::Error::Unreadable { .. } | db::Error::Refused(_) => Self::Database(error),
+        if error.passes() {
+            Self::Unavailable(error)
+        } else {
+            Self::Database(error)
         }
     }
 }

@@ -3,15 +3,14 @@
 use crate::db::check_migrated;
 use crate::db::fulfilments::count_open;
 use crate::db::idempotency::purge;
-use crate::db::within;
+use crate::db::run;
 
 use super::{Error, Orders};
 
 impl Orders {
     /// Asks the database whether it is there, with the tables that this program was made for.
     pub async fn check_database(&self) -> Result<(), Error> {
-        let mut conn = self.db.acquire().await?;
-        Ok(check_migrated(&mut conn).await?)
+        Ok(run!(self.db, |conn| check_migrated(conn)).await?)
     }
 
     /// Refreshes the metrics that are read off the pool.
@@ -33,10 +32,8 @@ impl Orders {
     /// Forgets idempotency keys whose time is over.
     pub async fn purge_keys(&self) -> Result<(), Error> {
         loop {
-            let purged = within(async {
-                let mut conn = self.db.acquire().await?;
-                purge(&mut conn, self.settings.keys_kept).await
-            });
+            let older_than = self.settings.keys_kept;
+            let purged = run!(self.db, |conn| purge(conn, older_than));
             if purged.await? == 0 {
                 return Ok(());
             }
@@ -45,9 +42,7 @@ impl Orders {
 
     /// Refreshes the metrics that are read off the tables.
     pub async fn measure_fulfilments(&self) -> Result<(), Error> {
-        let mut conn = self.db.acquire().await?;
-        let counts = count_open(&mut conn).await?;
-        drop(conn);
+        let counts = run!(self.db, |conn| count_open(conn)).await?;
         // Those of which there are none are zero: an alert cannot tell absent from well.
         for phase in ["doing", "recalling", "undoing", "stuck"] {
             let open = counts.iter().find(|open| open.phase == phase);

@@ -1,7 +1,7 @@
 //! Lists of orders: the caller's own, everybody's for staff, one customer's history.
 
 use crate::db::order_list::{Listing, list};
-use crate::db::within;
+use crate::db::run;
 use crate::domain::ids::CustomerId;
 use crate::domain::principal::Principal;
 use crate::domain::search::Search;
@@ -15,11 +15,7 @@ impl Orders {
         if let Some(owner) = caller.owner() {
             search.filter.customer_id = Some(owner);
         }
-        let listing = within(async {
-            let mut conn = self.db.acquire().await?;
-            list(&mut conn, &search).await
-        });
-        Ok(listing.await?)
+        Ok(run!(self.db, |conn| list(conn, &search)).await?)
     }
 
     /// One customer's orders.

@@ -3,10 +3,10 @@
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::db::fulfilments::Fulfilment;
+use crate::db::fulfilments::{Fulfilment, of_identity};
 use crate::db::idempotency::{self, Key};
-use crate::db::orders::{Placement, place};
-use crate::db::within;
+use crate::db::orders::{Placement, find, place};
+use crate::db::run;
 use crate::domain::cart::Cart;
 use crate::domain::order::Order;
 use crate::domain::principal::Principal;
@@ -74,18 +74,19 @@ impl Orders {
                 lease: begins_here.is_some().then_some(this.settings.lease),
             };
             failpoints::pass(&["orders", "place", "before_write"]);
-            let placed = within(async {
-                let mut conn = this.db.acquire().await?;
-                place(&mut conn, &placement).await
-            });
-            let Some(order) = placed.await? else {
+            let placed = match run!(this.db, |conn| place(conn, &placement)).await? {
+                Some(order) => Some(order),
+                None => this.placed_as(identity).await?,
+            };
+            let Some(order) = placed else {
                 let key = key.ok_or(Error::Busy)?;
                 return this.replay(&key).await?.ok_or(Error::Busy);
             };
             failpoints::pass(&["orders", "place", "after_write"]);
             this.metrics.orders_placed.inc();
             let settling = this.signals.settling(order.order_id);
-            if let Some(begins_here) = begins_here {
+            // What has changed since it was placed is read by whoever claims it.
+            if let Some(begins_here) = begins_here.filter(|_| order.version == 1) {
                 begins_here.begin(Fulfilment::begun(order.clone(), identity), leased_at);
             }
             let order = this.settle(order, settling).await;
@@ -106,12 +107,20 @@ impl Orders {
         self.replay(&key.of(caller, "create")).await
     }
 
-    async fn replay(&self, key: &Key) -> Result<Option<Placed>, Error> {
-        let found = within(async {
-            let mut conn = self.db.acquire().await?;
-            idempotency::find(&mut conn, key).await
+    /// The order that was placed under this identity, by an attempt whose answer was lost.
+    async fn placed_as(&self, identity: Uuid) -> Result<Option<Order>, Error> {
+        let found = run!(self.db, |conn| async {
+            match of_identity(conn, identity).await? {
+                Some(order_id) => find(conn, None, order_id).await,
+                None => Ok(None),
+            }
         });
-        let Some(found) = found.await? else {
+        Ok(found.await?)
+    }
+
+    async fn replay(&self, key: &Key) -> Result<Option<Placed>, Error> {
+        let found = run!(self.db, |conn| idempotency::find(conn, key)).await?;
+        let Some(found) = found else {
             return Ok(None);
         };
         if found.fingerprint != key.fingerprint {

@@ -1,8 +1,8 @@
 //! Take news of an order from staff and from peer services. Repeats and late, out-of-order news are
 //! harmless: what lies behind the order changes nothing.
 
-use crate::db;
 use crate::db::fulfilments::hasten;
+use crate::db::{self, run};
 use crate::domain::event::Fact;
 use crate::domain::ids::OrderId;
 use crate::domain::order::Order;
@@ -60,16 +60,18 @@ impl Orders {
         for _ in 0..TRIES {
             let order = self.find(None, order_id).await?;
             let (state, facts) = order.state.after(facts(&order, news)?);
-            let mut conn = self.db.acquire().await?;
             if is_for_fulfilment(&order, news) {
-                hasten(&mut conn, order_id).await?;
+                run!(self.db, |conn| hasten(conn, order_id)).await?;
                 self.signals.nudge(order_id);
             }
             if facts.is_empty() {
                 return Ok(order);
             }
-            if db::orders::advance(&mut conn, &order, &state, &facts, &caller.actor()).await? {
-                drop(conn);
+            let actor = caller.actor();
+            let moved = run!(self.db, |conn| async {
+                db::orders::advance(conn, &order, &state, &facts, &actor).await
+            });
+            if moved.await? {
                 return self.find(None, order_id).await;
             }
         }

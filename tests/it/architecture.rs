@@ -31,7 +31,7 @@ const LAYERS: &[Layer] = &[
     layer("metrics", &["domain"], &[]),
     layer("telemetry", &[], &[]),
     layer("auth", &["domain", "clock"], &[]),
-    layer("db", &["domain"], &["sqlx", "deadpool", "tokio"]),
+    layer("db", &["domain", "metrics"], &["sqlx", "deadpool", "tokio"]),
     layer(
         "peers",
         &["domain", "metrics", "clock", "failpoints"],

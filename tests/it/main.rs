@@ -9,6 +9,7 @@ mod api;
 mod architecture;
 mod cli;
 mod crash;
+mod database;
 mod env_example;
 mod fulfilment;
 mod import;

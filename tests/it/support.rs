@@ -5,6 +5,8 @@ pub mod client;
 pub mod database;
 pub mod documented;
 pub mod ledger;
+pub mod pgbouncer;
+pub mod proxy;
 pub mod raw;
 pub mod scripted;
 pub mod service;

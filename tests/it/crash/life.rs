@@ -140,11 +140,13 @@ impl Life {
             .enable_all()
             .build()
             .unwrap();
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let (options, limits) = (config.database.clone(), config.limits);
         Self {
             watch,
             runtime: Some(runtime),
-            database: Database::new(config.database.clone(), config.limits).unwrap(),
-            metrics: Arc::new(Metrics::new().unwrap()),
+            database: Database::new(options, limits, metrics.clone()).unwrap(),
+            metrics,
             config: config.clone(),
             at_work: None,
         }

@@ -12,7 +12,7 @@ use sqlx::{Connection as _, PgConnection};
 use crate::support::app::{TestApp, environment_of};
 use crate::support::client::{Client, cart};
 use crate::support::database::TestDatabase;
-use crate::support::ledger::{all_orders, violations};
+use crate::support::ledger::judge;
 use crate::support::service::{Service, eventually};
 
 const REPLICAS: usize = 3;
@@ -63,30 +63,6 @@ async fn customer(number: i64, bases: Vec<String>, until: Instant) -> Vec<i64> {
         }
     }
     acknowledged
-}
-
-/// Waits until every order has settled, and judges them by the ledgers.
-async fn judge(base: &str, sandbox: &Sandbox, acknowledged: &[i64]) {
-    let staff = Client::staff(base);
-    let orders = eventually("every order has settled", async || {
-        let orders = all_orders(&staff).await;
-        let open = orders.iter().filter(|order| {
-            matches!(
-                order["order_status"].as_str(),
-                Some("PENDING" | "CANCELLING")
-            ) || order["cancel_requested"] == true
-        });
-        (open.count() == 0).then_some(orders)
-    })
-    .await;
-    for order_id in acknowledged {
-        assert!(
-            orders.iter().any(|order| order["order_id"] == *order_id),
-            "order {order_id} is lost"
-        );
-    }
-    assert!(!acknowledged.is_empty());
-    assert_eq!(violations(&orders, &sandbox.ledger()), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -26,8 +26,14 @@ impl TestApp {
     /// With other settings, by the names of their variables.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
         let database = TestDatabase::new().await;
+        let url = database.url();
+        Self::reaching(database, &url, settings).await
+    }
+
+    /// With a database that it reaches by this URL.
+    pub async fn reaching(database: TestDatabase, url: &str, settings: &[(&str, &str)]) -> Self {
         let sandbox = Self::sandbox().await;
-        let mut environment = environment(&database, &sandbox);
+        let mut environment = environment_of(url, &sandbox);
         for (name, value) in settings {
             environment.set(name, *value);
         }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use order_service::sandbox::{ChargeStatus, Ledger, ParcelStatus, ReservationState};
+use order_service::sandbox::{ChargeStatus, Ledger, ParcelStatus, ReservationState, Sandbox};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::client::Client;
+use super::service::eventually;
 
 /// Every order that staff can see.
 pub async fn all_orders(staff: &Client) -> Vec<Value> {
@@ -23,6 +24,31 @@ pub async fn all_orders(staff: &Client) -> Vec<Value> {
             break;
         }
     }
+    orders
+}
+
+/// Waits until every order has settled, and judges them by the ledgers; returns them.
+pub async fn judge(base: &str, sandbox: &Sandbox, acknowledged: &[i64]) -> Vec<Value> {
+    let staff = Client::staff(base);
+    let orders = eventually("every order has settled", async || {
+        let orders = all_orders(&staff).await;
+        let open = orders.iter().filter(|order| {
+            matches!(
+                order["order_status"].as_str(),
+                Some("PENDING" | "CANCELLING")
+            ) || order["cancel_requested"] == true
+        });
+        (open.count() == 0).then_some(orders)
+    })
+    .await;
+    for order_id in acknowledged {
+        assert!(
+            orders.iter().any(|order| order["order_id"] == *order_id),
+            "order {order_id} is lost"
+        );
+    }
+    assert!(!acknowledged.is_empty());
+    assert_eq!(violations(&orders, &sandbox.ledger()), [""; 0]);
     orders
 }
 

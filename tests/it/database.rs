@@ -1,0 +1,20 @@
+//! Trouble with the database, whatever its kind: away, cut off in the middle, in conflict.
+
+mod abandoned;
+mod away;
+mod conflicts;
+mod pooler;
+mod storms;
+mod unknown;
+
+use crate::support::app::TestApp;
+use crate::support::database::TestDatabase;
+use crate::support::proxy::Proxy;
+
+/// A service that reaches its database by a proxy.
+async fn behind_a_proxy(settings: &[(&str, &str)]) -> (TestApp, Proxy) {
+    let database = TestDatabase::new().await;
+    let proxy = Proxy::start(&database).await;
+    let app = TestApp::reaching(database, &proxy.url(), settings).await;
+    (app, proxy)
+}

@@ -1,0 +1,144 @@
+//! The database breaks off at random moments while customers place and cancel, and try again until
+//! they are answered.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use order_service::dev::postgres::{Durability, Postgres, Settings};
+use order_service::sandbox::Sandbox;
+use sqlx::{Connection as _, PgConnection};
+
+use crate::support::app::{TestApp, environment_of};
+use crate::support::client::{Client, Reply, cart, send};
+use crate::support::ledger::judge;
+use crate::support::service::{Service, eventually};
+
+/// How long it is stormy.
+const STORM: Duration = Duration::from_secs(5);
+const CUSTOMERS: i64 = 8;
+
+/// Asks until the database was there.
+async fn answered(mut ask: impl AsyncFnMut() -> Reply) -> Reply {
+    eventually("an answer", async || {
+        let reply = ask().await;
+        if reply.status == 503 {
+            reply.assert_problem(503, "unavailable");
+            assert_eq!(reply.header("retry-after"), Some("1"));
+            return None;
+        }
+        assert!(reply.status < 500, "{reply:?}");
+        Some(reply)
+    })
+    .await
+}
+
+/// Places orders, each with a key of its own until it is acknowledged, and cancels some. Returns
+/// their numbers.
+async fn customer(base: &str, number: i64, until: Instant) -> Vec<i64> {
+    let client = Client::customer(base, number);
+    let mut acknowledged = Vec::new();
+    for turn in 0.. {
+        if Instant::now() > until {
+            break;
+        }
+        let (key, body) = (format!("{number}-{turn}"), cart("SKU0001", 1, "10.00"));
+        let placed = answered(async || client.place_with_key(&key, &body).await).await;
+        assert!(matches!(placed.status, 201 | 202), "{placed:?}");
+        let order_id = placed.order_id();
+        acknowledged.push(order_id);
+        let details = answered(async || client.details(order_id).await).await;
+        assert_eq!(details.status, 200, "{details:?}");
+        if turn % 3 == 0 {
+            let path = format!("/v1/orders/{order_id}/cancel/");
+            let cancel = async || {
+                let request = client.request(reqwest::Method::POST, &path);
+                send(request.header("Idempotency-Key", &key)).await
+            };
+            let cancelled = answered(cancel).await;
+            assert!(matches!(cancelled.status, 200 | 202), "{cancelled:?}");
+        }
+    }
+    acknowledged
+}
+
+/// Lets customers shop until the storm is over, and then judges: everything that was acknowledged is
+/// there, once, and nothing else.
+async fn weather(base: &str, sandbox: &Sandbox, trouble: impl AsyncFnOnce(Instant)) {
+    let until = Instant::now() + STORM;
+    let customers = (1..=CUSTOMERS).map(|number| customer(base, number, until));
+    let (acknowledged, ()) = tokio::join!(join_all(customers), trouble(until));
+    let acknowledged = acknowledged.concat();
+    let orders = judge(base, sandbox, &acknowledged).await;
+    let distinct: BTreeSet<i64> = acknowledged.iter().copied().collect();
+    assert_eq!(distinct.len(), acknowledged.len(), "two keys, one order");
+    assert_eq!(orders.len(), acknowledged.len(), "one key, two orders");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_are_cut_at_random_moments_lose_nothing_and_do_nothing_twice() {
+    let app = TestApp::with(&[
+        ("LEASE_S", "1"),
+        ("PEER_TIMEOUT_MS", "150"),
+        ("SETTLE_WAIT_MS", "500"),
+    ])
+    .await;
+    let mut conn = app.database.connection().await;
+    weather(&app.base, &app.sandbox, async |until| {
+        let mut cut = 0_i64;
+        while Instant::now() < until {
+            cut += sqlx::query_scalar::<_, i64>(
+                "select count(pg_terminate_backend(pid)) from pg_stat_activity \
+                 where datname = current_database() and pid <> pg_backend_pid() \
+                 and random() < 0.5",
+            )
+            .fetch_one(&mut conn)
+            .await
+            .unwrap();
+            let pause = rand::random_range(0..40);
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
+        assert!(cut > 0, "nothing was cut");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_restarted_under_load_loses_nothing_and_does_nothing_twice() {
+    let sandbox = TestApp::sandbox().await;
+    let folder = tempfile::tempdir().unwrap();
+    let settings = |port| Settings {
+        data_dir: folder.path().join("postgres"),
+        port,
+        // A shutdown writes everything down.
+        durability: Durability::Throwaway,
+        max_connections: 40,
+        fresh: false,
+    };
+    let server = Postgres::start(settings(None), |_| {}).await.unwrap();
+    let port = server.port();
+    let mut conn = PgConnection::connect_with(&server.options("postgres"))
+        .await
+        .unwrap();
+    order_service::db::MIGRATIONS.run(&mut conn).await.unwrap();
+    drop(conn);
+    let mut environment = environment_of(&server.url("postgres"), &sandbox);
+    for (name, value) in [
+        ("LEASE_S", "1"),
+        ("PEER_TIMEOUT_MS", "150"),
+        ("SETTLE_WAIT_MS", "500"),
+    ] {
+        environment.set(name, value);
+    }
+    let service = Service::start(&environment).await;
+    let server = &mut Some(server);
+    weather(&service.base, &sandbox, async |until| {
+        while Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            server.take().unwrap().stop().await.unwrap();
+            *server = Some(Postgres::start(settings(Some(port)), |_| {}).await.unwrap());
+        }
+    })
+    .await;
+    server.take().unwrap().stop().await.unwrap();
+}
