@@ -295,7 +295,7 @@ impl Fulfilments {
         }
     }
 
-    async fn load(&self, claim: Claim) -> Result<Option<Fulfilment>, db::Error> {
+    pub(super) async fn load(&self, claim: Claim) -> Result<Option<Fulfilment>, db::Error> {
         db::within(async {
             let mut conn = self.db.acquire().await?;
             fulfilments::load(&mut conn, claim).await

@@ -17,6 +17,7 @@ mod peers;
 mod policy;
 mod postgres;
 mod properties;
+mod reconciliation;
 mod sandbox;
 mod support;
 mod transitions;
