@@ -112,6 +112,8 @@ pub async fn clock(conn: &mut PgConnection) -> Result<OffsetDateTime, Error> {
 }
 
 /// Orders in the order in which they were accepted, those after `after` and before `until`.
+///
+/// Lateral, with a limit: as `exists`, it would be answered by a scan of all events.
 #[tracing::instrument(name = "db.fulfilments.compared_after", skip_all)]
 pub async fn compared_after(
     conn: &mut PgConnection,
@@ -127,10 +129,11 @@ pub async fn compared_after(
             o.version as "version!", f.identity as "identity?", f.phase as "phase?",
             f.lapsed as "lapsed?", f.payment_id, f.shipment_id, f.since as "since?",
             f.cancel_reason is not null or f.phase = 'undone' and f.due_at is not null as has_open_work,
-            exists (select from order_events e where e.order_id = o.order_id
-                and e.code = 'person_decided' and e.data ->> 'decision' <> 'retry') as settled_by_hand
+            by_hand.yes is not null as settled_by_hand
         from orders o
         left join fulfilments f on f.order_id = o.order_id
+        left join lateral (select true as yes from order_events e where e.order_id = o.order_id
+            and e.code = 'person_decided' and e.data ->> 'decision' <> 'retry' limit 1) by_hand on true
         where (o.created_at, o.order_id) > ($1, $2) and o.created_at < $3
         order by o.created_at, o.order_id
         limit $4
@@ -160,10 +163,11 @@ pub async fn compared_of(
             o.version as "version!", f.identity as "identity?", f.phase as "phase?",
             f.lapsed as "lapsed?", f.payment_id, f.shipment_id, f.since as "since?",
             f.cancel_reason is not null or f.phase = 'undone' and f.due_at is not null as has_open_work,
-            exists (select from order_events e where e.order_id = o.order_id
-                and e.code = 'person_decided' and e.data ->> 'decision' <> 'retry') as settled_by_hand
+            by_hand.yes is not null as settled_by_hand
         from orders o
         left join fulfilments f on f.order_id = o.order_id
+        left join lateral (select true as yes from order_events e where e.order_id = o.order_id
+            and e.code = 'person_decided' and e.data ->> 'decision' <> 'retry' limit 1) by_hand on true
         where o.order_id = any($1)
         "#,
         &order_ids,

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
+use order_service::db::fulfilments::{compared_of, leave_to_person, take_in_hand};
+use order_service::domain::event::Fact;
+use order_service::domain::ids::OrderId;
+use order_service::domain::plan::Step;
 use order_service::sandbox::{Fault, Kind, Operation};
+use sqlx::Connection as _;
 
 use super::{Shop, command, reconcile};
 use crate::support::client::cart;
@@ -122,6 +127,39 @@ async fn an_order_whose_cancel_is_not_decided_is_under_way() {
         .until_status(order_id, "CANCELLED")
         .await;
     cancel.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn an_order_that_has_moved_on_since_it_was_compared_is_not_taken_in_hand() {
+    let shop = Shop::open().await;
+    let order_id = shop.confirmed().await;
+    let mut conn = shop.app.database.connection().await;
+    let compared = compared_of(&mut conn, &[OrderId(order_id)]).await.unwrap();
+    let found = || Fact::DiscrepancyFound {
+        findings: vec!["missing_charge"],
+        reason: String::new(),
+    };
+    let lease = Duration::from_secs(30);
+    for sql in [
+        "update orders set version = version + 1 where order_id = $1",
+        "update orders set version = version - 1 where order_id = $1",
+        "update fulfilments set leased = true where order_id = $1",
+        "update fulfilments set leased = false, cancel_reason = 'staff' where order_id = $1",
+        "update fulfilments set cancel_reason = null, phase = 'undone' where order_id = $1",
+        "update fulfilments set phase = 'completed' where order_id = $1",
+    ] {
+        shop.sql(sql, order_id).await;
+        let as_compared = sql.contains("'completed'") || sql.contains("version - 1");
+        let step = Step::ChargePayment;
+        let mut tx = conn.begin().await.unwrap();
+        let left = leave_to_person(&mut tx, &compared[0], found(), step, "").await;
+        tx.rollback().await.unwrap();
+        assert_eq!(left.unwrap(), as_compared, "{sql}");
+        let mut tx = conn.begin().await.unwrap();
+        let taken = take_in_hand(&mut tx, &compared[0], found(), lease).await;
+        tx.rollback().await.unwrap();
+        assert_eq!(taken.unwrap().is_some(), as_compared, "{sql}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
