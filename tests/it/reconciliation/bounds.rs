@@ -11,6 +11,7 @@ use sqlx::Connection as _;
 
 use super::{Shop, command, reconcile};
 use crate::support::client::cart;
+use crate::support::service::eventually;
 
 #[tokio::test]
 async fn where_everything_agrees_nothing_is_found_and_every_page_is_read() {
@@ -113,7 +114,7 @@ async fn an_order_whose_cancel_is_not_decided_is_under_way() {
     let customer = shop.app.customer(5);
     let cancel =
         tokio::spawn(async move { customer.request(reqwest::Method::POST, &path).send().await });
-    crate::support::service::eventually("the parcel is called back", async || {
+    eventually("the parcel is called back", async || {
         let order = shop.app.customer(5).details(order_id).await.body;
         (order["order_status"] == "CANCELLING").then_some(())
     })
@@ -127,6 +128,28 @@ async fn an_order_whose_cancel_is_not_decided_is_under_way() {
         .until_status(order_id, "CANCELLED")
         .await;
     cancel.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn an_order_that_moves_on_while_its_peers_are_asked_is_no_finding() {
+    let shop = Shop::with(&[("SWEEP_AFTER_MS", "86400000")]).await;
+    let order_id = shop.confirmed().await;
+    let slow = Fault::new(Operation::LookUp, Kind::Delay).after_ms(3000);
+    shop.app.sandbox.set_fault(slow);
+    let environment = shop.environment();
+    let run = tokio::spawn(async move { reconcile(&environment, &["--repair"]).await });
+    eventually("Payment is asked", async || {
+        let calls = shop.app.sandbox.ledger().calls;
+        calls.contains_key(&Operation::LookUp).then_some(())
+    })
+    .await;
+    let customer = shop.app.customer(5);
+    customer.cancel(order_id).await;
+    customer.until_status(order_id, "CANCELLED").await;
+    // Payment answers that the money went back, for an order that stood when the run read it.
+    let report = run.await.unwrap();
+    report.assert(0, None, &[]);
+    assert_eq!(report.summary["under_way"], 1);
 }
 
 #[tokio::test]
