@@ -61,6 +61,10 @@ impl Reconciliation {
         metrics: Arc<Metrics>,
         settings: Settings,
     ) -> Self {
+        for kind in Kind::ALL {
+            let name = kind.as_str();
+            metrics.reconciliation_findings.with_label_values(&[name]);
+        }
         Self {
             db,
             peers,

@@ -220,18 +220,27 @@ impl Run {
         order: Option<&Compared>,
         mut findings: Vec<Finding>,
     ) -> Result<Vec<Finding>, db::Error> {
+        if !self.repair {
+            return Ok(findings);
+        }
         let is_ours = findings
             .iter()
             .any(|finding| finding.remedy != Remedy::None);
-        match order {
-            Some(order) if self.repair && is_ours => self.mend(order.clone(), findings).await,
-            _ => {
-                for finding in findings.iter_mut().filter(|_| self.repair) {
-                    finding.outcome = Some(Outcome::Left("not provably ours".to_owned()));
-                }
-                Ok(findings)
+        if let Some(order) = order.filter(|_| is_ours) {
+            // What is done about an order is decided by all that is found of it.
+            findings.extend(self.look_at(order).await);
+            if self.summary().is_complete() {
+                return self.mend(order.clone(), findings).await;
             }
         }
+        let why = match is_ours {
+            true => "a peer gave no answer",
+            false => "not provably ours",
+        };
+        for finding in &mut findings {
+            finding.outcome = Some(Outcome::Left(why.to_owned()));
+        }
+        Ok(findings)
     }
 }
 

@@ -86,7 +86,7 @@ impl Run {
         // As it was compared, but for what has just been written down.
         let still = self.look_at(&order).await;
         // Reservations cannot be looked up: a sweep that has come to its end has released them.
-        let is_swept = ground.is_some_and(|ground| !ground.has_open_work);
+        let is_swept = problem.is_none() && ground.is_some_and(|ground| !ground.has_open_work);
         let is_still = |finding: &Finding| match finding.kind {
             Kind::UnreleasedReservation => !is_swept,
             kind => still
