@@ -155,9 +155,9 @@ impl Run {
     ) -> Option<Result<Page<Entry>, Unanswered>> {
         let peers = &self.reconciliation.peers;
         let key = keys.key("list");
-        let tag = keys.tag(&key);
         let mut patience = Patience::default();
         while !self.is_away(ledger.as_str()) {
+            let tag = patience.tag(keys.tag(&key));
             let answer = match ledger {
                 Ledger::Payment => entries(peers.payment.list(tag, at).await, Entry::Charge),
                 Ledger::Shipping => entries(peers.shipping.list(tag, at).await, Entry::Parcel),

@@ -127,7 +127,8 @@ impl Run {
         let mut patience = Patience::default();
         while !self.is_away("payment") {
             let payment = &self.reconciliation.peers.payment;
-            let answer = payment.find(rested.keys().tag(&key), order_id).await;
+            let tag = patience.tag(rested.keys().tag(&key));
+            let answer = payment.find(tag, order_id).await;
             match patience.settle(answer).await {
                 Some(Ok(records)) => return Some(records),
                 Some(Err(why)) => self.note_away("payment", why),
@@ -142,7 +143,8 @@ impl Run {
         let mut patience = Patience::default();
         while !self.is_away("shipping") {
             let shipping = &self.reconciliation.peers.shipping;
-            let answer = shipping.find(rested.keys().tag(&key), order_id).await;
+            let tag = patience.tag(rested.keys().tag(&key));
+            let answer = shipping.find(tag, order_id).await;
             match patience.settle(answer).await {
                 Some(Ok(records)) => return Some(records),
                 Some(Err(why)) => self.note_away("shipping", why),

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::peers::Answer;
+use crate::peers::{Answer, Tag};
 
 /// How often a question is asked.
 const TRIES: u32 = 4;
@@ -28,6 +28,14 @@ pub(super) struct Patience {
 }
 
 impl Patience {
+    /// A question's tag, which tells whether it was asked before.
+    pub fn tag<'a>(&self, tag: Tag<'a>) -> Tag<'a> {
+        Tag {
+            is_repeat: self.tried > 0,
+            ..tag
+        }
+    }
+
     /// What an answer comes to; `None`, after a while: ask again.
     pub async fn settle<T>(&mut self, answer: Answer<T>) -> Option<Result<T, Unanswered>> {
         let trouble = match answer {

@@ -26,7 +26,9 @@ impl Inventory {
             let reply = self.peer.get_page(&tag, &path, at).await?;
             pages::read(&reply, "reservations", at, |record| read(record, now))
         };
-        self.peer.call(operation!("inventory", "list"), &tag, work).await
+        self.peer
+            .call(operation!("inventory", "list"), &tag, work)
+            .await
     }
 }
 

@@ -31,7 +31,9 @@ impl Payment {
             let reply = self.peer.get_page(&tag, &["v1", "payments"], at).await?;
             pages::read(&reply, "payments", at, read)
         };
-        self.peer.call(operation!("payment", "list"), &tag, work).await
+        self.peer
+            .call(operation!("payment", "list"), &tag, work)
+            .await
     }
 }
 

@@ -44,7 +44,9 @@ impl Shipping {
                     .ok_or_else(|| Trouble::new("answered a shipment without an id"))
             })
         };
-        self.peer.call(operation!("shipping", "list"), &tag, work).await
+        self.peer
+            .call(operation!("shipping", "list"), &tag, work)
+            .await
     }
 }
 
