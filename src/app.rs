@@ -11,13 +11,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Verifier;
-use crate::config::Config;
+use crate::config::{Config, Reconciling};
 use crate::db::Database;
 use crate::fulfilment::Fulfilments;
 use crate::http::{self, Shared};
 use crate::metrics::Metrics;
 use crate::orders::Orders;
 use crate::peers::Peers;
+use crate::reconciliation::Reconciliation;
 use crate::signals::Signals;
 
 /// How often idempotency keys whose time is over are removed.
@@ -59,6 +60,7 @@ pub struct App {
     server: JoinHandle<std::io::Result<()>>,
     fulfilling: JoinHandle<()>,
     keeping_house: JoinHandle<()>,
+    reconciling: JoinHandle<()>,
     drain: Duration,
     grace: Duration,
 }
@@ -87,10 +89,17 @@ impl App {
         );
         let fulfilments = Fulfilments::new(
             database.clone(),
-            peers,
+            peers.clone(),
             metrics.clone(),
             signals,
             config.fulfilment,
+        );
+        let reconciliation = Reconciliation::new(
+            database.clone(),
+            peers,
+            fulfilments.clone(),
+            metrics.clone(),
+            config.reconciliation,
         );
         let (stopping, is_stopping) = watch::channel(false);
         let service = http::service(Shared {
@@ -113,6 +122,10 @@ impl App {
             server: tokio::spawn(server.into_future()),
             fulfilling: tokio::spawn(async move { fulfilments.run(wakes, stop).await }),
             keeping_house: tokio::spawn(keep_house(orders.clone(), stop_fulfilling.clone())),
+            reconciling: tokio::spawn({
+                let stop = stop_fulfilling.clone();
+                async move { reconciliation.run_daily(stop).await }
+            }),
             orders,
             database,
             stopping,
@@ -147,6 +160,7 @@ impl App {
             self.stop_fulfilling.cancel();
             let _ = self.fulfilling.await;
             let _ = self.keeping_house.await;
+            let _ = self.reconciling.await;
         };
         if tokio::time::timeout(self.grace, in_order).await.is_err() {
             tracing::warn!("stopped before everything was done: the grace time is over");
@@ -154,6 +168,30 @@ impl App {
         }
         self.database.close();
     }
+}
+
+/// What compares orders with the peers' ledgers, in a process that does nothing else. Its metrics are
+/// seen by nobody.
+pub fn reconciliation(config: Reconciling) -> Result<Reconciliation, Error> {
+    let metrics = Arc::new(Metrics::new()?);
+    let peers = Peers::new(config.peers, metrics.clone())?;
+    let database = Database::new(config.database, config.limits, metrics.clone())?;
+    let (signals, _) = Signals::new();
+    let fulfilments = Fulfilments::new(
+        database.clone(),
+        peers.clone(),
+        metrics.clone(),
+        signals,
+        config.fulfilment,
+    );
+    let settings = config.reconciliation;
+    Ok(Reconciliation::new(
+        database,
+        peers,
+        fulfilments,
+        metrics,
+        settings,
+    ))
 }
 
 /// Keeps the metrics of the tables fresh, and the table of idempotency keys small.

@@ -11,6 +11,7 @@ mod dev;
 mod healthcheck;
 mod import;
 mod migrate;
+mod reconcile;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod serve;
@@ -46,6 +47,8 @@ enum Command {
     Token(token::Args),
     /// Take over orders of an earlier shop from CSV files: all of them, or none
     Import(import::Args),
+    /// Compare the orders with the ledgers of Payment, Shipping and Inventory
+    Reconcile(reconcile::Args),
     /// Print the OpenAPI document
     Openapi,
     /// Ask the service on this machine whether it is ready; for containers
@@ -56,18 +59,23 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli.command.unwrap_or(Command::Serve)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
-            let mut text = error.to_string();
-            let mut source = error.source();
-            while let Some(cause) = source {
-                text = format!("{text}: {cause}");
-                source = cause.source();
-            }
-            eprintln!("error: {text}");
+            tell(&*error);
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints an error with every cause.
+fn tell(error: &dyn std::error::Error) {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    eprintln!("error: {text}");
 }
 
 /// Sets logs up as configured.
@@ -75,7 +83,7 @@ fn init_logs(environment: &Environment) -> Result {
     Ok(telemetry::init(&environment.read(config::telemetry)?)?)
 }
 
-fn run(command: Command) -> Result {
+fn run(command: Command) -> Result<ExitCode> {
     let environment = Environment::load()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -90,11 +98,13 @@ fn run(command: Command) -> Result {
             Command::Sandbox(args) => sandbox::run(args, &environment).await,
             Command::Token(args) => token::run(&args, &environment),
             Command::Import(args) => import::run(args, &environment).await,
+            Command::Reconcile(args) => return Ok(reconcile::run(args, &environment).await),
             Command::Openapi => {
                 println!("{}", crate::http::openapi().to_pretty_json()?);
                 Ok(())
             }
             Command::Healthcheck => healthcheck::run(&environment).await,
-        }
+        }?;
+        Ok(ExitCode::SUCCESS)
     })
 }

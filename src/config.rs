@@ -11,16 +11,18 @@ use url::Url;
 use crate::db::pool::{Limits, Pooler};
 use crate::domain::money::{Currency, Money, MoneyError, parse_decimal};
 use crate::domain::order::Rates;
-use crate::{auth, fulfilment, orders, peers, telemetry};
+use crate::{auth, fulfilment, orders, peers, reconciliation, telemetry};
 
 mod environment;
 mod keys;
 mod reader;
+mod reconciling;
 mod variables;
 
 pub use environment::{DEV_DATABASE, DEV_KEY, Environment, dev_folder};
 pub use keys::{database, token_key};
 pub use reader::{Faults, Reader};
+pub use reconciling::Reconciling;
 pub use variables::{VARIABLES, Variable, manual};
 
 /// How long a request for a connection waits.
@@ -49,6 +51,8 @@ pub struct Config {
     pub orders: orders::Settings,
     /// How fulfilment works.
     pub fulfilment: fulfilment::Settings,
+    /// How orders are compared with the peers' ledgers.
+    pub reconciliation: reconciliation::Settings,
     /// How clients reach the service, where that is known.
     pub public_url: Option<Url>,
     /// What /metrics asks for, if anything.
@@ -73,8 +77,7 @@ impl Config {
     pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let database = database(reader);
         let listen = listen(reader);
-        let max_connections = reader.number("DATABASE_MAX_CONNECTIONS", 2..=1000);
-        let pooler = pooler(reader);
+        let limits = pool_limits(reader);
         let auth = auth_settings(reader);
         let user_service = reader.value("USER_SERVICE_URL", parse_url);
         let timeout = milliseconds(reader, "PEER_TIMEOUT_MS", 10..=120_000);
@@ -82,6 +85,7 @@ impl Config {
         let lease = seconds(reader, "LEASE_S", 1..=3600);
         let orders = order_settings(reader, lease);
         let fulfilment = fulfilment_settings(reader, lease);
+        let reconciliation = reconciling::settings(reader, peers.as_ref(), fulfilment.as_ref());
         let public_url = optional_url(reader);
         let metrics_token = reader.text("METRICS_TOKEN").map(SecretString::from);
         let shutdown_drain = milliseconds(reader, "SHUTDOWN_DRAIN_MS", 0..=600_000);
@@ -94,22 +98,29 @@ impl Config {
         Some(Self {
             listen: listen?,
             database: database?,
-            limits: Limits {
-                max_connections: usize::try_from(max_connections?).ok()?,
-                acquire_timeout: ACQUIRE_TIMEOUT,
-                pooler: pooler?,
-            },
+            limits: limits?,
             auth: auth?,
             peers: peers?,
             user_service: user_service?,
             orders: orders?,
             fulfilment: fulfilment?,
+            reconciliation: reconciliation?,
             public_url,
             metrics_token,
             shutdown_drain: shutdown_drain?,
             shutdown_grace: shutdown_grace?,
         })
     }
+}
+
+fn pool_limits(reader: &mut Reader<'_>) -> Option<Limits> {
+    let max_connections = reader.number("DATABASE_MAX_CONNECTIONS", 2..=1000);
+    let pooler = pooler(reader);
+    Some(Limits {
+        max_connections: usize::try_from(max_connections?).ok()?,
+        acquire_timeout: ACQUIRE_TIMEOUT,
+        pooler: pooler?,
+    })
 }
 
 /// Reads where to listen.

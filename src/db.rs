@@ -8,6 +8,7 @@ pub mod fulfilments;
 pub mod idempotency;
 pub mod order_list;
 pub mod orders;
+pub mod periodic_tasks;
 pub mod pool;
 mod rows;
 pub mod run;

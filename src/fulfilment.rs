@@ -7,14 +7,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use time::OffsetDateTime;
-use uuid::Uuid;
-
 use crate::db::Database;
-use crate::db::fulfilments::Fulfilment;
-use crate::domain::plan::Plan;
 use crate::metrics::Metrics;
-use crate::peers::{Peers, Tag};
+use crate::peers::Peers;
 use crate::signals::Signals;
 
 mod attempt;
@@ -25,10 +20,15 @@ mod create_shipment;
 mod decide;
 pub mod drive;
 mod follow_shipment;
+mod keys;
+mod mend;
 mod reserve_stock;
 pub mod run;
 mod schedule;
 mod sweep;
+
+pub use keys::{Keys, may_be_ours};
+pub use mend::Surplus;
 
 /// How fulfilment goes about its work.
 #[derive(Clone, Debug)]
@@ -78,70 +78,4 @@ impl Fulfilments {
             settings: Arc::new(settings),
         }
     }
-}
-
-/// The keys of an order's calls. They derive from its random identity and from what is asked, never
-/// from the attempt: the same question is always asked with the same key.
-struct Keys {
-    identity: Uuid,
-    /// What Inventory knows the reservation by.
-    reservation_id: String,
-    /// Whether they were used before, and it led nowhere.
-    is_repeat: bool,
-}
-
-impl Keys {
-    fn of(fulfilment: &Fulfilment) -> Self {
-        Self::of_reservation(fulfilment, fulfilment.lapsed)
-    }
-
-    /// With the number of the reservation that was made after so many had lapsed.
-    fn of_reservation(fulfilment: &Fulfilment, lapsed: i16) -> Self {
-        let identity = fulfilment.identity;
-        let reservation_id = match lapsed {
-            0 => identity.to_string(),
-            lapsed => format!("{identity}-{lapsed}"),
-        };
-        Self {
-            identity,
-            reservation_id,
-            // A parcel that is followed is asked after anew each time.
-            is_repeat: fulfilment.attempts > 0 && fulfilment.plan != Plan::Completed,
-        }
-    }
-
-    /// The key for one operation on the reservation.
-    fn reservation_key(&self, operation: &str) -> String {
-        format!("{}-{operation}", self.reservation_id)
-    }
-
-    /// The key for one operation, such as `charge_payment`.
-    fn key(&self, operation: &str) -> String {
-        format!("{}-{operation}", self.identity)
-    }
-
-    /// A call's key and what ties it to the other calls of the same order.
-    fn tag<'a>(&'a self, key: &'a str) -> Tag<'a> {
-        Tag {
-            key,
-            trace_id: self.identity,
-            request_id: &self.reservation_id,
-            is_repeat: self.is_repeat,
-        }
-    }
-}
-
-/// By how much a peer's clock may be behind the database's.
-const SKEW: time::Duration = time::Duration::minutes(10);
-
-/// Whether a peer's record may be of this order, and not of one that had its number in an earlier
-/// life of the database: it was made under this order's key, if it says so, and not before the order.
-fn may_be_ours(
-    fulfilment: &Fulfilment,
-    our_key: &str,
-    key: Option<&str>,
-    created_at: Option<OffsetDateTime>,
-) -> bool {
-    key.is_none_or(|key| key == our_key)
-        && created_at.is_none_or(|made| made >= fulfilment.order.created_at - SKEW)
 }

@@ -10,6 +10,7 @@
 //! | what fulfilment does next, and when it gives up | [`domain::plan`] |
 //! | how a step is done and undone, retries, leases | [`fulfilment`], a file for each step |
 //! | how a peer is asked and its answer understood | [`peers`] |
+//! | what is compared with the peers' ledgers, and mended | [`reconciliation`] |
 //! | a query, an index, a table | [`db`] and `migrations/`; then `docs/development.md` |
 //! | who may call, which tokens count | [`auth`], [`domain::principal`] |
 //! | a setting, its default, its meaning | [`config`]`::variables`, `.env.example` |
@@ -37,6 +38,7 @@ pub mod import;
 pub mod metrics;
 pub mod orders;
 pub mod peers;
+pub mod reconciliation;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod signals;

@@ -49,6 +49,10 @@ pub struct Metrics {
     pub sagas_open: IntGaugeVec,
     /// Fulfilments that wait for a person, by age.
     pub sagas_stuck: IntGaugeVec,
+    /// What the last reconciliation found, by kind.
+    pub reconciliation_findings: IntGaugeVec,
+    /// When reconciliation last came to its end, as a Unix time.
+    pub reconciliation_last_run: IntGauge,
     /// Connections to the database, by state.
     pub pool_connections: IntGaugeVec,
     /// Callers that wait for a connection to the database.
@@ -117,6 +121,15 @@ impl Metrics {
                 "sagas_stuck",
                 "Fulfilments that wait for a person, by how long they have waited.",
                 &["age"],
+            )?,
+            reconciliation_findings: new.gauges(
+                "reconciliation_findings",
+                "Discrepancies between orders and the peers' ledgers at the last reconciliation, by kind.",
+                &["kind"],
+            )?,
+            reconciliation_last_run: new.gauge(
+                "reconciliation_last_run_timestamp_seconds",
+                "When reconciliation last came to its end; 0 if it never did.",
             )?,
             pool_connections: new.gauges(
                 "db_pool_connections",

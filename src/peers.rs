@@ -14,6 +14,7 @@ mod exchange;
 mod gate;
 mod json;
 mod list;
+mod pages;
 mod reason;
 mod redirect;
 mod reply;
@@ -25,7 +26,8 @@ pub use answer::{Answer, Refusal, Trouble};
 use call::Peer;
 pub use call::{Error, Observer, Settings, Tag};
 pub use gate::Limits;
-pub use inventory::Inventory;
+pub use inventory::{Inventory, Reservation};
+pub use pages::{Cursor, Listed, Page};
 pub use payment::{Charge, Charged, Payment, PaymentRecord, PaymentState};
 pub use shipping::{Parcel, ParcelStatus, Shipment, Shipping};
 

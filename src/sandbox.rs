@@ -28,6 +28,7 @@ mod ledger;
 mod listen;
 mod news;
 mod operation;
+mod pages;
 mod payment;
 mod register;
 mod reply;

@@ -188,6 +188,16 @@ pub const VARIABLES: &[Variable] = &[
         "how many orders one process fulfils at the same time",
     ),
     with_default(
+        "RECONCILE_EVERY_HOURS",
+        "24",
+        "hours between two comparisons of the orders with the peers' ledgers; 0: only by command",
+    ),
+    with_default(
+        "RECONCILE_DAYS",
+        "7",
+        "how many days back orders are compared with the peers' ledgers",
+    ),
+    with_default(
         "SHUTDOWN_DRAIN_MS",
         "0",
         "milliseconds that a stop still takes requests while readiness fails already, for load balancers",

@@ -63,8 +63,15 @@ fn data(fact: &Fact) -> Value {
         Fact::CancelRequested { reason } | Fact::CallingOff { reason } => {
             json!({ "reason": reason.as_str() })
         }
-        Fact::ShipmentCancelled { shipment_id } => json!({ "shipment_id": shipment_id }),
-        Fact::PaymentRefunded { payment_id } => json!({ "payment_id": payment_id }),
+        Fact::ShipmentCancelled { shipment_id } | Fact::SurplusCancelled { shipment_id } => {
+            json!({ "shipment_id": shipment_id })
+        }
+        Fact::PaymentRefunded { payment_id } | Fact::SurplusRefunded { payment_id } => {
+            json!({ "payment_id": payment_id })
+        }
+        Fact::DiscrepancyFound { findings, reason } => {
+            json!({ "findings": findings, "reason": reason })
+        }
         Fact::PersonDecided { decision, reason } => {
             json!({ "decision": decision, "reason": reason })
         }

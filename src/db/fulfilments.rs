@@ -17,12 +17,16 @@ use super::rows::cancel_reason;
 mod attention;
 mod cancel;
 mod claims;
+mod comparison;
 mod counts;
 mod record;
 
 pub use attention::{Attention, Ruling, needing_attention, plan_of, rule};
 pub use cancel::request_cancel;
 pub use claims::{claim_due, claim_one, give_back, hasten, renew};
+pub use comparison::{
+    Compared, Ground, clock, compared_after, compared_of, leave_to_person, take_in_hand,
+};
 pub use counts::{OpenCounts, count_open};
 pub use record::{Mark, Next, Written, record};
 

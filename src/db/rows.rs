@@ -117,7 +117,12 @@ fn order(row: JoinedRow, currency: Currency, first: Option<Item>) -> Result<Orde
     })
 }
 
-fn status<S: Status>(column: &'static str, text: &str, order_id: i64) -> Result<S, Error> {
+/// Reads a stored status.
+pub(super) fn status<S: Status>(
+    column: &'static str,
+    text: &str,
+    order_id: i64,
+) -> Result<S, Error> {
     S::from_name(text).ok_or(Error::Unreadable { column, order_id })
 }
 

@@ -98,6 +98,23 @@ pub enum Fact {
         /// Payment's number for the charge.
         payment_id: String,
     },
+    /// A charge that the order had beside its own went back.
+    SurplusRefunded {
+        /// Payment's number for the charge.
+        payment_id: String,
+    },
+    /// A parcel that the order had beside its own was called back.
+    SurplusCancelled {
+        /// Shipping's number for it.
+        shipment_id: String,
+    },
+    /// A peer's ledger did not agree with the order, and it was set about to mend that.
+    DiscrepancyFound {
+        /// What did not agree, by the names of the findings.
+        findings: Vec<&'static str>,
+        /// In words, for the operator.
+        reason: String,
+    },
     /// The stock went back.
     StockReleased,
     /// The order is called off, and everything that was done is undone.
@@ -141,6 +158,9 @@ impl Fact {
             Self::CallingOff { .. } => "calling_off",
             Self::ShipmentCancelled { .. } => "shipment_cancelled",
             Self::PaymentRefunded { .. } => "payment_refunded",
+            Self::SurplusRefunded { .. } => "surplus_refunded",
+            Self::SurplusCancelled { .. } => "surplus_cancelled",
+            Self::DiscrepancyFound { .. } => "discrepancy_found",
             Self::StockReleased => "stock_released",
             Self::OrderCancelled => "order_cancelled",
             Self::PersonDecided { .. } => "person_decided",
@@ -171,6 +191,9 @@ pub fn words(code: &str) -> &'static str {
         "calling_off" => "Your order is being cancelled.",
         "shipment_cancelled" => "Your parcel was called back.",
         "payment_refunded" => "Your payment was refunded.",
+        "surplus_refunded" => "A second payment of the same order was refunded.",
+        "surplus_cancelled" => "A second parcel of the same order was called back.",
+        "discrepancy_found" => "We are looking into your order.",
         "stock_released" => "Your items are no longer reserved.",
         "order_cancelled" => "Your order is cancelled.",
         "person_decided" => "We have looked into your order.",
@@ -179,7 +202,8 @@ pub fn words(code: &str) -> &'static str {
     }
 }
 
-/// Who caused an event: `customer:5`, `staff:1000`, `service:shipping`, or `saga`.
+/// Who caused an event: `customer:5`, `staff:1000`, `service:shipping`, `saga`, or
+/// `reconciliation`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor(String);
 
@@ -187,6 +211,11 @@ impl Actor {
     /// Fulfilment itself.
     pub fn saga() -> Self {
         Self("saga".to_owned())
+    }
+
+    /// Reconciliation with the peers' ledgers.
+    pub fn reconciliation() -> Self {
+        Self("reconciliation".to_owned())
     }
 
     /// The importer.

@@ -180,6 +180,9 @@ impl State {
             | Fact::ShipmentRefused { .. }
             | Fact::StockCommitRefused { .. }
             | Fact::ShipmentCancelled { .. }
+            | Fact::SurplusRefunded { .. }
+            | Fact::SurplusCancelled { .. }
+            | Fact::DiscrepancyFound { .. }
             | Fact::StockReleased
             | Fact::CancelRequested { .. }
             | Fact::CallingOff { .. }

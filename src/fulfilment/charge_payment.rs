@@ -7,6 +7,9 @@ use crate::peers::{Answer, Charge, PaymentRecord, PaymentState};
 use super::attempt::Attempt;
 use super::{Fulfilments, Keys, may_be_ours};
 
+/// Why money goes back, in the words that Payment is given.
+const CANCELLED: &str = "order cancelled";
+
 impl Fulfilments {
     pub(super) async fn charge_payment(&self, fulfilment: &Fulfilment) -> Attempt {
         let keys = Keys::of(fulfilment);
@@ -50,7 +53,10 @@ impl Fulfilments {
     /// up; where there is none, there is nothing to give back.
     pub(super) async fn refund_payment(&self, fulfilment: &Fulfilment) -> Attempt {
         match &fulfilment.payment_id {
-            Some(payment_id) => self.refund(fulfilment, vec![payment_id.clone()]).await,
+            Some(payment_id) => {
+                self.refund(fulfilment, vec![payment_id.clone()], CANCELLED)
+                    .await
+            }
             None => self.refund_found(fulfilment).await,
         }
     }
@@ -63,13 +69,18 @@ impl Fulfilments {
                     .into_iter()
                     .map(|charge| charge.payment_id)
                     .collect();
-                self.refund(fulfilment, payment_ids).await
+                self.refund(fulfilment, payment_ids, CANCELLED).await
             }
             Err(attempt) => attempt,
         }
     }
 
-    async fn refund(&self, fulfilment: &Fulfilment, payment_ids: Vec<String>) -> Attempt {
+    pub(super) async fn refund(
+        &self,
+        fulfilment: &Fulfilment,
+        payment_ids: Vec<String>,
+        why: &str,
+    ) -> Attempt {
         let keys = Keys::of(fulfilment);
         let order = &fulfilment.order;
         let amount = order.totals.order_total;
@@ -79,13 +90,7 @@ impl Fulfilments {
             let answer = self
                 .peers
                 .payment
-                .refund(
-                    keys.tag(&key),
-                    &payment_id,
-                    amount,
-                    "order cancelled",
-                    order.order_id,
-                )
+                .refund(keys.tag(&key), &payment_id, amount, why, order.order_id)
                 .await;
             match answer {
                 Answer::Yes(()) => facts.push(Fact::PaymentRefunded { payment_id }),
@@ -120,7 +125,7 @@ impl Fulfilments {
         records.retain(|record| {
             record.amount.is_none_or(|taken| taken == amount)
                 && may_be_ours(
-                    fulfilment,
+                    fulfilment.order.created_at,
                     &charge_key,
                     record.idempotency_key.as_deref(),
                     record.created_at,

@@ -4,7 +4,6 @@
 
 use crate::db::fulfilments::Fulfilment;
 use crate::domain::event::Fact;
-use crate::domain::status::ShippingStatus;
 use crate::peers::{Answer, Parcel, Shipment};
 
 use super::attempt::Attempt;
@@ -19,7 +18,7 @@ impl Fulfilments {
                 Ok(shipments) => shipments,
                 Err(attempt) => return attempt,
             };
-            found.retain(is_live);
+            found.retain(Shipment::is_live);
             // Newest first: the oldest is the one that counts.
             if let Some(shipment) = found.pop() {
                 let surplus = found
@@ -61,7 +60,7 @@ impl Fulfilments {
                     .all(|shipment| shipment.shipment_id != **known)
             })
             .cloned();
-        let live = shipments.iter().filter(|shipment| is_live(shipment));
+        let live = shipments.iter().filter(|shipment| shipment.is_live());
         let ids = live
             .map(|shipment| shipment.shipment_id.clone())
             .chain(unlisted)
@@ -109,9 +108,10 @@ impl Fulfilments {
             .await
         {
             Answer::Yes(mut shipments) => {
+                let accepted_at = fulfilment.order.created_at;
                 shipments.retain(|shipment| {
                     let key = shipment.idempotency_key.as_deref();
-                    may_be_ours(fulfilment, &create_key, key, shipment.created_at)
+                    may_be_ours(accepted_at, &create_key, key, shipment.created_at)
                 });
                 Ok(shipments)
             }
@@ -120,15 +120,6 @@ impl Fulfilments {
             Answer::Wrong(refusal) => Err(Attempt::wrong(refusal.reason)),
         }
     }
-}
-
-/// Whether a shipment is one that will arrive, or may.
-pub(super) fn is_live(shipment: &Shipment) -> bool {
-    use ShippingStatus::{Cancelled, Failed, Returned};
-    !matches!(
-        shipment.status.shipping_status(),
-        Some(Cancelled | Failed | Returned)
-    )
 }
 
 fn created(shipment: Shipment) -> Attempt {

@@ -288,7 +288,7 @@ impl Fulfilments {
         }
     }
 
-    async fn load(&self, claim: Claim) -> Result<Option<Fulfilment>, db::Error> {
+    pub(super) async fn load(&self, claim: Claim) -> Result<Option<Fulfilment>, db::Error> {
         run!(self.db, |conn| fulfilments::load(conn, claim)).await
     }
 

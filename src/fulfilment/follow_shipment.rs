@@ -7,7 +7,6 @@ use crate::domain::status::{ShippingStatus, Status as _};
 use crate::peers::Shipment;
 
 use super::attempt::Attempt;
-use super::create_shipment::is_live;
 use super::{Fulfilments, Keys};
 
 /// Whether there can be further news of a parcel.
@@ -30,7 +29,7 @@ impl Fulfilments {
         // had now, the next look tries again; our own parcel's news do not wait for it.
         let surplus = shipments
             .iter()
-            .filter(|shipment| is_live(shipment) && !is_ours(fulfilment, shipment))
+            .filter(|shipment| shipment.is_live() && !is_ours(fulfilment, shipment))
             .map(|shipment| shipment.shipment_id.clone())
             .collect();
         if let Err(attempt) = self.cancel_shipments(&keys, surplus).await {

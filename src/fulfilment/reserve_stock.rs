@@ -45,7 +45,7 @@ impl Fulfilments {
 
     /// Lets go of the reservation before this one, should Inventory hold it after all.
     async fn release_lapsed(&self, fulfilment: &Fulfilment) -> Attempt {
-        let keys = Keys::of_reservation(fulfilment, fulfilment.lapsed - 1);
+        let keys = Keys::of_lapsed(fulfilment, fulfilment.lapsed - 1);
         self.release(fulfilment, &keys).await
     }
 

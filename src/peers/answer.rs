@@ -19,6 +19,16 @@ pub enum Answer<T> {
 }
 
 impl<T> Answer<T> {
+    /// The same with another yes.
+    pub fn map<U>(self, yes: impl FnOnce(T) -> U) -> Answer<U> {
+        match self {
+            Self::Yes(value) => Answer::Yes(yes(value)),
+            Self::No(refusal) => Answer::No(refusal),
+            Self::Unclear(trouble) => Answer::Unclear(trouble),
+            Self::Wrong(refusal) => Answer::Wrong(refusal),
+        }
+    }
+
     /// The name in metrics and spans: `yes`, `no`, `unclear`, `not_sent` or `wrong`.
     pub fn outcome(&self) -> &'static str {
         match self {

@@ -12,6 +12,7 @@ use url::Url;
 
 use super::answer::Trouble;
 use super::call::{Peer, Tag};
+use super::pages::Cursor;
 use super::reply::Reply;
 use super::{redirect, retry_after};
 
@@ -51,6 +52,18 @@ impl Peer {
         let mut url = self.url(path)?;
         url.query_pairs_mut()
             .append_pair("order_id", &order_id.to_string());
+        self.send(Method::GET, url, tag, Bytes::new()).await
+    }
+
+    /// Asks for a page of what `path` has.
+    pub async fn get_page(
+        &self,
+        tag: &Tag<'_>,
+        path: &[&str],
+        at: &Cursor,
+    ) -> Result<Reply, Trouble> {
+        let mut url = self.url(path)?;
+        url.set_query(Some(&at.query));
         self.send(Method::GET, url, tag, Bytes::new()).await
     }
 

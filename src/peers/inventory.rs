@@ -4,8 +4,11 @@
 
 mod allocations;
 mod commit;
+mod list;
 mod release;
 mod reserve;
+
+use time::OffsetDateTime;
 
 use super::call::Peer;
 
@@ -19,4 +22,15 @@ impl Inventory {
     pub(super) fn new(peer: Peer) -> Self {
         Self { peer }
     }
+}
+
+/// What InventoryService holds, or held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    /// The number that it was made under.
+    pub reservation_id: String,
+    /// Whether the stock is set aside now.
+    pub is_held: bool,
+    /// When it was made, where it says so.
+    pub created_at: Option<OffsetDateTime>,
 }

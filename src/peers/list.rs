@@ -17,19 +17,8 @@ pub(super) fn of_order(
     name: &str,
     order_id: OrderId,
 ) -> Result<Vec<Value>, Trouble> {
-    if reply.status != 200 {
-        return Err(reply.trouble());
-    }
-    let body = reply.json()?;
-    if json::success(&body) == Some(false) {
-        return Err(reply.trouble());
-    }
-    let Some(records) = records(&body, name) else {
-        return Err(Trouble::new("answered 200 without a list"));
-    };
-    if !records.iter().all(Value::is_object) {
-        return Err(Trouble::new("answered a list of something else"));
-    }
+    let body = body(reply)?;
+    let records = records(&body, name)?;
     let found: Vec<_> = records
         .iter()
         .filter(|record| echo::may_be_of(record, order_id))
@@ -41,25 +30,54 @@ pub(super) fn of_order(
     Ok(found)
 }
 
-fn records<'a>(body: &'a Value, name: &str) -> Option<&'a [Value]> {
+/// The body of a reply that should be a list.
+pub(super) fn body(reply: &Reply) -> Result<Value, Trouble> {
+    if reply.status != 200 {
+        return Err(reply.trouble());
+    }
+    let body = reply.json()?;
+    match json::success(&body) {
+        Some(false) => Err(reply.trouble()),
+        _ => Ok(body),
+    }
+}
+
+/// The records of a list, wherever the body has it.
+pub(super) fn records<'a>(body: &'a Value, name: &str) -> Result<&'a [Value], Trouble> {
     let keys = ["items", "data", "results", name];
-    json::layers(body, &["data"])
+    let records = json::layers(body, &["data"])
         .into_iter()
         .find_map(|layer| {
             layer
                 .as_array()
                 .or_else(|| keys.iter().find_map(|key| layer.get(key)?.as_array()))
         })
-        .map(Vec::as_slice)
+        .ok_or_else(|| Trouble::new("answered 200 without a list"))?;
+    if records.iter().all(Value::is_object) {
+        Ok(records)
+    } else {
+        Err(Trouble::new("answered a list of something else"))
+    }
 }
 
 /// Whether the peer says that this is not all.
 fn goes_on(body: &Value, listed: usize) -> bool {
+    says_more(body, listed) || next_link(body).is_some()
+}
+
+/// Whether the peer counts more records than were listed so far.
+pub(super) fn says_more(body: &Value, listed: usize) -> bool {
     json::layers(body, &["data"]).iter().any(|layer| {
-        let more = ["count", "total"].iter().any(|key| {
+        ["count", "total"].iter().any(|key| {
             let count = layer.get(key).and_then(json::count);
             count.is_some_and(|count| usize::try_from(count).map_or(true, |all| all > listed))
-        });
-        more || layer.get("next").and_then(json::text).is_some()
+        })
     })
+}
+
+/// Where the peer says that the list goes on.
+pub(super) fn next_link(body: &Value) -> Option<&str> {
+    json::layers(body, &["data"])
+        .iter()
+        .find_map(|layer| json::text(layer.get("next")?))
 }

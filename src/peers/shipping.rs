@@ -13,6 +13,7 @@ pub use status::ParcelStatus;
 use super::call::Peer;
 use super::json;
 use crate::domain::ids::OrderId;
+use crate::domain::status::ShippingStatus;
 
 /// What a reply may wrap a shipment in.
 const WRAPPERS: [&str; 2] = ["shipment", "data"];
@@ -58,6 +59,15 @@ pub struct Shipment {
 }
 
 impl Shipment {
+    /// Whether it will arrive, or may.
+    pub fn is_live(&self) -> bool {
+        use ShippingStatus::{Cancelled, Failed, Returned};
+        !matches!(
+            self.status.shipping_status(),
+            Some(Cancelled | Failed | Returned)
+        )
+    }
+
     /// Reads one out of the layers of a reply, or `None` when it has no id.
     fn read(layers: &[&Value]) -> Option<Self> {
         let line = |key| layers.iter().rev().find_map(|layer| json::line(layer, key));

@@ -202,8 +202,14 @@ impl Desk {
             Some(Kind::HangBefore) => return None,
             _ => {}
         }
-        let partial = kind == Some(Kind::Partial);
-        let reply = self.touch(|world, now| execute(world, incoming, &Occasion { now, partial }));
+        let reply = self.touch(|world, now| {
+            let occasion = Occasion {
+                now,
+                partial: kind == Some(Kind::Partial),
+                again: kind == Some(Kind::Again),
+            };
+            execute(world, incoming, &occasion)
+        });
         if operation.writes() {
             // Before the answer: what was answered is remembered, even by a sandbox that is killed.
             self.until_saved().await;

@@ -52,11 +52,13 @@ pub enum Kind {
     Truncate,
     /// Reserve only: holds the first line and answers 200 `"status":"PARTIAL"`.
     Partial,
+    /// Charge and create only: knows no keys, and does what it has done before once more.
+    Again,
 }
 
 impl Kind {
     /// Every kind, with its name on the wire.
-    pub const ALL: [(&str, Self); 13] = [
+    pub const ALL: [(&str, Self); 14] = [
         ("refuse", Self::Refuse),
         ("delay", Self::Delay),
         ("error_before", Self::ErrorBefore),
@@ -70,7 +72,17 @@ impl Kind {
         ("garbage", Self::Garbage),
         ("truncate", Self::Truncate),
         ("partial", Self::Partial),
+        ("again", Self::Again),
     ];
+
+    /// Whether it can befall this operation at all.
+    pub(super) fn befalls(self, operation: Operation) -> bool {
+        match self {
+            Self::Partial => operation == Operation::Reserve,
+            Self::Again => matches!(operation, Operation::Charge | Operation::Create),
+            _ => true,
+        }
+    }
 }
 
 impl Fault {
@@ -111,7 +123,7 @@ impl Fault {
 
     fn befalls(&self, operation: Operation) -> bool {
         self.operation.is_none_or(|own| own == operation)
-            && (self.kind != Kind::Partial || operation == Operation::Reserve)
+            && self.kind.befalls(operation)
             && self.times != Some(0)
             && rand::random::<f64>() < self.rate
     }

@@ -119,11 +119,3 @@ impl<S: Send + Sync> FromRequestParts<S> for OfOrder {
         }
     }
 }
-
-impl OfOrder {
-    /// The order, where one has to be named.
-    pub fn needed(self) -> Result<i64, Refusal> {
-        self.0
-            .ok_or_else(|| Refusal::bad("order_id is needed in the query"))
-    }
-}

@@ -1,7 +1,7 @@
 //! The Inventory stand-in: it holds goods for orders, gives them back, and ships them.
 
 use axum::Router;
-use axum::routing::post;
+use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -10,6 +10,7 @@ use super::register::{Register, Row};
 use stock::Stock;
 
 mod commit;
+mod list;
 mod release;
 mod reserve;
 mod stock;
@@ -22,6 +23,7 @@ pub(super) fn routes() -> Router<Desk> {
         .route("/v1/inventory/reserve", post(reserve::reserve))
         .route("/v1/inventory/release", post(release::release))
         .route("/v1/inventory/ship", post(commit::commit))
+        .route("/v1/inventory/reservations", get(list::list))
 }
 
 /// What becomes of a reservation.

@@ -18,12 +18,18 @@ pub enum Operation {
     /// Take money.
     #[serde(rename = "payment.charge")]
     Charge,
+    /// List every reservation.
+    #[serde(rename = "inventory.list")]
+    ListReservations,
     /// Give money back.
     #[serde(rename = "payment.refund")]
     Refund,
     /// List the charges of an order.
     #[serde(rename = "payment.lookup")]
     LookUp,
+    /// List every charge.
+    #[serde(rename = "payment.list")]
+    ListCharges,
     /// Send a parcel.
     #[serde(rename = "shipping.create")]
     Create,
@@ -33,11 +39,14 @@ pub enum Operation {
     /// Ask where parcels are.
     #[serde(rename = "shipping.follow")]
     Follow,
+    /// List every parcel.
+    #[serde(rename = "shipping.list")]
+    ListShipments,
 }
 
 impl Operation {
     /// Every operation, in the order of a placement.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Reserve,
         Self::Release,
         Self::Commit,
@@ -47,6 +56,9 @@ impl Operation {
         Self::Create,
         Self::Cancel,
         Self::Follow,
+        Self::ListReservations,
+        Self::ListCharges,
+        Self::ListShipments,
     ];
 
     /// The name on the wire, such as `payment.charge`.
@@ -61,6 +73,9 @@ impl Operation {
             Self::Create => "shipping.create",
             Self::Cancel => "shipping.cancel",
             Self::Follow => "shipping.follow",
+            Self::ListReservations => "inventory.list",
+            Self::ListCharges => "payment.list",
+            Self::ListShipments => "shipping.list",
         }
     }
 
@@ -74,13 +89,25 @@ impl Operation {
         match self {
             Self::Commit => StatusCode::BAD_REQUEST,
             Self::Charge => StatusCode::PAYMENT_REQUIRED,
-            Self::Refund | Self::LookUp | Self::Follow => StatusCode::NOT_FOUND,
+            Self::Refund
+            | Self::LookUp
+            | Self::Follow
+            | Self::ListReservations
+            | Self::ListCharges
+            | Self::ListShipments => StatusCode::NOT_FOUND,
             Self::Reserve | Self::Release | Self::Create | Self::Cancel => StatusCode::CONFLICT,
         }
     }
 
     /// Whether it can change the world, so that the world has to be saved after it.
     pub(super) fn writes(self) -> bool {
-        !matches!(self, Self::LookUp | Self::Follow)
+        !matches!(
+            self,
+            Self::LookUp
+                | Self::Follow
+                | Self::ListReservations
+                | Self::ListCharges
+                | Self::ListShipments
+        )
     }
 }

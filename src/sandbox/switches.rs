@@ -107,8 +107,8 @@ fn fault(value: &Value) -> Result<Fault, Vec<String>> {
         (None | Some(Kind::Delay), None) if mistakes.is_empty() => {
             mistakes.push("a kind, or delay_ms for a delay, is missing".to_owned());
         }
-        (Some(Kind::Partial), _) if !matches!(operation, Some(None | Some(Operation::Reserve))) => {
-            mistakes.push("partial is for inventory.reserve only".to_owned());
+        (Some(kind), _) if operation.flatten().is_some_and(|one| !kind.befalls(one)) => {
+            mistakes.push("this kind is not for this operation".to_owned());
         }
         _ => {}
     }

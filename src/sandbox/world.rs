@@ -44,4 +44,6 @@ pub(super) struct Occasion {
     pub now: OffsetDateTime,
     /// A fault wants this reservation to hold its first line only.
     pub partial: bool,
+    /// A fault wants this done, whatever was done under the same key before.
+    pub again: bool,
 }

@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The binary with a command, to run in `folder` with nothing of this process's environment but
 /// where programs and a home are.
-fn order_service(folder: &Path, arguments: &[&str]) -> Command {
+pub fn order_service(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
     command
         .args(arguments)
@@ -41,13 +41,13 @@ fn order_service(folder: &Path, arguments: &[&str]) -> Command {
 
 /// How a command ended.
 #[derive(Debug)]
-struct Ended {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub struct Ended {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
 }
 
-async fn end(mut command: Command) -> Ended {
+pub async fn end(mut command: Command) -> Ended {
     let output = timeout(PATIENCE, command.output())
         .await
         .expect("no end")
@@ -68,7 +68,7 @@ async fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Ended {
 }
 
 /// Not below this project, whose `.env` would be found.
-fn folder() -> TempDir {
+pub fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
@@ -84,6 +84,7 @@ async fn help_names_every_command_and_every_variable() {
         "sandbox",
         "token",
         "import",
+        "reconcile",
         "openapi",
         "healthcheck",
     ];

@@ -18,6 +18,7 @@ mod peers;
 mod policy;
 mod postgres;
 mod properties;
+mod reconciliation;
 mod sandbox;
 mod support;
 mod transitions;

@@ -6,6 +6,7 @@ mod commit;
 mod errors;
 mod faults;
 mod find;
+mod pages;
 mod redirects;
 mod refund;
 mod release;

@@ -156,6 +156,33 @@ async fn every_path_answers_with_and_without_its_last_slash() {
 }
 
 #[tokio::test]
+async fn everything_is_listed_in_pages_newest_first() {
+    let shop = Shop::open().await;
+    for key in ["k-1", "k-2", "k-3"] {
+        shop.charge(key, "1.00").await;
+        shop.ship(key).await;
+        let items = json!([{ "sku": "SKU0001", "quantity": 1 }]);
+        shop.reserve(key, items).await;
+    }
+    for (path, name) in [
+        ("/v1/payments", "idempotency_key"),
+        ("/v1/shipments", "idempotency_key"),
+        ("/v1/inventory/reservations", "reservation_id"),
+    ] {
+        let (mut keys, mut next) = (Vec::new(), Some(format!("{path}?page_size=2")));
+        while let Some(page) = next {
+            let (status, body) = shop.get(&page).await;
+            assert_eq!((status, &body["count"]), (200, &json!(3)), "{body}");
+            let items = body["items"].as_array().unwrap();
+            keys.extend(items.iter().map(|row| row[name].clone()));
+            next = body["next"].as_str().map(str::to_owned);
+        }
+        assert_eq!(keys, ["k-3", "k-2", "k-1"], "{path}");
+        assert_eq!(shop.get(&format!("{path}?page=x")).await.0, 400, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_page_or_method_that_is_not_there_is_answered_with_a_detail() {
     let shop = Shop::open().await;
     let (status, body) = shop.get("/v1/nothing").await;

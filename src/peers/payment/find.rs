@@ -1,4 +1,4 @@
-//! Asking what was charged for an order.
+//! Asking what was charged, for an order or at all.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::{Payment, PaymentRecord, PaymentState};
 use crate::domain::ids::OrderId;
 use crate::peers::answer::{Answer, Trouble};
 use crate::peers::call::{Tag, operation};
-use crate::peers::{json, list};
+use crate::peers::{Cursor, Page, json, list, pages};
 
 impl Payment {
     /// The payments of an order. That there are none is no proof that none is under way.
@@ -22,6 +22,17 @@ impl Payment {
         };
         self.peer
             .call(operation!("payment", "find"), &tag, work)
+            .await
+    }
+
+    /// A page of all payments, where the peer lists them; no means that it does not.
+    pub async fn list(&self, tag: Tag<'_>, at: &Cursor) -> Answer<Page<PaymentRecord>> {
+        let work = async {
+            let reply = self.peer.get_page(&tag, &["v1", "payments"], at).await?;
+            pages::read(&reply, "payments", at, read)
+        };
+        self.peer
+            .call(operation!("payment", "list"), &tag, work)
             .await
     }
 }

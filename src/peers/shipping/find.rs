@@ -1,4 +1,4 @@
-//! Asking where an order's parcels are.
+//! Asking where parcels are, those of an order or all.
 
 use std::cmp::Reverse;
 
@@ -8,7 +8,7 @@ use super::{Shipment, Shipping};
 use crate::domain::ids::OrderId;
 use crate::peers::answer::{Answer, Trouble};
 use crate::peers::call::{Tag, operation};
-use crate::peers::{json, list};
+use crate::peers::{Cursor, Page, json, list, pages};
 
 impl Shipping {
     /// The shipments of an order, newest first. That there are none is no proof that none is being
@@ -32,6 +32,20 @@ impl Shipping {
         };
         self.peer
             .call(operation!("shipping", "find"), &tag, work)
+            .await
+    }
+
+    /// A page of all shipments, where the peer lists them; no means that it does not.
+    pub async fn list(&self, tag: Tag<'_>, at: &Cursor) -> Answer<Page<Shipment>> {
+        let work = async {
+            let reply = self.peer.get_page(&tag, &["v1", "shipments"], at).await?;
+            pages::read(&reply, "shipments", at, |record| {
+                Shipment::read(&[record])
+                    .ok_or_else(|| Trouble::new("answered a shipment without an id"))
+            })
+        };
+        self.peer
+            .call(operation!("shipping", "list"), &tag, work)
             .await
     }
 }

@@ -57,7 +57,9 @@ impl Payments {
                 "the currency has to be three capital letters",
             ));
         }
-        if let Some(known) = self.charges.by_key(&key) {
+        if let Some(known) = self.charges.by_key(&key)
+            && !occasion.again
+        {
             if !asked.is_for(known) {
                 return Err(Refusal::conflict(
                     "this idempotency key was used for another charge",

@@ -1,4 +1,4 @@
-//! What was charged for an order, newest first.
+//! What was charged, for one order or for all, newest first.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -7,16 +7,25 @@ use serde_json::json;
 use crate::sandbox::desk::Desk;
 use crate::sandbox::incoming::{Incoming, OfOrder};
 use crate::sandbox::operation::Operation;
+use crate::sandbox::pages::Page;
 use crate::sandbox::reply::Answer;
 
-/// `GET /v1/payments?order_id=`
+/// `GET /v1/payments?order_id=`, or without it all of them in pages
 pub(super) async fn look_up(
     State(desk): State<Desk>,
-    order: OfOrder,
+    OfOrder(order): OfOrder,
+    page: Page,
     incoming: Incoming,
 ) -> Response {
+    if order.is_none() {
+        return desk
+            .serve(Operation::ListCharges, incoming, move |world, _, _| {
+                Ok(page.of("/v1/payments", world.payments.charges(None)))
+            })
+            .await;
+    }
     desk.serve(Operation::LookUp, incoming, move |world, _, _| {
-        let mut charges = world.payments.charges(Some(order.needed()?));
+        let mut charges = world.payments.charges(order);
         charges.reverse();
         Ok(Answer::ok(json!({ "items": charges })))
     })

@@ -55,7 +55,9 @@ impl Parcels {
         if carrier.trim().is_empty() {
             return Err(Refusal::invalid("carrier is empty"));
         }
-        if let Some(known) = self.0.by_key(&key) {
+        if let Some(known) = self.0.by_key(&key)
+            && !occasion.again
+        {
             if (known.order_id, &known.carrier, &known.address) != (order_id, &carrier, &address) {
                 return Err(Refusal::conflict(
                     "this idempotency key was used for another shipment",

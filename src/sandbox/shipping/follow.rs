@@ -7,16 +7,25 @@ use serde_json::json;
 use crate::sandbox::desk::Desk;
 use crate::sandbox::incoming::{Id, Incoming, OfOrder};
 use crate::sandbox::operation::Operation;
+use crate::sandbox::pages::Page;
 use crate::sandbox::reply::{Answer, Refusal};
 
-/// `GET /v1/shipments?order_id=`, newest first
+/// `GET /v1/shipments?order_id=`, newest first, or without it all of them in pages
 pub(super) async fn follow(
     State(desk): State<Desk>,
-    order: OfOrder,
+    OfOrder(order): OfOrder,
+    page: Page,
     incoming: Incoming,
 ) -> Response {
+    if order.is_none() {
+        return desk
+            .serve(Operation::ListShipments, incoming, move |world, _, _| {
+                Ok(page.of("/v1/shipments", world.parcels.shipments(None)))
+            })
+            .await;
+    }
     desk.serve(Operation::Follow, incoming, move |world, _, _| {
-        let mut parcels = world.parcels.shipments(Some(order.needed()?));
+        let mut parcels = world.parcels.shipments(order);
         parcels.reverse();
         Ok(Answer::ok(json!({ "items": parcels })))
     })

@@ -100,8 +100,9 @@ impl World {
         self.orders.into()
     }
 
-    /// Two of something that is never sold out.
+    /// Two of something, and not always of the same, lest it be sold out.
     pub fn cart(&self) -> Cart {
+        let sku = format!("SKU{:04}", self.orders % 100 + 1);
         let currency = self.config.orders.rates.currency;
         let unit_price = Money::parse_price("12.50", currency).unwrap();
         let line_total = unit_price.times(2).unwrap();
@@ -109,7 +110,7 @@ impl World {
             customer_id: CustomerId(7),
             lines: vec![Line {
                 product_id: None,
-                sku: "SKU0001".to_owned(),
+                sku,
                 quantity: 2,
                 unit_price,
                 line_total,

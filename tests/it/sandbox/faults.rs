@@ -112,6 +112,18 @@ async fn a_partial_reservation_holds_the_first_line_only() {
 }
 
 #[tokio::test]
+async fn a_charge_or_a_parcel_is_made_again_where_keys_are_not_known() {
+    let shop = Shop::open().await;
+    shop.sandbox.set_fault(Fault::everywhere(Kind::Again));
+    for _ in 0..2 {
+        assert_eq!(shop.charge("k", "1.00").await.0, 201);
+        assert_eq!(shop.ship("k").await.0, 201);
+    }
+    let ledger = shop.sandbox.ledger();
+    assert_eq!((ledger.charges.len(), ledger.shipments.len()), (2, 2));
+}
+
+#[tokio::test]
 async fn a_delayed_call_is_executed_even_when_its_client_has_left() {
     let shop = Shop::open().await;
     shop.sandbox
@@ -205,6 +217,7 @@ async fn a_fault_that_makes_no_sense_is_told_with_all_that_is_allowed() {
         json!({ "operation": "*", "kind": "refuse", "times": 0 }),
         json!({ "operation": "*", "delay_ms": -1 }),
         json!({ "operation": "payment.charge", "kind": "partial" }),
+        json!({ "operation": "payment.refund", "kind": "again" }),
         json!({ "operation": "*", "kind": "refuse", "probability": 1 }),
     ];
     for fault in wrong {

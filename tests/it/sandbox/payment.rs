@@ -129,7 +129,6 @@ async fn the_charges_of_an_order_are_listed_newest_first() {
         shop.get("/v1/payments?order_id=2").await,
         (200, json!({ "items": [] }))
     );
-    assert_eq!(shop.get("/v1/payments").await.0, 400);
     assert_eq!(shop.get("/v1/payments?order_id=x").await.0, 400);
 }
 

@@ -131,6 +131,7 @@ pub fn environment_of(database_url: &str, sandbox: &Sandbox) -> Environment {
         ("POLL_INTERVAL_MS", "25".to_owned()),
         ("PEER_BREAKER_REST_MS", "50".to_owned()),
         ("FOLLOW_INTERVAL_MS", "100".to_owned()),
+        ("RECONCILE_EVERY_HOURS", "0".to_owned()),
     ] {
         environment.set(name, value);
     }

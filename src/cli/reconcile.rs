@@ -1,0 +1,202 @@
+//! `order-service reconcile`.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::app;
+use crate::config::Reconciling;
+use crate::reconciliation::{Finding, Listing, Outcome, Scope, Summary};
+
+use super::{Environment, Result, init_logs, tell};
+
+/// What it ends with when something was found and not mended.
+const FOUND: u8 = 1;
+/// What it ends with when not everything could be compared.
+const INCOMPLETE: u8 = 2;
+
+/// Its arguments.
+#[derive(Parser)]
+#[command(
+    after_help = "Ends with 0 when everything agrees or was repaired, 1 when something is left or went before a person, 2 when not everything could be compared. What each finding means is in docs/operations.md."
+)]
+pub struct Args {
+    /// Orders accepted, and records made, from then on, such as 2025-01-31T00:00:00Z; else
+    /// RECONCILE_DAYS back
+    #[arg(long, value_parser = moment)]
+    since: Option<OffsetDateTime>,
+    /// And before then; else until now
+    #[arg(long, value_parser = moment)]
+    until: Option<OffsetDateTime>,
+    /// For how many seconds an order must have rested to be compared; else the longer of
+    /// SWEEP_AFTER_MS and ten minutes
+    #[arg(long, value_name = "SECONDS")]
+    grace: Option<u32>,
+    /// Mend what can be mended safely, and bring the rest before a person
+    #[arg(long)]
+    repair: bool,
+    /// Print a line of JSON for each finding, and one for the summary
+    #[arg(long)]
+    json: bool,
+}
+
+fn moment(text: &str) -> std::result::Result<OffsetDateTime, String> {
+    OffsetDateTime::parse(text, &Rfc3339).map_err(|error| error.to_string())
+}
+
+pub async fn run(args: Args, environment: &Environment) -> ExitCode {
+    match reconcile(&args, environment).await {
+        Ok(summary) if !summary.is_complete() => INCOMPLETE.into(),
+        Ok(summary) if summary.found() > summary.repaired => FOUND.into(),
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => {
+            tell(&*error);
+            INCOMPLETE.into()
+        }
+    }
+}
+
+async fn reconcile(args: &Args, environment: &Environment) -> Result<Summary> {
+    let mut environment = environment.or_dev();
+    environment.fall_back("RUST_LOG", "off");
+    init_logs(&environment)?;
+    let reconciliation = app::reconciliation(environment.read(Reconciling::read)?)?;
+    let scope = Scope {
+        since: args.since,
+        until: args.until,
+        grace: args
+            .grace
+            .map(|seconds| Duration::from_secs(seconds.into())),
+        repair: args.repair,
+    };
+    let mut printed = 0_u64;
+    let mut print = |finding: &Finding| {
+        if args.json {
+            say(&of_finding(finding).to_string());
+            return;
+        }
+        if printed == 0 {
+            say(&row("FINDING", "ORDER", "RECORD", "WHAT", "REPAIR"));
+        }
+        printed += 1;
+        say(&row(
+            finding.kind.as_str(),
+            &finding.order_id.to_string(),
+            finding.record_id.as_deref().unwrap_or("-"),
+            &finding.detail,
+            &in_words(finding.outcome.as_ref()),
+        ));
+    };
+    let summary = reconciliation.run(scope, &mut print).await?;
+    if args.json {
+        say(&of_summary(&summary).to_string());
+    } else {
+        print_summary(&summary);
+    }
+    Ok(summary)
+}
+
+/// A reader that has seen enough, such as `head`, must not stop a repair half way.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+fn row(kind: &str, order: &str, record: &str, what: &str, repair: &str) -> String {
+    let row = format!("{kind:<22}  {order:>8}  {record:<14}  {what}");
+    match repair {
+        "" => row,
+        repair => format!("{row}  [{repair}]"),
+    }
+}
+
+fn in_words(outcome: Option<&Outcome>) -> String {
+    match outcome {
+        None => String::new(),
+        Some(Outcome::Repaired) => "repaired".to_owned(),
+        Some(Outcome::HandedOver) => "before a person".to_owned(),
+        Some(Outcome::Left(reason)) => format!("left: {reason}"),
+    }
+}
+
+fn print_summary(summary: &Summary) {
+    let Summary {
+        compared,
+        under_way,
+        with_person,
+        settled_by_hand,
+        imported,
+        ..
+    } = summary;
+    say(&format!(
+        "orders: {compared} compared; not compared: {under_way} under way, {with_person} stuck, \
+         {settled_by_hand} settled by hand, {imported} imported"
+    ));
+    for (peer, listing) in &summary.listings {
+        say(&match listing {
+            Listing::Listed {
+                records,
+                unattributed: 0,
+            } => format!("{peer}: {records} records listed"),
+            Listing::Listed {
+                records,
+                unattributed,
+            } => format!("{peer}: {records} records listed, of which {unattributed} name no order"),
+            Listing::CannotBeListed(reason) => format!("{peer}: cannot be listed ({reason})"),
+        });
+    }
+    for (peer, reason) in &summary.away {
+        say(&format!("{peer}: NOT COMPARED ({reason})"));
+    }
+    let (found, repaired) = (summary.found(), summary.repaired);
+    say(&format!("findings: {found}, repaired: {repaired}"));
+}
+
+fn of_finding(finding: &Finding) -> Value {
+    let (repair, reason) = match &finding.outcome {
+        None => (None, None),
+        Some(Outcome::Repaired) => (Some("repaired"), None),
+        Some(Outcome::HandedOver) => (Some("handed_over"), None),
+        Some(Outcome::Left(reason)) => (Some("left"), Some(reason)),
+    };
+    json!({
+        "finding": finding.kind.as_str(),
+        "order_id": finding.order_id.0,
+        "record_id": finding.record_id,
+        "detail": finding.detail,
+        "repair": repair,
+        "reason": reason,
+    })
+}
+
+fn of_summary(summary: &Summary) -> Value {
+    let findings = summary
+        .findings
+        .iter()
+        .map(|(kind, count)| (kind.as_str().to_owned(), Value::from(*count)));
+    let peers = summary.listings.iter().map(|(peer, listing)| {
+        let value = match listing {
+            Listing::Listed {
+                records,
+                unattributed,
+            } => json!({ "listed": records, "unattributed": unattributed }),
+            Listing::CannotBeListed(reason) => json!({ "cannot_be_listed": reason }),
+        };
+        ((*peer).to_owned(), value)
+    });
+    json!({ "summary": {
+        "compared": summary.compared,
+        "under_way": summary.under_way,
+        "stuck": summary.with_person,
+        "settled_by_hand": summary.settled_by_hand,
+        "imported": summary.imported,
+        "findings": findings.collect::<Map<_, _>>(),
+        "repaired": summary.repaired,
+        "peers": peers.collect::<Map<_, _>>(),
+        "not_compared": summary.away,
+    }})
+}

@@ -1,0 +1,72 @@
+//! What reconciling needs: all of it is part of what serving needs.
+
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+
+use crate::db::pool::Limits;
+use crate::{fulfilment, peers, reconciliation};
+
+use super::{
+    Reader, database, fulfilment_settings, milliseconds, peer_settings, pool_limits, seconds,
+};
+
+/// The least time that an order must have rested.
+const LEAST_GRACE: Duration = Duration::from_secs(600);
+/// Of the calls that may be made to a peer at a time, reconciliation makes one part of so many at
+/// most: half of what is kept for undoing and looking.
+const SHARE: usize = 8;
+
+/// What `order-service reconcile` needs.
+#[derive(Clone)]
+pub struct Reconciling {
+    /// Where the database is.
+    pub database: PgConnectOptions,
+    /// How its pool is sized.
+    pub limits: Limits,
+    /// Where the peers are.
+    pub peers: peers::Settings,
+    /// How fulfilment works.
+    pub fulfilment: fulfilment::Settings,
+    /// How orders are compared with the peers' ledgers.
+    pub reconciliation: reconciliation::Settings,
+}
+
+impl Reconciling {
+    /// Reads all of it.
+    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let database = database(reader);
+        let limits = pool_limits(reader);
+        let timeout = milliseconds(reader, "PEER_TIMEOUT_MS", 10..=120_000);
+        let peers = peer_settings(reader, timeout);
+        let lease = seconds(reader, "LEASE_S", 1..=3600);
+        let fulfilment = fulfilment_settings(reader, lease);
+        let reconciliation = settings(reader, peers.as_ref(), fulfilment.as_ref());
+        Some(Self {
+            database: database?,
+            limits: limits?,
+            peers: peers?,
+            fulfilment: fulfilment?,
+            reconciliation: reconciliation?,
+        })
+    }
+}
+
+/// Reads how orders are compared.
+pub(super) fn settings(
+    reader: &mut Reader<'_>,
+    peers: Option<&peers::Settings>,
+    fulfilment: Option<&fulfilment::Settings>,
+) -> Option<reconciliation::Settings> {
+    let every_h = reader.number("RECONCILE_EVERY_HOURS", 0..=8760);
+    let days = reader.number("RECONCILE_DAYS", 1..=3650);
+    let (peers, fulfilment) = (peers?, fulfilment?);
+    let every = Duration::from_secs(every_h? * 3600);
+    Some(reconciliation::Settings {
+        every: (!every.is_zero()).then_some(every),
+        look_back: Duration::from_secs(days? * 86_400),
+        grace: fulfilment.sweep_after.max(LEAST_GRACE),
+        at_a_time: (peers.limits.max_calls / SHARE).max(1),
+        lease: fulfilment.lease,
+    })
+}

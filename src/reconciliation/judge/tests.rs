@@ -1,0 +1,138 @@
+//! What no stand-in shows: peers that tell no keys.
+
+use time::Duration;
+use uuid::Uuid;
+
+use crate::domain::money::parse_decimal;
+
+use super::*;
+
+const ACCEPTED: OffsetDateTime = time::macros::datetime!(2025-01-01 12:00 UTC);
+
+fn order(phase: &str, payment_id: Option<&str>) -> Compared {
+    Compared {
+        order_id: OrderId(42),
+        created_at: ACCEPTED,
+        order_total: parse_decimal("10").unwrap(),
+        payment_status: match phase {
+            "completed" => PaymentStatus::Paid,
+            _ => PaymentStatus::Refunded,
+        },
+        shipping_status: ShippingStatus::Pending,
+        version: 5,
+        fulfilment: Some(Ground {
+            identity: Uuid::nil(),
+            phase: phase.to_owned(),
+            lapsed: 0,
+            payment_id: payment_id.map(str::to_owned),
+            shipment_id: None,
+            since: ACCEPTED,
+            has_open_work: false,
+            settled_by_hand: false,
+        }),
+    }
+}
+
+fn window() -> Window {
+    Window {
+        since: ACCEPTED - Duration::DAY,
+        until: ACCEPTED + Duration::DAY,
+    }
+}
+
+fn charge(payment_id: &str, status: PaymentState) -> PaymentRecord {
+    PaymentRecord {
+        payment_id: payment_id.to_owned(),
+        status,
+        amount: parse_decimal("10.00").ok(),
+        reference: None,
+        idempotency_key: None,
+        created_at: Some(ACCEPTED),
+    }
+}
+
+fn judge(order: &Compared, charges: &[PaymentRecord]) -> Vec<(Kind, Remedy)> {
+    let found = Rested::of(order, window()).unwrap().charges(charges);
+    let found = found.iter().map(|finding| (finding.kind, finding.remedy));
+    found.collect()
+}
+
+#[test]
+fn without_a_key_only_the_number_that_the_order_knows_proves_a_charge_to_be_its_own() {
+    use PaymentState::Taken;
+    let live = [charge("7", Taken)];
+    let known = order("undone", Some("7"));
+    assert_eq!(
+        judge(&known, &live),
+        [(Kind::UnrefundedCharge, Remedy::Sweep)]
+    );
+    let unknown = order("undone", None);
+    assert_eq!(
+        judge(&unknown, &live),
+        [(Kind::UnrefundedCharge, Remedy::None)]
+    );
+    // Listed newest first.
+    let two = [charge("8", Taken), charge("7", Taken)];
+    for payment_id in [Some("7"), None] {
+        let standing = order("completed", payment_id);
+        assert_eq!(
+            judge(&standing, &two),
+            [(Kind::DuplicateCharge, Remedy::None)]
+        );
+    }
+    let standing = order("completed", Some("8"));
+    let found = Rested::of(&standing, window()).unwrap().charges(&two);
+    assert_eq!(found[0].record_id.as_deref(), Some("7"));
+}
+
+#[test]
+fn what_is_older_than_the_order_is_of_an_earlier_life() {
+    let mut old = charge("7", PaymentState::Taken);
+    old.created_at = Some(ACCEPTED - Duration::HOUR);
+    let called_off = order("undone", None);
+    assert_eq!(
+        judge(&called_off, &[old]),
+        [(Kind::OrphanCharge, Remedy::None)]
+    );
+}
+
+#[test]
+fn what_is_open_is_neither_missing_nor_too_many() {
+    use PaymentState::{Failed, Other, Refunded, Taken};
+    let standing = order("completed", Some("7"));
+    for (states, expected) in [
+        (vec![Other], vec![]),
+        (vec![Other, Taken], vec![]),
+        (vec![Failed, Taken, Refunded], vec![]),
+        (vec![Failed, Refunded], vec![Kind::MissingCharge]),
+        (vec![], vec![Kind::MissingCharge]),
+    ] {
+        let charges: Vec<_> = states
+            .iter()
+            .enumerate()
+            .map(|(number, state)| charge(&number.to_string(), *state))
+            .collect();
+        let kinds: Vec<_> = judge(&standing, &charges)
+            .into_iter()
+            .map(|(kind, _)| kind)
+            .collect();
+        assert_eq!(kinds, expected, "{states:?}");
+    }
+}
+
+#[test]
+fn what_was_made_a_moment_ago_is_not_judged() {
+    let mut young = charge("8", PaymentState::Taken);
+    young.created_at = Some(ACCEPTED + Duration::DAY * 2);
+    let standing = order("completed", Some("7"));
+    assert_eq!(
+        judge(
+            &standing,
+            &[young.clone(), charge("7", PaymentState::Taken)]
+        ),
+        []
+    );
+    // But it is there.
+    assert_eq!(judge(&standing, &[young.clone()]), []);
+    assert_eq!(judge(&order("undone", None), &[young]), []);
+}

@@ -1,0 +1,119 @@
+//! What has no order at all, or another order's key: reported, never touched.
+
+use order_service::sandbox::{ChargeStatus, ParcelStatus, ReservationState};
+
+use super::Shop;
+
+#[tokio::test]
+async fn what_the_peers_did_for_no_order_of_ours_is_reported_and_never_touched() {
+    let shop = Shop::open().await;
+    let known = shop.confirmed().await;
+    let unknown = known + 1000;
+    shop.charge(unknown, "33.00", "somebody-else").await;
+    shop.ship(unknown, "somebody-else").await;
+    shop.reserve(unknown, "somebody-else").await;
+    let kinds = [
+        ("orphan_charge", unknown),
+        ("orphan_reservation", unknown),
+        ("orphan_shipment", unknown),
+    ];
+    shop.reconcile(&[]).await.assert(1, None, &kinds);
+    shop.reconcile(&["--repair"])
+        .await
+        .assert(1, Some("left"), &kinds);
+    let ledger = shop.app.sandbox.ledger();
+    assert_eq!(ledger.charges[1].status, ChargeStatus::Success);
+    assert_eq!(ledger.shipments[1].status, ParcelStatus::Pending);
+    assert_eq!(ledger.reservations[1].state, ReservationState::Held);
+    assert!(shop.stuck().await.is_empty());
+}
+
+#[tokio::test]
+async fn records_of_an_earlier_life_of_the_database_are_not_taken_for_this_orders() {
+    let shop = Shop::open().await;
+    let standing = shop.confirmed().await;
+    let called_off = shop.cancelled().await;
+    for order_id in [standing, called_off] {
+        let key = format!("an-earlier-life-{order_id}");
+        shop.charge(order_id, "10.00", &key).await;
+        shop.ship(order_id, &key).await;
+        shop.reserve(order_id, &key).await;
+    }
+    let kinds = [
+        ("orphan_charge", standing),
+        ("orphan_charge", called_off),
+        ("orphan_reservation", standing),
+        ("orphan_reservation", called_off),
+        ("orphan_shipment", standing),
+        ("orphan_shipment", called_off),
+    ];
+    // Each is found by both passes, and told once.
+    shop.reconcile(&["--repair"])
+        .await
+        .assert(1, Some("left"), &kinds);
+    let ledger = shop.app.sandbox.ledger();
+    let live = |order_id| {
+        let charges = ledger.charges.iter().filter(move |charge| {
+            charge.order_id == order_id && charge.status == ChargeStatus::Success
+        });
+        charges.count()
+    };
+    assert_eq!((live(standing), live(called_off)), (2, 1));
+}
+
+#[tokio::test]
+async fn records_of_earlier_than_the_period_and_later_are_left_out() {
+    let shop = Shop::open().await;
+    shop.charge(4711, "33.00", "somebody-else").await;
+    let later = "2999-01-01T00:00:00Z";
+    shop.reconcile(&["--since", later])
+        .await
+        .assert(0, None, &[]);
+    let earlier = "2001-01-01T00:00:00Z";
+    shop.reconcile(&["--since", "2000-01-01T00:00:00Z", "--until", earlier])
+        .await
+        .assert(0, None, &[]);
+    shop.reconcile(&["--since", earlier])
+        .await
+        .assert(1, None, &[("orphan_charge", 4711)]);
+}
+
+#[tokio::test]
+async fn a_reservation_of_an_order_that_was_called_off_is_released() {
+    let shop = Shop::open().await;
+    let order_id = shop.cancelled().await;
+    // As if the release had been lost: the same order under another number of its own.
+    shop.sql(
+        "update fulfilments set lapsed = 1 where order_id = $1",
+        order_id,
+    )
+    .await;
+    let identity = shop.key(order_id, "1").await;
+    shop.reserve(order_id, &identity).await;
+    let kinds = [("unreleased_reservation", order_id)];
+    shop.reconcile(&[]).await.assert(1, None, &kinds);
+    shop.reconcile(&["--repair"])
+        .await
+        .assert(0, Some("repaired"), &kinds);
+    let held = shop.app.sandbox.ledger().reservations;
+    assert!(held.iter().all(|one| one.state != ReservationState::Held));
+    shop.reconcile(&[]).await.assert(0, None, &[]);
+}
+
+#[tokio::test]
+async fn a_reservation_that_a_standing_order_left_behind_goes_before_a_person() {
+    let shop = Shop::open().await;
+    let order_id = shop.confirmed().await;
+    shop.sql(
+        "update fulfilments set lapsed = 1 where order_id = $1",
+        order_id,
+    )
+    .await;
+    let identity = shop.key(order_id, "1").await;
+    shop.reserve(order_id, &identity).await;
+    let kinds = [("unreleased_reservation", order_id)];
+    shop.reconcile(&["--repair"])
+        .await
+        .assert(1, Some("handed_over"), &kinds);
+    assert_eq!(shop.stuck().await[0].0, order_id);
+}
