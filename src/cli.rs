@@ -8,6 +8,7 @@ use crate::{config, telemetry};
 
 #[cfg(feature = "sandbox")]
 mod dev;
+mod generate;
 mod healthcheck;
 mod import;
 mod migrate;
@@ -46,6 +47,8 @@ enum Command {
     Token(token::Args),
     /// Take over orders of an earlier shop from CSV files: all of them, or none
     Import(import::Args),
+    /// Fill an empty database with made-up orders, for benchmarks and demonstrations
+    Generate(generate::Args),
     /// Print the OpenAPI document
     Openapi,
     /// Ask the service on this machine whether it is ready; for containers
@@ -90,6 +93,7 @@ fn run(command: Command) -> Result {
             Command::Sandbox(args) => sandbox::run(args, &environment).await,
             Command::Token(args) => token::run(&args, &environment),
             Command::Import(args) => import::run(args, &environment).await,
+            Command::Generate(args) => generate::run(args, &environment).await,
             Command::Openapi => {
                 println!("{}", crate::http::openapi().to_pretty_json()?);
                 Ok(())

@@ -62,6 +62,7 @@ const LAYERS: &[Layer] = &[
         &["axum", "tower", "utoipa", "tokio"],
     ),
     layer("import", &["domain"], &["sqlx", "tokio"]),
+    layer("generate", &["domain"], &["sqlx", "tokio"]),
     layer(
         "sandbox",
         &["clock"],
@@ -109,6 +110,7 @@ const LAYERS: &[Layer] = &[
             "clock",
             "db",
             "dev",
+            "generate",
             "http",
             "import",
             "sandbox",
