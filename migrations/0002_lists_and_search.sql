@@ -1,10 +1,6 @@
 -- Names of what was bought, and what lists and searches of any size need. The release before this
 -- one goes on working beside it: what it writes is kept up by triggers.
 
--- Part of every PostgreSQL distribution (Debian: in the package postgresql-NN itself). Trusted: the
--- owner of the database may create it.
-create extension if not exists pg_trgm;
-
 alter table order_items add column name text;
 
 -- With the order's number the lines of a SKU are gathered from the index alone.
@@ -29,24 +25,35 @@ create table item_terms (
     primary key (sku, name)
 );
 
-create index item_terms_sku_trgm_idx on item_terms using gin (lower(sku) gin_trgm_ops)
-    with (fastupdate = off);
-create index item_terms_name_trgm_idx on item_terms using gin (lower(name) gin_trgm_ops)
-    with (fastupdate = off);
+-- pg_trgm comes with PostgreSQL (Debian: in postgresql-NN itself; Fedora: postgresql-contrib), and the
+-- owner of a database may create it. Where it cannot be had, the terms are read as a whole instead:
+-- see docs/performance.md, also on how to make up for it later.
+do $$
+begin
+    create extension if not exists pg_trgm;
+    create index item_terms_sku_trgm_idx on item_terms using gin (lower(sku) gin_trgm_ops)
+        with (fastupdate = off);
+    create index item_terms_name_trgm_idx on item_terms using gin (lower(name) gin_trgm_ops)
+        with (fastupdate = off);
+exception
+    when undefined_file or feature_not_supported or insufficient_privilege then
+        raise warning 'searches go without trigrams: %', sqlerrm;
+end $$;
 
 insert into item_terms (sku, name) select distinct sku, '' from order_items;
 
 -- What is known already is only looked at, so that a popular SKU leaves neither locks nor dead rows.
--- One order of all writers keeps two new orders with the same new SKUs from waiting for each other.
+-- All writers go by one order, so that two new orders with the same new SKUs never deadlock.
 create function order_items_note_terms() returns trigger
     language plpgsql as $$
 begin
     insert into item_terms (sku, name)
     select distinct added.sku, coalesce(added.name, '')
     from added
-    where not exists (
-        select from item_terms known
-        where known.sku = added.sku and known.name = coalesce(added.name, ''))
+    -- A scalar subquery: one look at the key for each line. As a join it would read all terms.
+    where (
+        select true from item_terms known
+        where known.sku = added.sku and known.name = coalesce(added.name, '')) is null
     order by 1, 2
     on conflict do nothing;
     return null;

@@ -41,6 +41,8 @@ pub struct Config {
     pub limits: Limits,
     /// What is asked of tokens.
     pub auth: auth::Settings,
+    /// What cursors of lists are signed with.
+    pub cursor_key: SecretString,
     /// Where the peers are.
     pub peers: peers::Settings,
     /// Where people sign in.
@@ -75,6 +77,7 @@ impl Config {
         let listen = listen(reader);
         let max_connections = reader.number("DATABASE_MAX_CONNECTIONS", 2..=1000);
         let auth = auth_settings(reader);
+        let cursor_key = keys::cursor_key(reader, auth.as_ref());
         let user_service = reader.value("USER_SERVICE_URL", parse_url);
         let timeout = milliseconds(reader, "PEER_TIMEOUT_MS", 10..=120_000);
         let peers = peer_settings(reader, timeout);
@@ -98,6 +101,7 @@ impl Config {
                 acquire_timeout: ACQUIRE_TIMEOUT,
             },
             auth: auth?,
+            cursor_key: cursor_key?,
             peers: peers?,
             user_service: user_service?,
             orders: orders?,

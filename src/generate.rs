@@ -14,8 +14,8 @@ use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
 use crate::domain::money::Currency;
-use shop::Shop;
 pub use shop::ORDERS_PER_CUSTOMER;
+use shop::Shop;
 use tables::{TABLES, Table};
 
 /// How many bytes of rows are sent at once.
@@ -68,26 +68,48 @@ pub async fn generate(
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<(), Error> {
     let mut tx = conn.begin().await?;
-    sqlx::query("lock table orders, order_items, order_events, fulfilments in access exclusive mode")
-        .execute(&mut *tx)
+    match fill_all(&mut tx, options, progress).await {
+        Ok(()) => tx.commit().await?,
+        Err(error) => {
+            // At once, not when the connection is used next: the tables are locked.
+            drop(tx.rollback().await);
+            return Err(error);
+        }
+    }
+    // What the planner goes by, and which pages need no second look.
+    sqlx::query("vacuum (analyze) orders, order_items, order_events, fulfilments, item_terms, rare_statuses")
+        .execute(conn)
         .await?;
+    Ok(())
+}
+
+async fn fill_all(
+    conn: &mut PgConnection,
+    options: Options,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<(), Error> {
+    sqlx::query(
+        "lock table orders, order_items, order_events, fulfilments in access exclusive mode",
+    )
+    .execute(&mut *conn)
+    .await?;
     let (last_order, last_item): (i64, i64) = sqlx::query_as(
         "select coalesce((select max(order_id) from orders), 0),
             coalesce((select max(order_item_id) from order_items), 0)",
     )
-    .fetch_one(&mut *tx)
+    .fetch_one(&mut *conn)
     .await?;
     if last_order > 0 && !options.add {
         return Err(Error::NotEmpty);
     }
     let shop = Shop::new(options, last_order, last_item);
     let laid_aside = if last_order == 0 {
-        Some(rebuild::lay_aside(&mut tx).await?)
+        Some(rebuild::lay_aside(conn).await?)
     } else {
         None
     };
     for table in TABLES {
-        fill(&mut tx, table, shop, laid_aside.is_some(), progress).await?;
+        fill(conn, table, shop, laid_aside.is_some(), progress).await?;
     }
     let rebuilding = Progress {
         stage: "indexes",
@@ -95,14 +117,9 @@ pub async fn generate(
     };
     progress(rebuilding);
     if let Some(laid_aside) = laid_aside {
-        laid_aside.make_anew(&mut tx).await?;
+        laid_aside.make_anew(conn).await?;
     }
-    rebuild::move_sequences(&mut tx).await?;
-    tx.commit().await?;
-    // What the planner goes by, and which pages need no second look.
-    sqlx::query("vacuum (analyze) orders, order_items, order_events, fulfilments, item_terms, rare_statuses")
-        .execute(conn)
-        .await?;
+    rebuild::move_sequences(conn).await?;
     Ok(())
 }
 

@@ -47,9 +47,15 @@ pub async fn run(args: Args, environment: &Environment) -> Result {
     let until = args.until.unwrap_or_else(clock::now);
     let options = Options {
         orders: args.orders,
-        customers: args.customers.unwrap_or(args.orders.div_ceil(ORDERS_PER_CUSTOMER)),
+        customers: args
+            .customers
+            .unwrap_or(args.orders.div_ceil(ORDERS_PER_CUSTOMER)),
         seed: args.seed,
-        until: if args.until.is_some() { until } else { until.truncate_to_day() },
+        until: if args.until.is_some() {
+            until
+        } else {
+            until.truncate_to_day()
+        },
         currency,
         add: args.add,
     };

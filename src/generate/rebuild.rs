@@ -40,7 +40,10 @@ pub async fn lay_aside(conn: &mut PgConnection) -> Result<LaidAside, Error> {
     for (table, key, definition) in &keys {
         run(conn, format!("alter table {table} drop constraint {key}")).await?;
         // The primary keys were dropped last and come first.
-        statements.insert(0, format!("alter table {table} add constraint {key} {definition}"));
+        statements.insert(
+            0,
+            format!("alter table {table} add constraint {key} {definition}"),
+        );
     }
     for (index, definition) in indexes {
         run(conn, format!("drop index {index}")).await?;
@@ -81,6 +84,8 @@ pub async fn move_sequences(conn: &mut PgConnection) -> Result<(), Error> {
     reason = "the names and definitions are those that the database itself gives"
 )]
 async fn run(conn: &mut PgConnection, statement: String) -> Result<(), Error> {
-    sqlx::raw_sql(AssertSqlSafe(statement)).execute(conn).await?;
+    sqlx::raw_sql(AssertSqlSafe(statement))
+        .execute(conn)
+        .await?;
     Ok(())
 }

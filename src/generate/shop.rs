@@ -14,9 +14,9 @@ const MATERIALS: [&str; 16] = [
     "Oak", "Paper", "Silk", "Cork", "Clay", "Brass",
 ];
 const THINGS: [&str; 24] = [
-    "Lamp", "Chair", "Teapot", "Blanket", "Notebook", "Backpack", "Shelf", "Kettle", "Clock", "Mug",
-    "Table", "Pillow", "Mirror", "Vase", "Wallet", "Apron", "Stool", "Bowl", "Frame", "Basket",
-    "Towel", "Candle", "Tray", "Pen",
+    "Lamp", "Chair", "Teapot", "Blanket", "Notebook", "Backpack", "Shelf", "Kettle", "Clock",
+    "Mug", "Table", "Pillow", "Mirror", "Vase", "Wallet", "Apron", "Stool", "Bowl", "Frame",
+    "Basket", "Towel", "Candle", "Tray", "Pen",
 ];
 
 /// A sequence of numbers that look like chance and are the same for the same start (SplitMix64).
@@ -181,6 +181,9 @@ impl std::fmt::Display for Moment {
         let (year, month, day) = moment.to_calendar_date();
         let (hour, minute, second) = moment.to_hms();
         let month = u8::from(month);
-        write!(f, "{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}+00")
+        write!(
+            f,
+            "{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}+00"
+        )
     }
 }

@@ -36,7 +36,11 @@ const PLACED: &[Step] = &[("order_placed", 0, NOTHING)];
 const STUCK: &[Step] = &[
     ("order_placed", 0, NOTHING),
     ("stock_reserved", 1, NOTHING),
-    ("person_needed", 2, r#"{"step": "charge_payment", "reason": "charged another amount"}"#),
+    (
+        "person_needed",
+        2,
+        r#"{"step": "charge_payment", "reason": "charged another amount"}"#,
+    ),
 ];
 const DECLINED: &[Step] = &[
     ("order_placed", 0, NOTHING),
@@ -72,11 +76,23 @@ const FULFILLED: &[Step] = &[
     ("payment_taken", 1, NOTHING),
     ("shipment_created", 1, NOTHING),
     ("order_confirmed", 2, NOTHING),
-    ("parcel_moved", LEFT_S, r#"{"status": "SHIPPED", "carrier_status": "PICKED_UP"}"#),
+    (
+        "parcel_moved",
+        LEFT_S,
+        r#"{"status": "SHIPPED", "carrier_status": "PICKED_UP"}"#,
+    ),
     ("order_shipped", LEFT_S, NOTHING),
-    ("parcel_moved", ARRIVED_S, r#"{"status": "DELIVERED", "carrier_status": "DELIVERED"}"#),
+    (
+        "parcel_moved",
+        ARRIVED_S,
+        r#"{"status": "DELIVERED", "carrier_status": "DELIVERED"}"#,
+    ),
     ("order_delivered", ARRIVED_S, NOTHING),
-    ("parcel_moved", BACK_S, r#"{"status": "RETURNED", "carrier_status": "RETURNED"}"#),
+    (
+        "parcel_moved",
+        BACK_S,
+        r#"{"status": "RETURNED", "carrier_status": "RETURNED"}"#,
+    ),
 ];
 const UNDELIVERABLE: &[Step] = &[
     ("order_placed", 0, NOTHING),
@@ -84,9 +100,17 @@ const UNDELIVERABLE: &[Step] = &[
     ("payment_taken", 1, NOTHING),
     ("shipment_created", 1, NOTHING),
     ("order_confirmed", 2, NOTHING),
-    ("parcel_moved", LEFT_S, r#"{"status": "SHIPPED", "carrier_status": "PICKED_UP"}"#),
+    (
+        "parcel_moved",
+        LEFT_S,
+        r#"{"status": "SHIPPED", "carrier_status": "PICKED_UP"}"#,
+    ),
     ("order_shipped", LEFT_S, NOTHING),
-    ("parcel_moved", ARRIVED_S, r#"{"status": "FAILED", "carrier_status": "FAILED"}"#),
+    (
+        "parcel_moved",
+        ARRIVED_S,
+        r#"{"status": "FAILED", "carrier_status": "FAILED"}"#,
+    ),
 ];
 
 const LEFT_S: i64 = 86_400;
@@ -101,9 +125,9 @@ impl Fate {
         let luck = chance.below(100_000);
         match luck {
             0..40 if age_s < 30 * 86_400 => Self::Stuck,
-            ..2_500 => Self::Declined,
-            ..3_000 => Self::OutOfStock,
-            ..6_000 if age_s > 1_000 => Self::CalledOff,
+            40..2_500 => Self::Declined,
+            2_500..3_000 => Self::OutOfStock,
+            3_000..6_000 if age_s > 1_000 => Self::CalledOff,
             6_000..6_100 if age_s > ARRIVED_S => Self::Undeliverable,
             6_100..7_000 if age_s > BACK_S => Self::Returned,
             _ if age_s > ARRIVED_S => Self::Delivered,
@@ -171,7 +195,10 @@ impl Fate {
 
     /// Whether it was charged.
     pub fn has_payment(self) -> bool {
-        !matches!(self, Self::Placed | Self::Stuck | Self::Declined | Self::OutOfStock)
+        !matches!(
+            self,
+            Self::Placed | Self::Stuck | Self::Declined | Self::OutOfStock
+        )
     }
 }
 
@@ -280,12 +307,18 @@ mod tests {
             assert!(PaymentStatus::from_name(payment).is_some());
             assert!(ShippingStatus::from_name(shipping).is_some());
             let reason = fate.cancel_reason();
-            assert_eq!(CancelReason::from_name(reason).is_some(), order == "CANCELLED");
+            assert_eq!(
+                CancelReason::from_name(reason).is_some(),
+                order == "CANCELLED"
+            );
             let mut last_s = 0;
             for (code, after_s, data) in fate.steps() {
                 assert_ne!(words(code), words("unknown"), "{code}");
                 assert!(*after_s >= last_s, "{fate:?} goes back in time at {code}");
-                assert!(serde_json::from_str::<serde_json::Value>(data).is_ok(), "{data}");
+                assert!(
+                    serde_json::from_str::<serde_json::Value>(data).is_ok(),
+                    "{data}"
+                );
                 last_s = *after_s;
             }
         }

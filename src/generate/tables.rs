@@ -42,7 +42,11 @@ pub static TABLES: &[Table] = &[
         "order_id, order_item_id, product_id, sku, name, quantity, unit_price, line_total",
         items
     ),
-    table!("order_events", "order_id, seq, code, actor, data, at", events),
+    table!(
+        "order_events",
+        "order_id, seq, code, actor, data, at",
+        events
+    ),
     table!(
         "fulfilments",
         "order_id, identity, phase, step, attempts, due_at, payment_id, shipment_id, last_answer, since, \
@@ -53,7 +57,14 @@ pub static TABLES: &[Table] = &[
 
 fn order(rows: &mut String, shop: &mut Shop, number: u64) {
     let story = Story::new(shop, number);
-    let Story { order_id, customer, fate, shipping_fee, placed_at, .. } = story;
+    let Story {
+        order_id,
+        customer,
+        fate,
+        shipping_fee,
+        placed_at,
+        ..
+    } = story;
     let [order, payment, shipping] = fate.statuses();
     let subtotal = story.subtotal();
     let _ = write!(
@@ -71,7 +82,12 @@ fn order(rows: &mut String, shop: &mut Shop, number: u64) {
         false => write!(rows, "\\N\t\\N"),
     };
     let version = fate.steps().len();
-    let _ = writeln!(rows, "\t{version}\t{}\t{}", Moment(placed_at), Moment(story.changed_at()));
+    let _ = writeln!(
+        rows,
+        "\t{version}\t{}\t{}",
+        Moment(placed_at),
+        Moment(story.changed_at())
+    );
 }
 
 fn items(rows: &mut String, shop: &mut Shop, number: u64) {
@@ -109,10 +125,9 @@ fn fulfilment(rows: &mut String, shop: &mut Shop, number: u64) {
     let Story { order_id, fate, .. } = story;
     let (phase, step) = fate.plan();
     let (high, low) = (story.chance.next(), story.chance.next());
-    let identity = uuid::Builder::from_random_bytes(
-        (u128::from(high) << 64 | u128::from(low)).to_be_bytes(),
-    )
-    .into_uuid();
+    let identity =
+        uuid::Builder::from_random_bytes((u128::from(high) << 64 | u128::from(low)).to_be_bytes())
+            .into_uuid();
     let changed_at = Moment(story.changed_at());
     let _ = write!(rows, "{order_id}\t{identity}\t{phase}\t{step}\t");
     // What is under way is due at once; what is settled is not looked at again.
