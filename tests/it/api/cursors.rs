@@ -73,7 +73,7 @@ const SKUS: [&str; 4] = ["LAMP", "LAMP-1", "X-LAMP", "lamp"];
 async fn a_walk_sees_each_order_once_both_ways_and_whatever_is_placed_meanwhile() {
     let app = TestApp::start().await;
     let mut runner = TestRunner::default();
-    for customer_id in 1..=30 {
+    for customer_id in 1..=15 {
         let walk = walk().new_tree(&mut runner).unwrap().current();
         let row = |(total, moment): (&usize, &usize)| Row {
             customer_id,
