@@ -105,6 +105,7 @@ impl World {
             lines: vec![Line {
                 product_id: None,
                 sku: "SKU0001".to_owned(),
+                name: None,
                 quantity: 2,
                 unit_price,
                 line_total,
