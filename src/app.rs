@@ -14,7 +14,7 @@ use crate::auth::Verifier;
 use crate::config::{Config, Reconciling};
 use crate::db::Database;
 use crate::fulfilment::Fulfilments;
-use crate::http::{self, Shared};
+use crate::http::{self, Cursors, Shared};
 use crate::metrics::Metrics;
 use crate::orders::Orders;
 use crate::peers::Peers;
@@ -106,6 +106,7 @@ impl App {
             orders: orders.clone(),
             verifier,
             metrics,
+            cursors: Arc::new(Cursors::new(&config.cursor_key)),
             metrics_token: config.metrics_token.map(Arc::new),
             public_url: config.public_url.map(Arc::new),
             stopping: is_stopping,

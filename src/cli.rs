@@ -8,6 +8,7 @@ use crate::{config, telemetry};
 
 #[cfg(feature = "sandbox")]
 mod dev;
+mod generate;
 mod healthcheck;
 mod import;
 mod migrate;
@@ -49,6 +50,8 @@ enum Command {
     Import(import::Args),
     /// Compare the orders with the ledgers of Payment, Shipping and Inventory
     Reconcile(reconcile::Args),
+    /// Fill an empty database with made-up orders, for benchmarks and demonstrations
+    Generate(generate::Args),
     /// Print the OpenAPI document
     Openapi,
     /// Ask the service on this machine whether it is ready; for containers
@@ -99,6 +102,7 @@ fn run(command: Command) -> Result<ExitCode> {
             Command::Token(args) => token::run(&args, &environment),
             Command::Import(args) => import::run(args, &environment).await,
             Command::Reconcile(args) => return Ok(reconcile::run(args, &environment).await),
+            Command::Generate(args) => generate::run(args, &environment).await,
             Command::Openapi => {
                 println!("{}", crate::http::openapi().to_pretty_json()?);
                 Ok(())

@@ -43,6 +43,8 @@ pub struct Config {
     pub limits: Limits,
     /// What is asked of tokens.
     pub auth: auth::Settings,
+    /// What cursors of lists are signed with.
+    pub cursor_key: SecretString,
     /// Where the peers are.
     pub peers: peers::Settings,
     /// Where people sign in.
@@ -79,6 +81,7 @@ impl Config {
         let listen = listen(reader);
         let limits = pool_limits(reader);
         let auth = auth_settings(reader);
+        let cursor_key = keys::cursor_key(reader, auth.as_ref());
         let user_service = reader.value("USER_SERVICE_URL", parse_url);
         let timeout = milliseconds(reader, "PEER_TIMEOUT_MS", 10..=120_000);
         let peers = peer_settings(reader, timeout);
@@ -100,6 +103,7 @@ impl Config {
             database: database?,
             limits: limits?,
             auth: auth?,
+            cursor_key: cursor_key?,
             peers: peers?,
             user_service: user_service?,
             orders: orders?,

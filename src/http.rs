@@ -22,6 +22,7 @@ mod access_log;
 mod attention;
 mod body;
 mod caller;
+mod cursor;
 mod docs;
 mod extract;
 mod idempotency;
@@ -31,6 +32,7 @@ mod orders;
 mod problem;
 mod query;
 
+pub use cursor::Cursors;
 pub use problem::{Kind, Problem};
 
 /// What handlers work with.
@@ -42,6 +44,8 @@ pub struct Shared {
     pub verifier: Arc<Verifier>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Where lists go on.
+    pub cursors: Arc<Cursors>,
     /// What `/metrics` asks for, if anything.
     pub metrics_token: Option<Arc<SecretString>>,
     /// How clients reach the service, where that is known.
@@ -53,6 +57,12 @@ pub struct Shared {
 impl FromRef<Shared> for Orders {
     fn from_ref(shared: &Shared) -> Self {
         shared.orders.clone()
+    }
+}
+
+impl FromRef<Shared> for Arc<Cursors> {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.cursors.clone()
     }
 }
 

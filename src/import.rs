@@ -43,7 +43,8 @@ pub const DEFAULT_BATCH_ROWS: usize = 5_000;
 pub struct Files {
     /// `order_id, customer_id, order_status, payment_status, order_total, created_at`.
     pub orders: PathBuf,
-    /// `order_item_id, order_id, product_id, sku, quantity, unit_price`.
+    /// `order_item_id, order_id, product_id, sku, quantity, unit_price`, and
+    /// `name` where there is one.
     pub items: PathBuf,
 }
 
@@ -135,7 +136,7 @@ pub async fn import(
 }
 
 async fn open<T: Row>(path: PathBuf) -> Result<Records<File>, Error> {
-    tokio::task::spawn_blocking(move || Records::open(&path, T::COLUMNS))
+    tokio::task::spawn_blocking(move || Records::open(&path, T::COLUMNS, T::OPTIONAL))
         .await
         .map_err(Error::Interrupted)?
 }

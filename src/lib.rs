@@ -15,6 +15,7 @@
 //! | who may call, which tokens count | [`auth`], [`domain::principal`] |
 //! | a setting, its default, its meaning | [`config`]`::variables`, `.env.example` |
 //! | a metric, a log line | [`metrics`], [`http`]`::access_log`, [`telemetry`] |
+//! | made-up orders, for benchmarks | [`generate`] |
 //! | a command of the binary | [`cli`] |
 //! | how it all starts and stops | [`app`] |
 //! | where tests let the process die | [`failpoints`] |
@@ -33,6 +34,7 @@ pub mod dev;
 pub mod domain;
 pub mod failpoints;
 pub mod fulfilment;
+pub mod generate;
 pub mod http;
 pub mod import;
 pub mod metrics;

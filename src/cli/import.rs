@@ -15,7 +15,7 @@ use super::{Environment, Result};
 /// Its arguments.
 #[derive(Parser)]
 #[command(
-    after_help = "The files are those of the earlier shop: orders with order_id, customer_id, order_status, payment_status, order_total, created_at, items with order_item_id, order_id, product_id, sku, quantity, unit_price. A bad row is named by line and column, and then nothing is imported; rows that are there already are left as they are."
+    after_help = "The files are those of the earlier shop: orders with order_id, customer_id, order_status, payment_status, order_total, created_at, items with order_item_id, order_id, product_id, sku, quantity, unit_price, and name where there is one. A bad row is named by line and column, and then nothing is imported; rows that are there already are left as they are."
 )]
 pub struct Args {
     /// CSV file of the orders

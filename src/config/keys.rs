@@ -4,7 +4,7 @@ use jsonwebtoken::Algorithm;
 use secrecy::SecretString;
 use sqlx::postgres::PgConnectOptions;
 
-use crate::auth::{Key, check_secret};
+use crate::auth::{self, Key, check_secret};
 
 use super::Reader;
 
@@ -90,6 +90,29 @@ pub(super) fn verification_key(reader: &mut Reader<'_>) -> Option<Key> {
         }
         (true, None) => secret.map(Key::Secret),
         (false, Some(pem)) => public_key(reader, pem, algorithm?),
+    }
+}
+
+/// Reads the key that cursors are signed with: one of its own, or what tokens are verified with, which
+/// all replicas have as well. With a public key cursors are safe from slips, not from forgers; there is
+/// nothing in one that its caller could not ask for.
+pub(super) fn cursor_key(
+    reader: &mut Reader<'_>,
+    auth: Option<&auth::Settings>,
+) -> Option<SecretString> {
+    if let Some(text) = reader.text("CURSOR_KEY") {
+        let secret = SecretString::from(text);
+        return match check_secret(&secret) {
+            Ok(()) => Some(secret),
+            Err(error) => {
+                reader.fault("CURSOR_KEY", error);
+                None
+            }
+        };
+    }
+    match &auth?.key {
+        Key::Secret(secret) => Some(secret.clone()),
+        Key::Public { pem, .. } => Some(SecretString::from(pem.clone())),
     }
 }
 

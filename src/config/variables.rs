@@ -91,6 +91,10 @@ pub const VARIABLES: &[Variable] = &[
         "10",
         "by how many seconds the clock of UserService may differ",
     ),
+    without(
+        "CURSOR_KEY",
+        "secret of at least 32 bytes, the same for all replicas, that cursors of lists are signed with; else the key of tokens",
+    ),
     with_default(
         "USER_SERVICE_URL",
         "http://localhost:8000",

@@ -1,163 +1,187 @@
-//! Lists of orders: a count and a page, two statements whatever the filter. The only place where
-//! SQL is put together at run time; every value is bound, never written into the text.
+//! Lists of orders, bounded whatever the size of the table: first the numbers of a page by an index,
+//! then these orders whole. How many there are is counted as far as that is cheap.
 //!
-//! The statements are not kept prepared: the best plan depends on the values, and a generic plan
-//! would be kept for all of them.
+//! Where a list begins is a key, compared as a row, so that the thousandth page costs what the first
+//! one does, and an order placed meanwhile moves none.
 
-use sqlx::{PgConnection, Postgres, QueryBuilder};
+use sqlx::PgConnection;
 
 use crate::domain::order::Order;
-use crate::domain::search::{Filter, Search, SortBy, SortDir};
-use crate::domain::status::Status;
+use crate::domain::search::{Filter, Key, Place, Rank, Search, SortBy, SortDir, Value};
 
 use super::Error;
-use super::rows::{JoinedRow, gather};
 
-/// A page of orders and how many there are in all.
+mod filter;
+mod hydrate;
+mod sources;
+mod statements;
+
+use statements::Found;
+
+/// How many matches are counted, and how many are gathered to be sorted.
+pub const CAP: i64 = 10_000;
+
+/// A part of a list.
 #[derive(Clone, Debug)]
 pub struct Listing {
-    /// How many orders the filter lets through.
+    /// How many orders the filter lets through, as far as they were counted.
     pub count: i64,
-    /// Those of the page.
+    /// Whether there are more than were counted.
+    pub count_capped: bool,
+    /// Those of this part.
     pub orders: Vec<Order>,
+    /// After which place the list goes on, if it does. There may be orders between the last one here
+    /// and it that the filter does not let through.
+    pub next: Option<Key>,
+    /// Before which place the list has more, if it is known to have.
+    pub previous: Option<Key>,
+}
+
+/// A list without its beginning: what is asked of each order and how they are sorted.
+#[derive(Clone, Copy)]
+struct Scope<'a> {
+    filter: &'a Filter,
+    /// Only what fits the search text so well.
+    rank: Option<Rank>,
+    sort_by: SortBy,
+    sort_dir: SortDir,
+}
+
+/// The keys of a part of a list.
+#[derive(Default)]
+struct Part {
+    count: i64,
+    count_capped: bool,
+    keys: Vec<Key>,
+    /// Where the search was given up, with fewer keys than were wanted.
+    stopped: Option<Key>,
 }
 
 /// Answers a search.
 #[tracing::instrument(name = "db.orders.list", skip_all)]
 pub async fn list(conn: &mut PgConnection, search: &Search) -> Result<Listing, Error> {
-    let count = count(conn, &search.filter).await?;
-    let orders = if count > search.page.offset() {
-        page(conn, search).await?
-    } else {
-        Vec::new()
+    let part = part(conn, search).await?;
+    assemble(conn, search, part).await
+}
+
+/// The orders of a part, without counting: for whoever reads the whole list.
+#[tracing::instrument(name = "db.orders.follow", skip_all)]
+pub async fn follow(conn: &mut PgConnection, search: &Search) -> Result<Listing, Error> {
+    let wanted = i64::from(search.size) + 1;
+    let found = read(conn, search, 0, wanted, false).await?;
+    assemble(conn, search, found).await
+}
+
+async fn part(conn: &mut PgConnection, search: &Search) -> Result<Part, Error> {
+    let wanted = i64::from(search.size) + 1;
+    let offset = match search.place {
+        Place::Page(number) => i64::from(number.saturating_sub(1)) * i64::from(search.size),
+        _ => 0,
     };
-    Ok(Listing { count, orders })
+    read(conn, search, offset, wanted, true).await
 }
 
-async fn count(conn: &mut PgConnection, filter: &Filter) -> Result<i64, Error> {
-    let mut query = QueryBuilder::new("select count(*) from orders o");
-    push_filter(&mut query, filter);
-    Ok(query
-        .build_query_scalar()
-        .persistent(false)
-        .fetch_one(conn)
-        .await?)
-}
-
-async fn page(conn: &mut PgConnection, search: &Search) -> Result<Vec<Order>, Error> {
-    let mut query = QueryBuilder::new("with page as materialized (select o.* from orders o");
-    push_filter(&mut query, &search.filter);
-    push_order(&mut query, "o", search);
-    query.push(" limit ").push_bind(i64::from(search.page.size));
-    query.push(" offset ").push_bind(search.page.offset());
-    query.push(
-        ") select o.order_id, o.customer_id, o.order_status, o.payment_status, o.shipping_status, \
-         o.cancel_reason, o.currency, o.subtotal, o.tax, o.shipping_fee, o.order_total, \
-         o.payment_method, o.shipping_address, o.carrier, o.tracking_no, o.cancel_requested, \
-         o.version, o.created_at, o.updated_at, i.order_item_id, i.product_id, i.sku, i.quantity, \
-         i.unit_price, i.line_total \
-         from page o left join order_items i on i.order_id = o.order_id",
-    );
-    push_order(&mut query, "o", search);
-    query.push(", i.order_item_id");
-    let rows: Vec<JoinedRow> = query
-        .build_query_as()
-        .persistent(false)
-        .fetch_all(conn)
-        .await?;
-    gather(rows)
-}
-
-fn push_order(query: &mut QueryBuilder<Postgres>, table: &str, search: &Search) {
-    let direction = match search.sort_dir {
-        SortDir::Asc => "asc",
-        SortDir::Desc => "desc",
+/// Reads keys in the direction of the place: for [`Place::Before`] from there backwards.
+async fn read(
+    conn: &mut PgConnection,
+    search: &Search,
+    offset: i64,
+    wanted: i64,
+    counting: bool,
+) -> Result<Part, Error> {
+    let (from, backwards) = match search.place {
+        Place::First | Place::Page(_) => (None, false),
+        Place::After(key) => (Some(key), false),
+        Place::Before(key) => (Some(key), true),
     };
-    let column = match search.sort_by {
-        SortBy::CreatedAt => Some("created_at"),
-        SortBy::Total => Some("order_total"),
-        SortBy::OrderId => None,
+    let sort_dir = match backwards {
+        true => search.sort_dir.reversed(),
+        false => search.sort_dir,
     };
-    query.push(" order by ");
-    if let Some(column) = column {
-        query.push(format_args!("{table}.{column} {direction}, "));
+    let scope = Scope {
+        filter: &search.filter,
+        rank: None,
+        sort_by: search.sort_by,
+        sort_dir,
+    };
+    if search.sort_by != SortBy::Relevance {
+        let source = sources::choose(conn, scope).await?;
+        let find = Found {
+            from,
+            offset,
+            wanted,
+            counting,
+        };
+        return statements::find(conn, scope, &source, find).await;
     }
-    query.push(format_args!("{table}.order_id {direction}"));
-}
-
-fn push_filter(query: &mut QueryBuilder<Postgres>, filter: &Filter) {
-    query.push(" where true");
-    if let Some(customer_id) = filter.customer_id {
-        query.push(" and o.customer_id = ").push_bind(customer_id.0);
+    // One list for each rank, one after the other.
+    let mut ranks = Rank::ALL;
+    if sort_dir == SortDir::Asc {
+        ranks.reverse();
     }
-    push_statuses(query, "order_status", &filter.order_statuses);
-    push_statuses(query, "payment_status", &filter.payment_statuses);
-    push_statuses(query, "shipping_status", &filter.shipping_statuses);
-    if let Some(from) = filter.created_from {
-        query.push(" and o.created_at >= ").push_bind(from);
-    }
-    if let Some(to) = filter.created_to {
-        query.push(" and o.created_at < ").push_bind(to);
-    }
-    if let Some(min) = filter.min_total {
-        query.push(" and o.order_total >= ").push_bind(min);
-    }
-    if let Some(max) = filter.max_total {
-        query.push(" and o.order_total <= ").push_bind(max);
-    }
-    if let Some(sku) = &filter.sku {
-        query
-            .push(" and o.order_id in (select order_id from order_items where sku collate \"C\" = ")
-            .push_bind(sku.clone())
-            .push(")");
-    }
-    if let Some(text) = &filter.search {
-        push_search(query, text);
-    }
-}
-
-fn push_statuses<S: Status>(query: &mut QueryBuilder<Postgres>, column: &str, statuses: &[S]) {
-    if statuses.is_empty() {
-        return;
-    }
-    let names: Vec<String> = statuses
-        .iter()
-        .map(|status| status.as_str().to_owned())
-        .collect();
-    query
-        .push(format_args!(" and o.{column} = any("))
-        .push_bind(names)
-        .push(")");
-}
-
-/// Each way of finding an order has its own index; together they are a union of numbers.
-fn push_search(query: &mut QueryBuilder<Postgres>, text: &str) {
-    query
-        .push(" and o.order_id in (select order_id from order_items where sku collate \"C\" like ");
-    query.push_bind(format!("{}%", escape_like(text)));
-    query
-        .push(" union all select order_id from orders where tracking_no = ")
-        .push_bind(text.to_owned());
-    if let Ok(number) = text.parse::<i64>() {
-        query.push(" union all select ").push_bind(number);
-        query
-            .push(" union all select order_id from orders where customer_id = ")
-            .push_bind(number);
-        query
-            .push(" union all select order_id from order_items where product_id = ")
-            .push_bind(number);
-    }
-    query.push(")");
-}
-
-/// Takes the meaning of wildcards from a text that is to be found as it is.
-fn escape_like(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        if matches!(character, '%' | '_' | '\\') {
-            escaped.push('\\');
+    let mut whole = Part::default();
+    for rank in ranks {
+        let begun = from.map(|key| key.value);
+        let passed = match (begun, sort_dir) {
+            (Some(Value::Rank(begun)), SortDir::Desc) => rank < begun,
+            (Some(Value::Rank(begun)), SortDir::Asc) => rank > begun,
+            _ => false,
+        };
+        let missing = offset + wanted - i64::try_from(whole.keys.len()).unwrap_or(i64::MAX);
+        let done = passed || missing <= 0 || whole.stopped.is_some();
+        if done && !counting {
+            continue;
         }
-        escaped.push(character);
+        let scope = Scope {
+            rank: Some(rank),
+            ..scope
+        };
+        let source = sources::choose(conn, scope).await?;
+        let find = Found {
+            from: from.filter(|key| key.value == Value::Rank(rank)),
+            offset: 0,
+            wanted: if done { 0 } else { missing },
+            counting,
+        };
+        let part = statements::find(conn, scope, &source, find).await?;
+        whole.count += part.count;
+        whole.count_capped |= part.count_capped;
+        whole.keys.extend(part.keys);
+        whole.stopped = whole.stopped.or(part.stopped);
     }
-    escaped
+    let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+    whole.keys.drain(..offset.min(whole.keys.len()));
+    Ok(whole)
+}
+
+/// Makes a part whole: its orders, and where the list goes on.
+async fn assemble(
+    conn: &mut PgConnection,
+    search: &Search,
+    mut part: Part,
+) -> Result<Listing, Error> {
+    let size = usize::try_from(search.size).unwrap_or(usize::MAX);
+    let more = part.keys.len() > size;
+    part.keys.truncate(size);
+    let onwards = match more {
+        true => part.keys.last().copied(),
+        false => part.stopped,
+    };
+    let nearest = part.keys.first().copied();
+    let (next, previous) = match search.place {
+        Place::First | Place::Page(_) => (onwards, None),
+        Place::After(_) => (onwards, nearest),
+        Place::Before(_) => {
+            part.keys.reverse();
+            (nearest, onwards)
+        }
+    };
+    let ids: Vec<i64> = part.keys.iter().map(|key| key.order_id).collect();
+    Ok(Listing {
+        count: part.count.min(CAP),
+        count_capped: part.count_capped || part.count > CAP,
+        orders: hydrate::orders(conn, &ids).await?,
+        next,
+        previous,
+    })
 }

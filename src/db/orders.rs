@@ -61,6 +61,7 @@ pub async fn place(
     } = *placement;
     let product_ids: Vec<Option<i64>> = cart.lines.iter().map(|line| line.product_id).collect();
     let skus: Vec<String> = cart.lines.iter().map(|line| line.sku.clone()).collect();
+    let names: Vec<Option<String>> = cart.lines.iter().map(|line| line.name.clone()).collect();
     let quantities: Vec<i32> = cart
         .lines
         .iter()
@@ -95,10 +96,12 @@ pub async fn place(
             select order_id, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15 from fresh
             returning order_id, created_at
         ), lines as (
-            insert into order_items (order_id, product_id, sku, quantity, unit_price, line_total)
-            select placed.order_id, line.product_id, line.sku, line.quantity, line.unit_price, line.line_total
-            from placed, unnest($16::bigint[], $17::text[], $18::integer[], $19::numeric[], $20::numeric[])
-                with ordinality as line (product_id, sku, quantity, unit_price, line_total, place)
+            insert into order_items (order_id, product_id, sku, name, quantity, unit_price, line_total)
+            select placed.order_id, line.product_id, line.sku, line.name, line.quantity, line.unit_price,
+                line.line_total
+            from placed, unnest($16::bigint[], $17::text[], $25::text[], $18::integer[], $19::numeric[],
+                $20::numeric[])
+                with ordinality as line (product_id, sku, name, quantity, unit_price, line_total, place)
             order by line.place
             returning order_item_id, sku
         ), event as (
@@ -139,6 +142,7 @@ pub async fn place(
         actor.as_str(),
         identity,
         lease.map(|lease| lease.as_secs_f64()),
+        &names as &[Option<String>],
     )
     .fetch_all(conn)
     .await;
@@ -163,6 +167,7 @@ fn placed_order(
             order_item_id: row.order_item_id,
             product_id: line.product_id,
             sku: line.sku.clone(),
+            name: line.name.clone(),
             quantity: line.quantity,
             unit_price: line.unit_price,
             line_total: line.line_total,
@@ -199,6 +204,7 @@ pub async fn find(
             o.payment_method, o.shipping_address, o.carrier, o.tracking_no, o.cancel_requested,
             o.version, o.created_at, o.updated_at,
             i.order_item_id as "order_item_id?", i.product_id as "product_id?", i.sku as "sku?",
+            i.name as "name?",
             i.quantity as "quantity?", i.unit_price as "unit_price?", i.line_total as "line_total?"
         from orders o
         left join order_items i on i.order_id = o.order_id

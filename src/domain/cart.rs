@@ -10,6 +10,8 @@ pub const MAX_LINES: usize = 100;
 pub const MAX_QUANTITY: u32 = 10_000;
 /// How long a SKU may be, in characters.
 pub const MAX_SKU_CHARS: usize = 100;
+/// How long the name of what is bought may be, in characters.
+pub const MAX_NAME_CHARS: usize = 200;
 /// How long an address may be, in characters.
 pub const MAX_ADDRESS_CHARS: usize = 500;
 /// How long the name of a payment method may be, in characters.
@@ -22,6 +24,8 @@ pub struct Line {
     pub product_id: Option<i64>,
     /// The stock keeping unit.
     pub sku: String,
+    /// What it is called, where the client says.
+    pub name: Option<String>,
     /// How many, from 1 to [`MAX_QUANTITY`].
     pub quantity: u32,
     /// The price of one.

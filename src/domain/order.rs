@@ -17,6 +17,8 @@ pub struct Item {
     pub product_id: Option<i64>,
     /// The stock keeping unit.
     pub sku: String,
+    /// What it is called, where the client said.
+    pub name: Option<String>,
     /// How many, at least 1.
     pub quantity: u32,
     /// The price of one.

@@ -1,16 +1,17 @@
-//! A question about orders: filters, sorting and which page of the answer.
+//! A question about orders: filters, sorting and which part of the answer.
 
 use rust_decimal::Decimal;
 use time::OffsetDateTime;
 
 use super::ids::CustomerId;
+use super::money::Currency;
 use super::status::{OrderStatus, PaymentStatus, ShippingStatus};
 
 /// The largest page.
 pub const MAX_PAGE_SIZE: u32 = 100;
 /// The page when none is asked for.
 pub const DEFAULT_PAGE_SIZE: u32 = 20;
-/// The last row that page numbers reach.
+/// The last row that page numbers reach; cursors reach every one.
 pub const MAX_OFFSET: u32 = 100_000;
 /// How long a search text may be, in characters.
 pub const MAX_SEARCH_CHARS: usize = 100;
@@ -25,6 +26,24 @@ pub enum SortBy {
     Total,
     /// Its number.
     OrderId,
+    /// How well the search text fits: wholly, as a beginning, as a part; then by its number.
+    Relevance,
+}
+
+/// How well a search text fits an order; better ones are smaller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// It is one of the order's numbers, SKUs or names.
+    Exact,
+    /// A SKU or a name begins with it.
+    Prefix,
+    /// It is a part of a SKU or a name.
+    Part,
+}
+
+impl Rank {
+    /// Every rank, best first.
+    pub const ALL: [Self; 3] = [Self::Exact, Self::Prefix, Self::Part];
 }
 
 /// In which direction a list is sorted.
@@ -32,9 +51,19 @@ pub enum SortBy {
 pub enum SortDir {
     /// Smallest or oldest first.
     Asc,
-    /// Largest or newest first.
+    /// Largest, newest or best first.
     #[default]
     Desc,
+}
+
+impl SortDir {
+    /// The other one.
+    pub fn reversed(self) -> Self {
+        match self {
+            Self::Asc => Self::Desc,
+            Self::Desc => Self::Asc,
+        }
+    }
 }
 
 /// Which orders; an empty filter lets everything through.
@@ -48,8 +77,8 @@ pub struct Filter {
     pub payment_statuses: Vec<PaymentStatus>,
     /// Only with one of these shipping statuses.
     pub shipping_statuses: Vec<ShippingStatus>,
-    /// Only what this text finds: an order, customer or product number, a SKU or its beginning, a
-    /// tracking number.
+    /// Only what this text finds: an order, customer or product number, a tracking number, a SKU or a
+    /// name of an item, or a part of these two.
     pub search: Option<String>,
     /// Only with a line of exactly this SKU.
     pub sku: Option<String>,
@@ -61,22 +90,47 @@ pub struct Filter {
     pub min_total: Option<Decimal>,
     /// Only with at most this total.
     pub max_total: Option<Decimal>,
+    /// Only in this currency.
+    pub currency: Option<Currency>,
+    /// Only those whose fulfilment waits for a person, or only the others.
+    pub needs_attention: Option<bool>,
+    /// Only those that are not decided so far, or only the others.
+    pub open: Option<bool>,
 }
 
-/// Which page, counted from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// Which one, from 1.
-    pub number: u32,
-    /// How many orders it has at most.
-    pub size: u32,
+/// What an order is sorted by, beside its number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value {
+    /// When it was accepted.
+    Moment(OffsetDateTime),
+    /// What it comes to.
+    Amount(Decimal),
+    /// Nothing.
+    Nothing,
+    /// How well it fits.
+    Rank(Rank),
 }
 
-impl Page {
-    /// How many orders come before it.
-    pub fn offset(self) -> i64 {
-        i64::from(self.number.saturating_sub(1)) * i64::from(self.size)
-    }
+/// A place in a sorted list: that of an order, whether it is in the list or not.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Key {
+    /// By what it is sorted.
+    pub value: Value,
+    /// Its number.
+    pub order_id: i64,
+}
+
+/// Which part of a list.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Place {
+    /// The beginning.
+    First,
+    /// The page of that number, counted from 1.
+    Page(u32),
+    /// What follows there.
+    After(Key),
+    /// What goes before.
+    Before(Key),
 }
 
 /// A whole question.
@@ -88,6 +142,8 @@ pub struct Search {
     pub sort_by: SortBy,
     /// In which direction.
     pub sort_dir: SortDir,
-    /// Which page of the answer.
-    pub page: Page,
+    /// Which part of the answer.
+    pub place: Place,
+    /// How many orders at most.
+    pub size: u32,
 }

@@ -39,12 +39,31 @@ impl FromRequestParts<Shared> for Here {
 impl Here {
     /// This list, at another page.
     pub fn page(&self, page: u32) -> String {
+        self.at("page", &page.to_string())
+    }
+
+    /// This list, from its beginning.
+    pub fn first(&self) -> String {
+        self.link(None)
+    }
+
+    /// This list, at the place that a parameter names.
+    pub fn at(&self, name: &str, value: &str) -> String {
+        self.link(Some((name, value)))
+    }
+
+    fn link(&self, place: Option<(&str, &str)>) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in self.query.iter().filter(|(name, _)| name != "page") {
+        let kept = self.query.iter();
+        for (name, value) in kept.filter(|(name, _)| name != "page" && name != "cursor") {
             query.append_pair(name, value);
         }
-        query.append_pair("page", &page.to_string());
-        format!("{}{}?{}", self.base, self.path, query.finish())
+        if let Some((name, value)) = place {
+            query.append_pair(name, value);
+        }
+        let query = query.finish();
+        let mark = if query.is_empty() { "" } else { "?" };
+        format!("{}{}{mark}{query}", self.base, self.path)
     }
 }
 

@@ -11,8 +11,10 @@ mod cancel;
 mod cart;
 mod create;
 mod details;
+mod export;
 mod list;
 mod my_orders;
+mod params;
 mod search;
 mod tracking;
 mod update;
@@ -24,6 +26,7 @@ pub use views::OrderView;
 pub fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .routes(routes!(list::list_orders))
+        .routes(routes!(export::export_orders))
         .routes(routes!(create::create_order))
         .routes(routes!(details::order_details))
         .routes(routes!(cancel::cancel_order))

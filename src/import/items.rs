@@ -19,6 +19,7 @@ pub(super) struct ItemRow {
     order_id: i64,
     product_id: Option<i64>,
     sku: String,
+    name: Option<String>,
     quantity: i32,
     unit_price: Money,
     line_total: Money,
@@ -30,6 +31,7 @@ struct Known {
     order_item_id: i64,
     product_id: Option<i64>,
     sku: String,
+    name: Option<String>,
     quantity: i32,
     unit_price: Decimal,
 }
@@ -43,13 +45,16 @@ impl Row for ItemRow {
         "sku",
         "quantity",
         "unit_price",
+        "name",
     ];
+    const OPTIONAL: &'static [&'static str] = &["name"];
 
     fn read(cells: &mut Cells<'_>, currency: Currency) -> Option<Self> {
         let order_item_id = cells.read("order_item_id", values::id);
         let order_id = cells.read("order_id", values::id);
         let product_id = cells.read("product_id", values::optional_id);
         let sku = cells.read("sku", values::sku);
+        let name = cells.read("name", values::name);
         let quantity = cells.read("quantity", values::quantity);
         let unit_price = cells.read("unit_price", |text| values::amount(text, currency));
         let (quantity, unit_price) = (quantity?, unit_price?);
@@ -63,6 +68,7 @@ impl Row for ItemRow {
             order_id: order_id?,
             product_id: product_id?,
             sku: sku?,
+            name: name?,
             quantity,
             unit_price,
             line_total: line_total?,
@@ -147,9 +153,9 @@ async fn reject_strays(conn: &mut PgConnection, batch: &mut Batch<ItemRow>) -> R
 async fn insert(conn: &mut PgConnection, batch: &Batch<ItemRow>) -> Result<HashSet<i64>, Error> {
     let new: Vec<i64> = sqlx::query_scalar(
         "insert into order_items
-            (order_item_id, order_id, product_id, sku, quantity, unit_price, line_total)
+            (order_item_id, order_id, product_id, sku, quantity, unit_price, line_total, name)
          select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::integer[],
-            $6::numeric[], $7::numeric[])
+            $6::numeric[], $7::numeric[], $8::text[])
          on conflict (order_id, order_item_id) do nothing
          returning order_item_id",
     )
@@ -160,6 +166,7 @@ async fn insert(conn: &mut PgConnection, batch: &Batch<ItemRow>) -> Result<HashS
     .bind(batch.column(|row| row.quantity))
     .bind(batch.column(|row| row.unit_price.decimal()))
     .bind(batch.column(|row| row.line_total.decimal()))
+    .bind(batch.column(|row| row.name.as_deref()))
     .fetch_all(conn)
     .await?;
     Ok(new.into_iter().collect())
@@ -200,7 +207,7 @@ async fn compare(
     new: &HashSet<i64>,
 ) -> Result<(), Error> {
     let known: Vec<Known> = sqlx::query_as(
-        "select order_item_id, product_id, sku, quantity, unit_price
+        "select order_item_id, product_id, sku, name, quantity, unit_price
          from unnest($1::bigint[], $2::bigint[]) as row (order_id, order_item_id)
          join order_items using (order_id, order_item_id)",
     )
@@ -220,6 +227,8 @@ async fn compare(
         let differing = differing(&[
             ("product_id", known.product_id != row.product_id),
             ("sku", known.sku != row.sku),
+            // A file without names says nothing about them.
+            ("name", row.name.is_some() && known.name != row.name),
             ("quantity", known.quantity != row.quantity),
             ("unit_price", known.unit_price != row.unit_price.decimal()),
         ]);

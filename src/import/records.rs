@@ -56,8 +56,12 @@ pub(super) enum Next {
 }
 
 impl Records<File> {
-    /// Opens a file that has at least the `needed` columns.
-    pub fn open(path: &Path, needed: &'static [&'static str]) -> Result<Self, Error> {
+    /// Opens a file that has at least those of the columns that are not `optional`.
+    pub fn open(
+        path: &Path,
+        columns: &'static [&'static str],
+        optional: &'static [&'static str],
+    ) -> Result<Self, Error> {
         let file: Arc<str> = path.display().to_string().into();
         let open = || {
             let input = File::open(path)?;
@@ -68,17 +72,18 @@ impl Records<File> {
             file: Arc::clone(&file),
             source,
         })?;
-        Self::new(file, input, bytes_total, needed)
+        Self::new(file, input, bytes_total, columns, optional)
     }
 }
 
 impl<R: Read> Records<R> {
-    /// Reads the first record, which must name the `needed` columns.
+    /// Reads the first record, which must name those of the columns that are not `optional`.
     pub fn new(
         file: Arc<str>,
         input: R,
         bytes_total: u64,
-        needed: &'static [&'static str],
+        columns: &'static [&'static str],
+        optional: &'static [&'static str],
     ) -> Result<Self, Error> {
         // Only '\n' ends a record here; the '\r' before it is taken off the last value. With the
         // two as one terminator the reader stops between them, and its line numbers are too low.
@@ -95,7 +100,7 @@ impl<R: Read> Records<R> {
             width: 0,
             columns: Vec::new(),
         };
-        records.read_header(needed)?;
+        records.read_header(columns, optional)?;
         Ok(records)
     }
 
@@ -136,9 +141,13 @@ impl<R: Read> Records<R> {
         Ok(next)
     }
 
-    fn read_header(&mut self, needed: &'static [&'static str]) -> Result<(), Error> {
+    fn read_header(
+        &mut self,
+        names: &'static [&'static str],
+        optional: &'static [&'static str],
+    ) -> Result<(), Error> {
         let (line, problem) = match self.read()? {
-            Next::Record(line) => match columns(&self.record, needed) {
+            Next::Record(line) => match columns(&self.record, names, optional) {
                 Ok(columns) => {
                     self.width = self.record.len();
                     self.columns = columns;
@@ -150,6 +159,11 @@ impl<R: Read> Records<R> {
             Next::Broken(line, problem) => (line, problem.to_owned()),
             Next::End => (1, "there is no header".to_owned()),
         };
+        let needed: Vec<&str> = names
+            .iter()
+            .copied()
+            .filter(|name| !optional.contains(name))
+            .collect();
         Err(Error::Header {
             file: self.file(),
             line,
@@ -195,19 +209,20 @@ impl<R: Read> Records<R> {
     }
 }
 
-/// Where the needed columns are.
-fn columns(header: &ByteRecord, needed: &[&str]) -> Result<Vec<usize>, String> {
+/// Where the columns are; beyond every record for one that is missing and may be.
+fn columns(header: &ByteRecord, wanted: &[&str], optional: &[&str]) -> Result<Vec<usize>, String> {
     let names: Vec<_> = header
         .iter()
         .map(|name| name.trim_ascii().to_ascii_lowercase())
         .collect();
-    let mut columns = Vec::with_capacity(needed.len());
+    let mut columns = Vec::with_capacity(wanted.len());
     let mut missing = Vec::new();
-    for &name in needed {
+    for &name in wanted {
         let mut places = (0..names.len()).filter(|&at| names[at] == name.as_bytes());
         match (places.next(), places.next()) {
             (Some(at), None) => columns.push(at),
             (Some(_), Some(_)) => return Err(format!("the column {name} is there twice")),
+            (None, _) if optional.contains(&name) => columns.push(usize::MAX),
             (None, _) => missing.push(name),
         }
     }
@@ -271,7 +286,7 @@ mod tests {
     use super::*;
 
     fn records(text: &[u8]) -> Result<Records<&[u8]>, Error> {
-        Records::new("some.csv".into(), text, 0, &["a", "b"])
+        Records::new("some.csv".into(), text, 0, &["a", "b"], &[])
     }
 
     fn walk(text: &[u8]) -> Vec<Next> {

@@ -14,8 +14,11 @@ use crate::domain::money::Currency;
 pub(super) trait Row: Sized + Send + Sync + 'static {
     /// The file's turn.
     const STAGE: Stage;
-    /// The columns that are needed, the row's own number first.
+    /// The columns that are read, the row's own number first.
     const COLUMNS: &'static [&'static str];
+
+    /// Those of them that a file may lack.
+    const OPTIONAL: &'static [&'static str] = &[];
 
     /// Reads a record; `None` once everything that is wrong with it has been told.
     fn read(cells: &mut Cells<'_>, currency: Currency) -> Option<Self>;

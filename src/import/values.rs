@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
 
-use crate::domain::cart::MAX_SKU_CHARS;
+use crate::domain::cart::{MAX_NAME_CHARS, MAX_SKU_CHARS};
 use crate::domain::money::{Currency, MAX_AMOUNT, Money, MoneyError, parse_decimal};
 
 /// The larger half of the numbers is left for the ids that the database will give.
@@ -71,6 +71,17 @@ pub(super) fn sku(text: &str) -> Result<String, String> {
         return Err("must have no control characters".to_owned());
     }
     Ok(text.to_owned())
+}
+
+/// What something is called, if it says.
+pub(super) fn name(text: &str) -> Result<Option<String>, String> {
+    if text.chars().count() > MAX_NAME_CHARS {
+        return Err(format!("must have at most {MAX_NAME_CHARS} characters"));
+    }
+    if text.chars().any(char::is_control) {
+        return Err("must have no control characters".to_owned());
+    }
+    Ok(Some(text.to_owned()).filter(|name| !name.is_empty()))
 }
 
 /// A moment, with a zone or in UTC, to the microsecond: what is finer would not survive the

@@ -1,21 +1,24 @@
 //! Lists of orders: the caller's own, everybody's for staff, one customer's history.
 
-use crate::db::order_list::{Listing, list};
+use crate::db::order_list::{Listing, follow, list};
 use crate::db::run;
 use crate::domain::ids::CustomerId;
-use crate::domain::principal::Principal;
+use crate::domain::principal::{Principal, Role};
 use crate::domain::search::Search;
 
 use super::{Error, Orders, not_for_services};
 
 impl Orders {
     /// The orders that the caller may see and the search lets through.
-    pub async fn list(&self, caller: &Principal, mut search: Search) -> Result<Listing, Error> {
-        not_for_services(caller)?;
-        if let Some(owner) = caller.owner() {
-            search.filter.customer_id = Some(owner);
-        }
+    pub async fn list(&self, caller: &Principal, search: &Search) -> Result<Listing, Error> {
+        let search = scoped(caller, search.clone())?;
         Ok(run!(self.db, |conn| list(conn, &search)).await?)
+    }
+
+    /// The same without counting: a piece of a list that is read to its end.
+    pub async fn follow(&self, caller: &Principal, search: &Search) -> Result<Listing, Error> {
+        let search = scoped(caller, search.clone())?;
+        Ok(run!(self.db, |conn| follow(conn, &search)).await?)
     }
 
     /// One customer's orders.
@@ -23,12 +26,25 @@ impl Orders {
         &self,
         caller: &Principal,
         customer_id: CustomerId,
-        mut search: Search,
+        search: &Search,
     ) -> Result<Listing, Error> {
         if !caller.may_see(customer_id) {
             return Err(Error::NothingHere);
         }
+        let mut search = search.clone();
         search.filter.customer_id = Some(customer_id);
-        self.list(caller, search).await
+        self.list(caller, &search).await
     }
+}
+
+/// The search within what the caller may see.
+fn scoped(caller: &Principal, mut search: Search) -> Result<Search, Error> {
+    not_for_services(caller)?;
+    if search.filter.needs_attention.is_some() && caller.role != Role::Staff {
+        return Err(Error::Forbidden("needs_attention is for staff"));
+    }
+    if let Some(owner) = caller.owner() {
+        search.filter.customer_id = Some(owner);
+    }
+    Ok(search)
 }

@@ -67,6 +67,7 @@ const LAYERS: &[Layer] = &[
         &["axum", "tower", "utoipa", "tokio"],
     ),
     layer("import", &["domain"], &["sqlx", "tokio"]),
+    layer("generate", &["domain"], &["sqlx", "tokio"]),
     layer(
         "sandbox",
         &["clock"],
@@ -116,6 +117,7 @@ const LAYERS: &[Layer] = &[
             "clock",
             "db",
             "dev",
+            "generate",
             "http",
             "import",
             "reconciliation",

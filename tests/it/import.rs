@@ -169,9 +169,9 @@ async fn orders_are_taken_over_as_history() {
     assert_eq!(
         items,
         [
-            "(4,1,105,SKU0095,3,385.7200,1157.1600)",
-            "(30,2,74,SKU0056,1,600.1000,600.1000)",
-            "(4,90,,\"SKU, odd\",2,0.0000,0.0000)",
+            "(4,1,105,SKU0095,3,385.7200,1157.1600,)",
+            "(30,2,74,SKU0056,1,600.1000,600.1000,)",
+            "(4,90,,\"SKU, odd\",2,0.0000,0.0000,)",
         ]
     );
 }
@@ -210,6 +210,32 @@ async fn columns_are_found_wherever_they_are() {
         .rows("select order_id, customer_id, order_status, order_total from orders")
         .await;
     assert_eq!(orders, ["(1,44,DELIVERED,1.5000)"]);
+}
+
+#[tokio::test]
+async fn names_are_taken_where_the_file_has_them() {
+    let mut shop = Shop::new().await;
+    let orders = "order_id,customer_id,order_status,payment_status,order_total,created_at\n\
+        1,44,delivered,paid,2,2024-09-18 14:40:32\n";
+    let items = "order_item_id,order_id,product_id,sku,quantity,unit_price,name\n\
+        1,1,1,A,1,1,Walnut Lamp\n2,1,2,B,1,1,\n";
+    shop.import(orders, items).await.unwrap();
+    let names = shop
+        .rows("select sku, name from order_items order by 1")
+        .await;
+    assert_eq!(names, ["(A,\"Walnut Lamp\")", "(B,)"]);
+    let terms = shop
+        .rows("select sku, name from item_terms order by 1")
+        .await;
+    assert_eq!(terms, ["(A,\"Walnut Lamp\")", "(B,\"\")"]);
+    // Again, with and without names: the same lines.
+    let without =
+        "order_item_id,order_id,product_id,sku,quantity,unit_price\n1,1,1,A,1,1\n2,1,2,B,1,1\n";
+    for items in [items, without] {
+        assert_eq!(shop.import(orders, items).await.unwrap().items_known, 2);
+    }
+    let other = items.replace("Walnut", "Oak");
+    shop.import(orders, other).await.unwrap_err();
 }
 
 #[tokio::test]

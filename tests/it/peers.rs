@@ -130,6 +130,7 @@ fn items() -> Vec<Item> {
         order_item_id: 1,
         product_id,
         sku: sku.to_owned(),
+        name: None,
         quantity,
         unit_price: money("1"),
         line_total: money("1"),

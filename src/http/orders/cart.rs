@@ -7,7 +7,8 @@ use utoipa::openapi::schema::Type;
 use utoipa::openapi::{ObjectBuilder, OneOfBuilder, RefOr, Schema};
 
 use crate::domain::cart::{
-    Cart, Line, MAX_ADDRESS_CHARS, MAX_LINES, MAX_METHOD_CHARS, MAX_QUANTITY, MAX_SKU_CHARS,
+    Cart, Line, MAX_ADDRESS_CHARS, MAX_LINES, MAX_METHOD_CHARS, MAX_NAME_CHARS, MAX_QUANTITY,
+    MAX_SKU_CHARS,
 };
 use crate::domain::ids::CustomerId;
 use crate::domain::money::{MAX_AMOUNT, Money, MoneyError};
@@ -55,6 +56,9 @@ pub struct CreateItem {
     /// The stock keeping unit.
     #[schema(example = "SKU123", min_length = 1, max_length = 100)]
     sku: String,
+    /// What it is called, as the customer is to see it.
+    #[schema(example = "Walnut Lamp", min_length = 1, max_length = 200)]
+    name: Option<String>,
     /// How many.
     #[schema(example = 2, minimum = 1, maximum = 10000)]
     quantity: u32,
@@ -189,13 +193,16 @@ fn line(value: &Value, pointer: &str, rates: &Rates, faults: &mut Faults) -> Opt
     let sku = line
         .required("sku", faults)
         .and_then(|value| line.text("sku", value, MAX_SKU_CHARS, faults));
+    let name = line
+        .optional("name")
+        .map(|value| line.text("name", value, MAX_NAME_CHARS, faults));
     let quantity = line
         .required("quantity", faults)
         .and_then(|value| line.number("quantity", value, 1..=i64::from(MAX_QUANTITY), faults));
     let unit_price = line
         .required("unit_price", faults)
         .and_then(|value| price(&line, value, rates, faults));
-    if product_id == Some(None) {
+    if product_id == Some(None) || name == Some(None) {
         return None;
     }
     let quantity = u32::try_from(quantity?).ok()?;
@@ -203,6 +210,7 @@ fn line(value: &Value, pointer: &str, rates: &Rates, faults: &mut Faults) -> Opt
     Some(Line {
         product_id: product_id.flatten(),
         sku: sku?,
+        name: name.flatten(),
         quantity,
         unit_price,
         line_total: unit_price.times(quantity)?,

@@ -1,48 +1,63 @@
 //! Lists of orders.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{RawQuery, State};
 
 use crate::domain::principal::Principal;
-use crate::domain::search::Page;
+use crate::domain::search::Search;
 use crate::http::caller::Caller;
+use crate::http::cursor::Cursors;
 use crate::http::links::Here;
 use crate::http::problem::Problem;
 use crate::orders::{Listing, Orders};
 
-use super::search::{self, SearchParams};
+use super::params::{FilterParams, PageParams};
+use super::search;
 use super::views::{OrderList, OrderView};
 
 /// The caller's orders; everybody's for staff.
+///
+/// `next` and `previous` lead on and back by cursor, or by number where `page` was given. A part may
+/// have fewer orders than `page_size`, even none, where those that the filters let through lie far
+/// apart; the list ends where `next` is null.
 #[utoipa::path(
     get,
     path = "/v1/orders/",
     tag = "orders",
-    params(SearchParams),
+    params(FilterParams, PageParams),
     responses((status = 200, description = "A page of orders", body = OrderList)),
     security(("bearer" = []))
 )]
 pub async fn list_orders(
     State(orders): State<Orders>,
+    State(cursors): State<Arc<Cursors>>,
     Caller(caller): Caller,
     here: Here,
     RawQuery(query): RawQuery,
 ) -> Result<Json<OrderList>, Problem> {
-    let search = search::read(query.as_deref())?;
-    let page = search.page;
-    let listing = orders.list(&caller, search).await?;
-    Ok(Json(encode(listing, &caller, page, &here)))
+    let search = search::read(query.as_deref(), caller.owner(), &cursors)?;
+    let listing = orders.list(&caller, &search).await?;
+    Ok(Json(encode(listing, &caller, &search, &here, &cursors)))
 }
 
-/// A page as the caller sees it.
-pub fn encode(listing: Listing, caller: &Principal, page: Page, here: &Here) -> OrderList {
-    let (next, previous) = search::neighbours(here, page, listing.count);
+/// A part of a list as the caller sees it.
+pub fn encode(
+    listing: Listing,
+    caller: &Principal,
+    search: &Search,
+    here: &Here,
+    cursors: &Cursors,
+) -> OrderList {
+    let (next, previous) = search::neighbours(here, search, cursors, &listing);
     let results = listing
         .orders
         .into_iter()
         .map(|order| OrderView::new(order, caller));
     OrderList {
         count: listing.count,
+        count_capped: listing.count_capped,
         next,
         previous,
         results: results.collect(),

@@ -1,16 +1,20 @@
 //! One customer's history.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{RawQuery, State};
 
 use crate::http::caller::Caller;
+use crate::http::cursor::Cursors;
 use crate::http::extract::PathCustomer;
 use crate::http::links::Here;
 use crate::http::problem::Problem;
 use crate::orders::Orders;
 
 use super::list::encode;
-use super::search::{self, SearchParams};
+use super::params::{FilterParams, PageParams};
+use super::search;
 use super::views::OrderList;
 
 /// One customer's orders, newest first.
@@ -20,19 +24,19 @@ use super::views::OrderList;
     get,
     path = "/v1/orders/my-orders/{customer_id}/",
     tag = "orders",
-    params(("customer_id" = i64, Path, description = "The customer's number", minimum = 1), SearchParams),
+    params(("customer_id" = i64, Path, description = "The customer's number", minimum = 1), FilterParams, PageParams),
     responses((status = 200, description = "A page of orders", body = OrderList)),
     security(("bearer" = []))
 )]
 pub async fn my_orders(
     State(orders): State<Orders>,
+    State(cursors): State<Arc<Cursors>>,
     Caller(caller): Caller,
     PathCustomer(customer_id): PathCustomer,
     here: Here,
     RawQuery(query): RawQuery,
 ) -> Result<Json<OrderList>, Problem> {
-    let search = search::read(query.as_deref())?;
-    let page = search.page;
-    let listing = orders.history(&caller, customer_id, search).await?;
-    Ok(Json(encode(listing, &caller, page, &here)))
+    let search = search::read(query.as_deref(), Some(customer_id), &cursors)?;
+    let listing = orders.history(&caller, customer_id, &search).await?;
+    Ok(Json(encode(listing, &caller, &search, &here, &cursors)))
 }

@@ -1,97 +1,19 @@
 //! Reads a question about orders from a query string.
 
-use utoipa::IntoParams;
-
+use crate::domain::ids::CustomerId;
+use crate::domain::money::Currency;
 use crate::domain::search::{
-    DEFAULT_PAGE_SIZE, Filter, MAX_OFFSET, MAX_PAGE_SIZE, MAX_SEARCH_CHARS, Page, Search, SortBy,
+    DEFAULT_PAGE_SIZE, Filter, MAX_OFFSET, MAX_PAGE_SIZE, MAX_SEARCH_CHARS, Place, Search, SortBy,
     SortDir,
 };
+use crate::http::cursor::Cursors;
 use crate::http::links::Here;
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
+use crate::orders::Listing;
 
-/// Filters, sorting and page of a list.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "describes what is read by hand, so that all faults are told at once"
-)]
-pub struct SearchParams {
-    /// Order statuses, several by comma, in any case.
-    #[param(example = "PENDING,CONFIRMED", required = false)]
-    status_filter: Option<String>,
-    /// Payment statuses, several by comma, in any case.
-    #[param(example = "PAID", required = false)]
-    payment_filter: Option<String>,
-    /// Shipping statuses, several by comma, in any case.
-    #[param(example = "SHIPPED", required = false)]
-    shipping_filter: Option<String>,
-    /// An order, customer or product number, a SKU or its beginning, or a tracking number.
-    #[param(max_length = 100, required = false)]
-    search: Option<String>,
-    /// A SKU, exactly.
-    #[param(example = "SKU0001", max_length = 100, required = false)]
-    sku: Option<String>,
-    /// Accepted then or later (RFC 3339).
-    #[param(example = "2026-01-01T00:00:00Z", format = DateTime, required = false)]
-    created_from: Option<String>,
-    /// Accepted before then (RFC 3339).
-    #[param(example = "2026-02-01T00:00:00Z", format = DateTime, required = false)]
-    created_to: Option<String>,
-    /// A total of at least this.
-    #[param(
-        example = "10.00",
-        pattern = r"^\d{1,9}(\.\d{1,3})?$",
-        required = false
-    )]
-    min_total: Option<String>,
-    /// A total of at most this.
-    #[param(
-        example = "1000.00",
-        pattern = r"^\d{1,9}(\.\d{1,3})?$",
-        required = false
-    )]
-    max_total: Option<String>,
-    /// `created_at`, `total` or `order_id`.
-    #[param(inline, required = false)]
-    sort_by: Option<SortByParam>,
-    /// `desc` (newest or largest first) or `asc`.
-    #[param(inline, required = false)]
-    sort_dir: Option<SortDirParam>,
-    /// Which page, from 1. `page × page_size` reaches 100000.
-    #[param(minimum = 1, maximum = 100000, required = false)]
-    page: Option<u32>,
-    /// How many orders a page has.
-    #[param(minimum = 1, maximum = 100, required = false)]
-    page_size: Option<u32>,
-}
-
-/// By what a list is sorted.
-#[derive(utoipa::ToSchema)]
-#[schema(rename_all = "snake_case")]
-#[expect(dead_code, reason = "a schema only")]
-pub enum SortByParam {
-    /// When the order was accepted.
-    CreatedAt,
-    /// What it comes to.
-    Total,
-    /// Its number.
-    OrderId,
-}
-
-/// In which direction.
-#[derive(utoipa::ToSchema)]
-#[schema(rename_all = "snake_case")]
-#[expect(dead_code, reason = "a schema only")]
-pub enum SortDirParam {
-    /// Smallest or oldest first.
-    Asc,
-    /// Largest or newest first.
-    Desc,
-}
-
-const KNOWN: [&str; 13] = [
+/// The parameters that choose and sort orders.
+pub const FILTERS: [&str; 14] = [
     "status_filter",
     "payment_filter",
     "shipping_filter",
@@ -101,17 +23,41 @@ const KNOWN: [&str; 13] = [
     "created_to",
     "min_total",
     "max_total",
+    "currency",
+    "needs_attention",
+    "open",
     "sort_by",
     "sort_dir",
-    "page",
-    "page_size",
 ];
 
-/// Reads a query string.
-pub fn read(query: Option<&str>) -> Result<Search, Problem> {
-    let mut parameters = Parameters::read(query, &KNOWN);
-    let filter = Filter {
-        customer_id: None,
+const PLACES: [&str; 3] = ["cursor", "page", "page_size"];
+
+/// Reads a query string about the orders of `owner`, or of everybody.
+pub fn read(
+    query: Option<&str>,
+    owner: Option<CustomerId>,
+    cursors: &Cursors,
+) -> Result<Search, Problem> {
+    let mut parameters = Parameters::read(query, &[&FILTERS[..], &PLACES].concat());
+    let filter = filter(&mut parameters, owner);
+    let (sort_by, sort_dir) = sorting(&mut parameters, &filter);
+    let size = parameters.number("page_size", 1..=MAX_PAGE_SIZE, DEFAULT_PAGE_SIZE);
+    let mut search = Search {
+        filter,
+        sort_by,
+        sort_dir,
+        place: Place::First,
+        size,
+    };
+    search.place = place(&mut parameters, &search, cursors);
+    parameters.finish(search)
+}
+
+/// Reads the filters.
+pub fn filter(parameters: &mut Parameters, owner: Option<CustomerId>) -> Filter {
+    let yes_or_no = [("true", Some(true)), ("false", Some(false))];
+    Filter {
+        customer_id: owner,
         order_statuses: parameters.statuses("status_filter"),
         payment_statuses: parameters.statuses("payment_filter"),
         shipping_statuses: parameters.statuses("shipping_filter"),
@@ -121,35 +67,106 @@ pub fn read(query: Option<&str>) -> Result<Search, Problem> {
         created_to: parameters.moment("created_to"),
         min_total: parameters.amount("min_total"),
         max_total: parameters.amount("max_total"),
-    };
+        currency: currency(parameters),
+        needs_attention: parameters.one_of("needs_attention", &yes_or_no, None),
+        open: parameters.one_of("open", &yes_or_no, None),
+    }
+}
+
+fn currency(parameters: &mut Parameters) -> Option<Currency> {
+    let text = parameters.text("currency")?;
+    let currency = Currency::from_code(&text.to_ascii_uppercase());
+    if currency.is_none() {
+        let expected = "must be a currency code of ISO 4217, such as USD";
+        parameters.fault("currency", "unknown_value", expected);
+    }
+    currency
+}
+
+/// Reads by what and in which direction to sort.
+pub fn sorting(parameters: &mut Parameters, filter: &Filter) -> (SortBy, SortDir) {
     let by = [
         ("created_at", SortBy::CreatedAt),
         ("total", SortBy::Total),
         ("order_id", SortBy::OrderId),
+        ("relevance", SortBy::Relevance),
     ];
-    let sort_by = parameters.one_of("sort_by", &by, SortBy::default());
-    let sort_dir = parameters.one_of(
-        "sort_dir",
-        &[("asc", SortDir::Asc), ("desc", SortDir::Desc)],
-        SortDir::default(),
-    );
-    let size = parameters.number("page_size", 1..=MAX_PAGE_SIZE, DEFAULT_PAGE_SIZE);
-    let number = parameters.number("page", 1..=MAX_OFFSET / size, 1);
-    let page = Page { number, size };
-    parameters.finish(Search {
-        filter,
-        sort_by,
-        sort_dir,
-        page,
+    let default = match filter.search {
+        Some(_) => SortBy::Relevance,
+        None => SortBy::default(),
+    };
+    let sort_by = parameters.one_of("sort_by", &by, default);
+    if sort_by == SortBy::Relevance && parameters.text("search").is_none() {
+        parameters.fault("sort_by", "without_search", "relevance needs a search");
+    }
+    let directions = [("asc", SortDir::Asc), ("desc", SortDir::Desc)];
+    let sort_dir = parameters.one_of("sort_dir", &directions, SortDir::default());
+    (sort_by, sort_dir)
+}
+
+fn place(parameters: &mut Parameters, search: &Search, cursors: &Cursors) -> Place {
+    let paged = parameters.text("page").is_some();
+    let number = parameters.number("page", 1..=MAX_OFFSET / search.size, 1);
+    let Some(cursor) = parameters.text("cursor") else {
+        return if paged {
+            Place::Page(number)
+        } else {
+            Place::First
+        };
+    };
+    if paged {
+        parameters.fault("page", "beside_cursor", "must not be given beside a cursor");
+    }
+    cursors.read(search, &cursor).unwrap_or_else(|| {
+        let expected =
+            "is not a cursor of this list: follow the links as they are, or leave it out";
+        parameters.fault("cursor", "invalid_cursor", expected);
+        Place::First
     })
 }
 
-/// The links to the pages after and before this one.
-pub fn neighbours(here: &Here, page: Page, count: i64) -> (Option<String>, Option<String>) {
-    let last = u32::try_from((count + i64::from(page.size) - 1) / i64::from(page.size))
-        .unwrap_or(u32::MAX)
-        .clamp(1, MAX_OFFSET / page.size);
-    let next = (page.number < last).then(|| here.page(page.number + 1));
-    let previous = (page.number > 1).then(|| here.page((page.number - 1).min(last)));
+/// The links to what comes after and before this part of a list.
+pub fn neighbours(
+    here: &Here,
+    search: &Search,
+    cursors: &Cursors,
+    listing: &Listing,
+) -> (Option<String>, Option<String>) {
+    let cursor = |place| {
+        cursors
+            .write(search, place)
+            .map(|cursor| here.at("cursor", &cursor))
+    };
+    let next = listing.next.and_then(|key| cursor(Place::After(key)));
+    let previous = listing.previous.and_then(|key| cursor(Place::Before(key)));
+    match search.place {
+        Place::First => (next, None),
+        Place::Page(number) => by_number(here, search, number, listing, next),
+        // An empty part leads back to the beginning.
+        Place::After(_) => (next, previous.or_else(|| Some(here.first()))),
+        Place::Before(_) => (next.or_else(|| Some(here.first())), previous),
+    }
+}
+
+/// The same by page numbers, as far as these go; then by cursor.
+fn by_number(
+    here: &Here,
+    search: &Search,
+    number: u32,
+    listing: &Listing,
+    next: Option<String>,
+) -> (Option<String>, Option<String>) {
+    let size = i64::from(search.size);
+    let last = u32::try_from((listing.count + size - 1) / size).unwrap_or(u32::MAX);
+    let is_full = i64::try_from(listing.orders.len()).is_ok_and(|found| found == size);
+    let next = match next {
+        Some(_) if is_full && number < MAX_OFFSET / search.size => Some(here.page(number + 1)),
+        next => next,
+    };
+    let before = match listing.count_capped {
+        true => number - 1,
+        false => (number - 1).min(last.max(1)),
+    };
+    let previous = (number > 1).then(|| here.page(before));
     (next, previous)
 }

@@ -3,6 +3,7 @@
 use axum::http::HeaderValue;
 use serde::Serialize;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use utoipa::ToSchema;
 
 use crate::domain::event::{Event, words};
@@ -22,6 +23,9 @@ pub struct ItemView {
     /// The stock keeping unit.
     #[schema(example = "SKU0001")]
     sku: String,
+    /// What it is called, where the client named it.
+    #[schema(example = "Walnut Lamp")]
+    name: Option<String>,
     /// How many.
     #[schema(example = 2, minimum = 1)]
     quantity: u32,
@@ -134,6 +138,31 @@ impl OrderView {
         }
     }
 
+    /// The order as a line of a table: the columns of an export.
+    pub fn cells(self) -> [String; 17] {
+        let items: Vec<String> = self.items.iter().map(ItemView::in_words).collect();
+        let moment = |at: OffsetDateTime| at.format(&Rfc3339).unwrap_or_default();
+        [
+            self.order_id.to_string(),
+            self.customer_id.to_string(),
+            self.order_status.to_owned(),
+            self.payment_status.to_owned(),
+            self.shipping_status.to_owned(),
+            self.cancel_reason.unwrap_or_default().to_owned(),
+            self.currency.to_owned(),
+            self.subtotal,
+            self.tax,
+            self.shipping_fee,
+            self.order_total,
+            items.join("; "),
+            self.shipping_address.unwrap_or_default(),
+            self.carrier.unwrap_or_default(),
+            self.tracking_no.unwrap_or_default(),
+            moment(self.created_at),
+            moment(self.updated_at),
+        ]
+    }
+
     /// Where the order is, for a `Location` header.
     pub fn location(&self) -> Option<HeaderValue> {
         HeaderValue::from_str(&format!("/v1/orders/{}/details/", self.order_id)).ok()
@@ -151,12 +180,22 @@ fn actions(order: &Order, caller: &Principal) -> Vec<&'static str> {
     actions
 }
 
+impl ItemView {
+    /// The line in a few words, such as `2 × SKU0001 Walnut Lamp`.
+    fn in_words(&self) -> String {
+        let name = self.name.as_deref().unwrap_or_default();
+        let words = format!("{} × {} {name}", self.quantity, self.sku);
+        words.trim_end().to_owned()
+    }
+}
+
 impl From<Item> for ItemView {
     fn from(item: Item) -> Self {
         Self {
             order_item_id: item.order_item_id,
             product_id: item.product_id,
             sku: item.sku,
+            name: item.name,
             quantity: item.quantity,
             unit_price: item.unit_price.to_string(),
             line_total: item.line_total.to_string(),
@@ -167,11 +206,14 @@ impl From<Item> for ItemView {
 /// A page of orders.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OrderList {
-    /// How many orders there are on all pages.
+    /// How many orders there are on all pages; counted up to 10000.
     #[schema(example = 1, minimum = 0)]
     pub count: i64,
+    /// Whether there are more than were counted.
+    #[schema(example = false)]
+    pub count_capped: bool,
     /// The URL of the next page, if there is one.
-    #[schema(example = "http://localhost:8001/v1/orders/?page=2")]
+    #[schema(example = "http://localhost:8001/v1/orders/?cursor=…")]
     pub next: Option<String>,
     /// The URL of the page before, if there is one.
     pub previous: Option<String>,

@@ -128,6 +128,7 @@ mod tests {
             order_item_id: 1,
             product_id,
             sku: sku.to_owned(),
+            name: None,
             quantity,
             unit_price: price,
             line_total: price,

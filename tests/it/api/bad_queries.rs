@@ -158,6 +158,36 @@ async fn other_words_for_sorting_are_refused() {
 }
 
 #[tokio::test]
+async fn what_is_neither_yes_nor_no_nor_a_currency_is_refused() {
+    let app = TestApp::start().await;
+    for name in ["open", "needs_attention"] {
+        for value in ["1", "yes", "null", "tru"] {
+            let query = format!("{name}={value}");
+            refused(&app, &format!("/{name}"), "unknown_value", &[&query]).await;
+        }
+    }
+    let currencies = [
+        "currency=US",
+        "currency=XXX",
+        "currency=USD,EUR",
+        "currency=1",
+    ];
+    refused(&app, "/currency", "unknown_value", &currencies).await;
+    let relevance = ["sort_by=relevance", "sort_by=relevance&search="];
+    refused(&app, "/sort_by", "without_search", &relevance).await;
+}
+
+#[tokio::test]
+async fn needs_attention_is_for_staff() {
+    let app = TestApp::start().await;
+    let reply = app
+        .customer(5)
+        .get("/v1/orders/?needs_attention=true")
+        .await;
+    reply.assert_problem(403, "forbidden");
+}
+
+#[tokio::test]
 async fn long_or_broken_texts_are_refused() {
     let app = TestApp::start().await;
     for name in ["search", "sku"] {

@@ -17,6 +17,7 @@ type Line = (&'static str, &'static str, [u16; 6]);
 
 const TABLE: &[Line] = &[
     ("get", "/v1/orders/", [401, 401, 200, 200, 200, 403]),
+    ("get", "/v1/orders/export/", [401, 401, 200, 200, 200, 403]),
     ("post", "/v1/orders/", [401, 401, 403, 201, 201, 403]),
     ("post", "/v1/orders/create/", [401, 401, 403, 201, 201, 403]),
     (

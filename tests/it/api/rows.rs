@@ -15,6 +15,7 @@ pub struct Row {
     pub total: &'static str,
     pub created_at: &'static str,
     pub sku: &'static str,
+    pub name: Option<&'static str>,
     pub product_id: Option<i64>,
     pub tracking_no: Option<&'static str>,
 }
@@ -29,6 +30,7 @@ impl Default for Row {
             total: "10.00",
             created_at: "2026-01-01T00:00:00Z",
             sku: "SKU0001",
+            name: None,
             product_id: None,
             tracking_no: None,
         }
@@ -57,8 +59,8 @@ impl Row {
                         $7, $8)
                     returning order_id, order_total
                 ), line as (
-                    insert into order_items (order_id, product_id, sku, quantity, unit_price, line_total)
-                    select order_id, $9, $10, 1, order_total, order_total from placed
+                    insert into order_items (order_id, product_id, sku, name, quantity, unit_price, line_total)
+                    select order_id, $9, $10, $11, 1, order_total, order_total from placed
                 ), event as (
                     insert into order_events (order_id, seq, code, actor)
                     select order_id, 1, 'order_placed', 'customer:' || $1 from placed
@@ -75,6 +77,7 @@ impl Row {
             .bind(created_at)
             .bind(row.product_id)
             .bind(row.sku)
+            .bind(row.name)
             .fetch_one(&mut connection)
             .await
             .unwrap();

@@ -26,6 +26,7 @@ async fn found(client: &Client, name: &str, text: &str) -> Vec<i64> {
 async fn orders(app: &TestApp) -> Vec<i64> {
     let row = |customer_id, sku, product_id, tracking_no| Row {
         customer_id,
+        name: (sku == r"BACK\SLASH").then_some("Elfenbein"),
         sku,
         product_id,
         tracking_no,
@@ -53,8 +54,12 @@ async fn staff_find_orders_by_each_of_their_numbers_and_names() {
         ("SHOE", &[0, 1, 2][..]),
         ("SHOE-", &[0]),
         ("SHOE-RED", &[0]),
-        ("HOE", &[]),
-        ("shoe", &[]),
+        ("HOE", &[0, 1, 2]),
+        ("shoe", &[0, 1, 2]),
+        ("hoe-r", &[0]),
+        ("oe", &[]),
+        ("elfe", &[4]),
+        ("Elfenbein", &[4]),
         ("TRK900002", &[2]),
         ("TRK90000", &[]),
         // A product, and a tracking number that looks like one.
@@ -75,6 +80,68 @@ async fn staff_find_orders_by_each_of_their_numbers_and_names() {
     for &order_id in &ids[3..] {
         let by_number = found(&app.staff(), "search", &order_id.to_string()).await;
         assert!(by_number.contains(&order_id));
+    }
+}
+
+#[tokio::test]
+async fn what_fits_better_comes_first_and_then_what_is_newer() {
+    let app = TestApp::start().await;
+    let row = |sku, name| Row {
+        sku,
+        name,
+        ..Row::default()
+    };
+    let ids = Row::insert_all(
+        &app,
+        &[
+            row("X-LAMP", None),
+            row("LAMP-1", None),
+            row("lamp", None),
+            row("Y", Some("Lamp")),
+            row("LAMP-2", None),
+            row("Z", Some("A lamp")),
+            row("NONE", None),
+        ],
+    )
+    .await;
+    let expected = [3, 2, 4, 1, 5, 0].map(|index: usize| ids[index]);
+    for (query, expected) in [
+        ("search=lamp", expected.to_vec()),
+        (
+            "search=lamp&sort_dir=asc",
+            expected.iter().rev().copied().collect(),
+        ),
+    ] {
+        for client in [app.staff(), app.customer(5)] {
+            let mut page = client
+                .get(&format!("/v1/orders/?{query}&page_size=2"))
+                .await;
+            let mut seen = Vec::new();
+            loop {
+                assert_eq!(
+                    (page.status, &page.body["count"]),
+                    (200, &6.into()),
+                    "{page:?}"
+                );
+                let results = page.body["results"].as_array().unwrap();
+                seen.extend(
+                    results
+                        .iter()
+                        .map(|order| order["order_id"].as_i64().unwrap()),
+                );
+                let Some(next) = page.body["next"].as_str() else {
+                    break;
+                };
+                page = client.get(next.strip_prefix(&app.base).unwrap()).await;
+            }
+            assert_eq!(seen, expected, "{query}");
+            let second = client
+                .get(&format!("/v1/orders/?{query}&page_size=4&page=2"))
+                .await;
+            let results = second.body["results"].as_array().unwrap();
+            assert_eq!(results[0]["order_id"], expected[4]);
+            assert_eq!(results.len(), 2);
+        }
     }
 }
 

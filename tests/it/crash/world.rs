@@ -111,6 +111,7 @@ impl World {
             lines: vec![Line {
                 product_id: None,
                 sku,
+                name: None,
                 quantity: 2,
                 unit_price,
                 line_total,

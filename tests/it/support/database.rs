@@ -20,12 +20,17 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
+mod large;
+
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 
 static SERVER: OnceLock<Server> = OnceLock::new();
 
 /// `strategy file_copy` came with this version; what went before knows nothing else.
 const FIRST_WITH_STRATEGIES: u32 = 150_000;
+
+/// How many orders a large database has unless told.
+const LARGE_ORDERS: u64 = 200_000;
 
 /// Keeps two processes from making the same template on one server.
 const TEMPLATE_LOCK: i64 = 0x6f72_6465_7273;
@@ -50,6 +55,18 @@ impl TestDatabase {
         server.runtime.spawn(cloned).await.unwrap().unwrap();
         let options = server.options.clone().database(&name);
         Self { options, name }
+    }
+
+    /// A database of many made-up orders, the same for all tests and kept for the next run: nobody
+    /// may change it. `TEST_LARGE_ORDERS` says how many.
+    pub async fn large() -> (PgConnectOptions, u64) {
+        let server = SERVER.get_or_init(Server::start);
+        let orders = env::var("TEST_LARGE_ORDERS").map_or(LARGE_ORDERS, |text| {
+            text.parse().expect("a number of orders")
+        });
+        let options = server.options.clone();
+        let made = server.runtime.spawn(large::prepare(options, orders));
+        (made.await.unwrap(), orders)
     }
 
     /// A connection of its own, to look at what is stored.
@@ -175,13 +192,14 @@ async fn start(settings: Settings) -> Postgres {
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Drops what earlier runs did not get to drop, and templates of other migrations.
+/// Drops what earlier runs did not get to drop, and what was made of other migrations.
 async fn remove_leftovers(admin: &PgConnectOptions) {
     let mut admin = admin.connect().await.unwrap();
     let current = template_name();
     let names: Vec<String> = sqlx::query_scalar(
         "select datname::text from pg_database \
-         where datname not in ('postgres', 'template0', 'template1') and datname <> $1",
+         where datname not in ('postgres', 'template0', 'template1') and datname <> $1 \
+         and datname not like 'large\\_' || $1 || '\\_%'",
     )
     .bind(current)
     .fetch_all(&mut admin)

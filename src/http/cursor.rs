@@ -1,0 +1,121 @@
+//! Cursors: where a list goes on, as a text that only this service makes and that fits only the list
+//! it was made for.
+//!
+//! A cursor is a place and a message authentication code over this place and the whole question:
+//! whose orders, which filters, how sorted. So none can be altered, or taken to another list. It
+//! grants nothing: what a caller may see is asked anew each time.
+
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rust_decimal::Decimal;
+use secrecy::{ExposeSecret as _, SecretString};
+use time::OffsetDateTime;
+
+use crate::domain::search::{Key, Place, Rank, Search, SortBy, Value};
+use crate::domain::status::Status;
+
+/// What keys are derived for, so that no other use of the secret gives the same codes.
+const PURPOSE: &[u8] = b"order-service cursor 1";
+/// The length of a code, in bytes.
+const CODE_BYTES: usize = 32;
+
+/// Makes and reads cursors.
+pub struct Cursors {
+    key: hmac::Key,
+}
+
+impl Cursors {
+    /// By a secret that all replicas share.
+    pub fn new(secret: &SecretString) -> Self {
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
+        let derived = hmac::sign(&secret, PURPOSE);
+        Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()),
+        }
+    }
+
+    /// The cursor of a place in the list that answers `search`.
+    pub fn write(&self, search: &Search, place: Place) -> Option<String> {
+        let (direction, key) = match place {
+            Place::After(key) => ('a', key),
+            Place::Before(key) => ('b', key),
+            Place::First | Place::Page(_) => return None,
+        };
+        let value = match key.value {
+            Value::Moment(moment) => (moment.unix_timestamp_nanos() / 1_000).to_string(),
+            Value::Amount(amount) => amount.to_string(),
+            Value::Nothing => String::new(),
+            Value::Rank(rank) => (rank as u8).to_string(),
+        };
+        let place = format!("{direction}{}/{value}", key.order_id);
+        let code = hmac::sign(&self.key, &bound(search, place.as_bytes()));
+        let cursor = [code.as_ref(), place.as_bytes()].concat();
+        Some(URL_SAFE_NO_PAD.encode(cursor))
+    }
+
+    /// The place of a cursor of this list; `None` for any other text.
+    pub fn read(&self, search: &Search, cursor: &str) -> Option<Place> {
+        let cursor = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        let (code, place) = cursor.split_at_checked(CODE_BYTES)?;
+        hmac::verify(&self.key, &bound(search, place), code).ok()?;
+        let place = std::str::from_utf8(place).ok()?;
+        let (order_id, value) = place.get(1..)?.split_once('/')?;
+        let value = match search.sort_by {
+            SortBy::CreatedAt => Value::Moment(moment(value)?),
+            SortBy::Total => Value::Amount(value.parse::<Decimal>().ok()?),
+            SortBy::OrderId => Value::Nothing,
+            SortBy::Relevance => Value::Rank(rank(value)?),
+        };
+        let order_id = order_id.parse().ok()?;
+        let key = Key { value, order_id };
+        match place.chars().next()? {
+            'a' => Some(Place::After(key)),
+            'b' => Some(Place::Before(key)),
+            _ => None,
+        }
+    }
+}
+
+fn moment(micros: &str) -> Option<OffsetDateTime> {
+    let nanos = micros.parse::<i128>().ok()?.checked_mul(1_000)?;
+    OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()
+}
+
+fn rank(number: &str) -> Option<Rank> {
+    Rank::ALL
+        .into_iter()
+        .find(|rank| (*rank as u8).to_string() == number)
+}
+
+/// The place and the question that it belongs to, in one unambiguous text.
+fn bound(search: &Search, place: &[u8]) -> Vec<u8> {
+    let filter = &search.filter;
+    let question = serde_json::json!([
+        String::from_utf8_lossy(place),
+        search.sort_by as u8,
+        search.sort_dir as u8,
+        filter.customer_id.map(|customer_id| customer_id.0),
+        names(&filter.order_statuses),
+        names(&filter.payment_statuses),
+        names(&filter.shipping_statuses),
+        filter.search,
+        filter.sku,
+        filter
+            .created_from
+            .map(|at| at.unix_timestamp_nanos().to_string()),
+        filter
+            .created_to
+            .map(|at| at.unix_timestamp_nanos().to_string()),
+        filter.min_total.map(|total| total.normalize().to_string()),
+        filter.max_total.map(|total| total.normalize().to_string()),
+        filter.currency.map(|currency| currency.code()),
+        filter.needs_attention,
+        filter.open,
+    ]);
+    question.to_string().into_bytes()
+}
+
+fn names<S: Status>(statuses: &[S]) -> Vec<&'static str> {
+    statuses.iter().map(|status| status.as_str()).collect()
+}

@@ -1,0 +1,227 @@
+//! A whole list in one answer, however long, in constant memory: read in batches, each when the
+//! client has taken the one before. No connection of the database is held in between.
+
+use std::fmt;
+
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use http_body_util::channel::{Channel, Sender};
+use tracing::Instrument as _;
+
+use crate::domain::order::Order;
+use crate::domain::principal::Principal;
+use crate::domain::search::{Place, Search};
+use crate::http::caller::Caller;
+use crate::http::problem::Problem;
+use crate::http::query::Parameters;
+use crate::orders::{Error, Listing, Orders};
+
+use super::params::{FilterParams, FormatParams};
+use super::search::{FILTERS, filter, sorting};
+use super::views::OrderView;
+
+/// How many orders are read at once.
+const BATCH: u32 = 500;
+
+const COLUMNS: [&str; 17] = [
+    "order_id",
+    "customer_id",
+    "order_status",
+    "payment_status",
+    "shipping_status",
+    "cancel_reason",
+    "currency",
+    "subtotal",
+    "tax",
+    "shipping_fee",
+    "order_total",
+    "items",
+    "shipping_address",
+    "carrier",
+    "tracking_no",
+    "created_at",
+    "updated_at",
+];
+
+/// How an export is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Csv,
+    Ndjson,
+}
+
+/// Every order that the filters let through, in one file.
+///
+/// The answer is streamed. Orders placed meanwhile may be in it or not; every other one is there once.
+/// If it cannot be finished the connection is broken off, so that half a file is not taken for a whole
+/// one. In CSV a cell that a spreadsheet would take for a formula begins with an apostrophe.
+#[utoipa::path(
+    get,
+    path = "/v1/orders/export/",
+    tag = "orders",
+    params(FormatParams, FilterParams),
+    responses((status = 200, description = "The orders", content(
+        (String = "text/csv"), (String = "application/x-ndjson")))),
+    security(("bearer" = []))
+)]
+pub async fn export_orders(
+    State(orders): State<Orders>,
+    Caller(caller): Caller,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let (format, search) = read(query.as_deref(), &caller)?;
+    // The first batch before the answer begins: what is wrong with the request is told as ever.
+    let first = orders.follow(&caller, &search).await?;
+    let (sender, body) = Channel::new(1);
+    let export = Export {
+        orders,
+        caller,
+        search,
+        format,
+    };
+    tokio::spawn(export.run(first, sender).in_current_span());
+    let (content_type, name) = match format {
+        Format::Csv => ("text/csv; charset=utf-8; header=present", "orders.csv"),
+        Format::Ndjson => ("application/x-ndjson", "orders.ndjson"),
+    };
+    let headers = [
+        (CONTENT_TYPE, content_type.to_owned()),
+        (
+            CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{name}\""),
+        ),
+    ];
+    Ok((headers, Body::new(body)).into_response())
+}
+
+fn read(query: Option<&str>, caller: &Principal) -> Result<(Format, Search), Problem> {
+    let mut parameters = Parameters::read(query, &[&["format"], &FILTERS[..]].concat());
+    let formats = [("csv", Format::Csv), ("ndjson", Format::Ndjson)];
+    let format = parameters.one_of("format", &formats, Format::Csv);
+    let filter = filter(&mut parameters, caller.owner());
+    let (sort_by, sort_dir) = sorting(&mut parameters, &filter);
+    let search = Search {
+        filter,
+        sort_by,
+        sort_dir,
+        place: Place::First,
+        size: BATCH,
+    };
+    parameters.finish((format, search))
+}
+
+/// Why a body ends before its end.
+#[derive(Debug)]
+enum Broken {
+    Read(Error),
+    Write(csv::Error),
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the export cannot go on")
+    }
+}
+
+impl std::error::Error for Broken {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Read(error) => Some(error),
+            Self::Write(error) => Some(error),
+        }
+    }
+}
+
+/// An export under way.
+struct Export {
+    orders: Orders,
+    caller: Principal,
+    search: Search,
+    format: Format,
+}
+
+impl Export {
+    /// Sends batch after batch until the list ends or the client leaves.
+    async fn run(mut self, first: Listing, mut sender: Sender<Bytes, Broken>) {
+        let mut listing = first;
+        let mut header = true;
+        loop {
+            let next = listing.next;
+            let rows = match self.rows(listing.orders, header) {
+                Ok(rows) => rows,
+                Err(error) => return abort(sender, Broken::Write(error)),
+            };
+            header = false;
+            if !rows.is_empty() && sender.send_data(rows.into()).await.is_err() {
+                return;
+            }
+            let Some(key) = next else { return };
+            self.search.place = Place::After(key);
+            listing = match self.orders.follow(&self.caller, &self.search).await {
+                Ok(listing) => listing,
+                Err(error) => return abort(sender, Broken::Read(error)),
+            };
+        }
+    }
+
+    fn rows(&self, orders: Vec<Order>, header: bool) -> Result<Vec<u8>, csv::Error> {
+        let views = orders
+            .into_iter()
+            .map(|order| OrderView::new(order, &self.caller));
+        let mut rows = Vec::new();
+        match self.format {
+            Format::Ndjson => {
+                for view in views {
+                    serde_json::to_writer(&mut rows, &view).map_err(std::io::Error::from)?;
+                    rows.push(b'\n');
+                }
+            }
+            Format::Csv => {
+                let mut writer = csv::Writer::from_writer(&mut rows);
+                if header {
+                    writer.write_record(COLUMNS)?;
+                }
+                for view in views {
+                    writer.write_record(view.cells().map(harmless))?;
+                }
+                writer.flush()?;
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// Breaks the body off, so that the client sees that it is not whole.
+fn abort(sender: Sender<Bytes, Broken>, error: Broken) {
+    tracing::error!(
+        error = &error as &dyn std::error::Error,
+        "export broken off"
+    );
+    sender.abort(error);
+}
+
+/// A cell that no spreadsheet takes for a formula.
+fn harmless(cell: String) -> String {
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        return format!("'{cell}");
+    }
+    cell
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formulas_are_made_text() {
+        for cell in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"] {
+            assert_eq!(harmless(cell.to_owned()), format!("'{cell}"));
+        }
+        for cell in ["", "1", "a=b", " =1", "SKU-1"] {
+            assert_eq!(harmless(cell.to_owned()), cell);
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Lists on a large table: every filter, every sort, near and far, is answered by an index. The
+//! server itself tells how it went about each statement (`auto_explain`).
+
+use std::fmt::{self, Write as _};
+use std::sync::{Arc, Mutex};
+
+use order_service::db::order_list::{CAP, list};
+use order_service::domain::ids::CustomerId;
+use order_service::domain::money::Currency;
+use order_service::domain::search::{Filter, Key, Place, Search, SortBy, SortDir, Value};
+use order_service::domain::status::{OrderStatus, PaymentStatus, ShippingStatus};
+use rust_decimal::Decimal;
+use sqlx::{ConnectOptions, Executor as _, PgConnection};
+use time::macros::datetime;
+use tracing::field::{Field, Visit};
+use tracing::instrument::WithSubscriber as _;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+use crate::support::database::TestDatabase;
+
+/// What must never be read as a whole.
+const LARGE: [&str; 4] = ["orders", "order_items", "order_events", "fulfilments"];
+
+/// Keeps what the server says.
+#[derive(Clone, Default)]
+struct Notices(Arc<Mutex<String>>);
+
+impl Visit for Notices {
+    fn record_debug(&mut self, _: &Field, value: &dyn fmt::Debug) {
+        let _ = writeln!(self.0.lock().unwrap(), "{value:?}");
+    }
+
+    fn record_str(&mut self, _: &Field, value: &str) {
+        let _ = writeln!(self.0.lock().unwrap(), "{value}");
+    }
+}
+
+impl Subscriber for Notices {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == "sqlx::postgres::notice"
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut self.clone());
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+/// What is wrong with how the statements of a search were carried out.
+async fn faults(conn: &mut PgConnection, search: &Search) -> Vec<String> {
+    let notices = Notices::default();
+    list(conn, search)
+        .with_subscriber(notices.clone())
+        .await
+        .unwrap();
+    let told = notices.0.lock().unwrap().clone();
+    assert!(told.contains("Query Text"), "nothing was explained: {told}");
+    let is_wrong = |line: &&str| {
+        let reads_all = |table| {
+            let table: &str = table;
+            line.contains(&format!("Seq Scan on {table} "))
+        };
+        LARGE.into_iter().any(reads_all) || line.contains("Disk:")
+    };
+    let wrong: Vec<_> = told.lines().filter(is_wrong).collect();
+    match wrong.is_empty() {
+        true => Vec::new(),
+        false => vec![format!("{search:?}: {wrong:#?}\n{told}")],
+    }
+}
+
+async fn explaining() -> (PgConnection, u64) {
+    let (options, orders) = TestDatabase::large().await;
+    let mut conn = options.connect().await.unwrap();
+    for sql in [
+        "load 'auto_explain'",
+        "set auto_explain.log_min_duration = 0",
+        "set auto_explain.log_analyze = on",
+        "set auto_explain.log_timing = off",
+        "set client_min_messages = log",
+    ] {
+        conn.execute(sql).await.unwrap();
+    }
+    (conn, orders)
+}
+
+/// Each filter alone, common and rare, and some together.
+fn filters() -> Vec<Filter> {
+    let none = Filter::default;
+    let text = |text: &str| Some(text.to_owned());
+    let order = |statuses: &[OrderStatus]| Filter {
+        order_statuses: statuses.to_vec(),
+        ..none()
+    };
+    vec![
+        none(),
+        order(&[OrderStatus::Delivered]),
+        order(&[OrderStatus::Confirmed]),
+        order(&[OrderStatus::Cancelled]),
+        order(&[OrderStatus::Pending, OrderStatus::Cancelling]),
+        Filter {
+            payment_statuses: vec![PaymentStatus::Paid],
+            ..none()
+        },
+        Filter {
+            payment_statuses: vec![PaymentStatus::Failed],
+            ..none()
+        },
+        Filter {
+            shipping_statuses: vec![ShippingStatus::Failed],
+            ..none()
+        },
+        Filter {
+            shipping_statuses: vec![ShippingStatus::Unknown],
+            ..none()
+        },
+        Filter {
+            customer_id: Some(CustomerId(1)),
+            ..none()
+        },
+        Filter {
+            customer_id: Some(CustomerId(7)),
+            payment_statuses: vec![PaymentStatus::Failed],
+            search: text("lamp"),
+            ..none()
+        },
+        Filter {
+            currency: Currency::from_code("USD"),
+            ..none()
+        },
+        Filter {
+            currency: Currency::from_code("EUR"),
+            ..none()
+        },
+        Filter {
+            open: Some(true),
+            ..none()
+        },
+        Filter {
+            open: Some(false),
+            ..none()
+        },
+        Filter {
+            needs_attention: Some(true),
+            ..none()
+        },
+        Filter {
+            needs_attention: Some(false),
+            ..none()
+        },
+        Filter {
+            created_from: Some(datetime!(2025-05-01 00:00 UTC)),
+            created_to: Some(datetime!(2025-05-02 00:00 UTC)),
+            ..none()
+        },
+        Filter {
+            created_from: Some(datetime!(2024-05-01 00:00 UTC)),
+            ..none()
+        },
+        Filter {
+            min_total: Some(Decimal::from(400)),
+            max_total: Some(Decimal::from(401)),
+            ..none()
+        },
+        Filter {
+            min_total: Some(Decimal::from(40)),
+            ..none()
+        },
+        Filter {
+            sku: text("SKU00001"),
+            ..none()
+        },
+        Filter {
+            sku: text("SKU03900"),
+            ..none()
+        },
+        Filter {
+            sku: text("nonesuch"),
+            ..none()
+        },
+        Filter {
+            search: text("SKU00001"),
+            ..none()
+        },
+        Filter {
+            search: text("SKU0"),
+            ..none()
+        },
+        Filter {
+            search: text("lamp"),
+            ..none()
+        },
+        Filter {
+            search: text("alnut L"),
+            ..none()
+        },
+        Filter {
+            search: text("wa"),
+            ..none()
+        },
+        Filter {
+            search: text("TRK100000777"),
+            ..none()
+        },
+        Filter {
+            search: text("77"),
+            ..none()
+        },
+        Filter {
+            search: text("nonesuch"),
+            ..none()
+        },
+        Filter {
+            search: text("lamp"),
+            shipping_statuses: vec![ShippingStatus::Failed],
+            ..none()
+        },
+    ]
+}
+
+/// The places of a list to look at: its beginning, its middle, by number and backwards.
+fn places(sort_by: SortBy, orders: u64) -> Vec<Place> {
+    let value = match sort_by {
+        SortBy::CreatedAt => Value::Moment(datetime!(2025-05-01 12:00 UTC)),
+        SortBy::Total => Value::Amount(Decimal::from(300)),
+        SortBy::OrderId => Value::Nothing,
+        SortBy::Relevance => Value::Rank(order_service::domain::search::Rank::Prefix),
+    };
+    let order_id = i64::try_from(orders / 2).unwrap();
+    let key = Key { value, order_id };
+    vec![
+        Place::First,
+        Place::Page(50),
+        Place::After(key),
+        Place::Before(key),
+    ]
+}
+
+#[tokio::test]
+async fn every_filter_and_sort_is_answered_by_an_index() {
+    let (mut conn, orders) = explaining().await;
+    let mut wrong = Vec::new();
+    for filter in filters() {
+        let mut sorts = vec![SortBy::CreatedAt, SortBy::Total, SortBy::OrderId];
+        sorts.extend(filter.search.is_some().then_some(SortBy::Relevance));
+        for sort_by in sorts {
+            for place in places(sort_by, orders) {
+                for sort_dir in [SortDir::Desc, SortDir::Asc] {
+                    let filter = filter.clone();
+                    let search = Search {
+                        filter,
+                        sort_by,
+                        sort_dir,
+                        place,
+                        size: 20,
+                    };
+                    wrong.extend(faults(&mut conn, &search).await);
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of them: {}", wrong.len(), wrong[0]);
+}
+
+#[tokio::test]
+async fn the_lack_of_an_index_would_be_seen() {
+    let (mut conn, _) = explaining().await;
+    for (index, filter, sort_by) in [
+        ("orders_created_idx", 0, SortBy::CreatedAt),
+        ("orders_total_idx", 0, SortBy::Total),
+        ("orders_customer_created_idx", 9, SortBy::Total),
+        ("orders_active_idx", 2, SortBy::Total),
+        ("order_items_sku_order_idx", 22, SortBy::CreatedAt),
+        ("fulfilments_open_idx", 15, SortBy::CreatedAt),
+    ] {
+        let search = Search {
+            filter: filters()[filter].clone(),
+            sort_by,
+            sort_dir: SortDir::Desc,
+            place: Place::First,
+            size: 20,
+        };
+        assert_eq!(faults(&mut conn, &search).await, [""; 0]);
+        conn.execute("begin").await.unwrap();
+        let sql = format!("drop index {index}");
+        conn.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
+        let missed = faults(&mut conn, &search).await;
+        conn.execute("rollback").await.unwrap();
+        assert!(!missed.is_empty(), "{index} is not needed for {search:?}");
+    }
+}
+
+#[tokio::test]
+async fn counts_are_exact_up_to_a_limit_and_then_say_so() {
+    let (mut conn, orders) = explaining().await;
+    let of = |filter| Search {
+        filter,
+        sort_by: SortBy::CreatedAt,
+        sort_dir: SortDir::Desc,
+        place: Place::First,
+        size: 1,
+    };
+    let all = list(&mut conn, &of(Filter::default())).await.unwrap();
+    assert!(orders > 10_000);
+    assert_eq!((all.count, all.count_capped), (CAP, true));
+    let failed = Filter {
+        shipping_statuses: vec![ShippingStatus::Failed],
+        ..Filter::default()
+    };
+    let few = list(&mut conn, &of(failed)).await.unwrap();
+    let counted: i64 =
+        sqlx::query_scalar("select count(*) from orders where shipping_status = 'FAILED'")
+            .fetch_one(&mut conn)
+            .await
+            .unwrap();
+    assert!(counted > 0);
+    assert_eq!((few.count, few.count_capped), (counted, false));
+}
