@@ -58,6 +58,7 @@ pub struct App {
     stop_fulfilling: CancellationToken,
     server: JoinHandle<std::io::Result<()>>,
     fulfilling: JoinHandle<()>,
+    listeners: JoinHandle<()>,
     keeping_house: JoinHandle<()>,
     drain: Duration,
     grace: Duration,
@@ -99,6 +100,7 @@ impl App {
             metrics,
             metrics_token: config.metrics_token.map(Arc::new),
             public_url: config.public_url.map(Arc::new),
+            heartbeat: config.heartbeat,
             stopping: is_stopping,
         });
 
@@ -112,6 +114,10 @@ impl App {
             address,
             server: tokio::spawn(server.into_future()),
             fulfilling: tokio::spawn(async move { fulfilments.run(wakes, stop).await }),
+            listeners: tokio::spawn({
+                let (orders, stop) = (orders.clone(), stop_listening.clone());
+                async move { orders.serve_listeners(stop).await }
+            }),
             keeping_house: tokio::spawn(keep_house(orders.clone(), stop_fulfilling.clone())),
             orders,
             database,
@@ -136,6 +142,7 @@ impl App {
         // Readiness fails from now on; who balances the load needs a moment to see it.
         tokio::time::sleep(self.drain).await;
         let in_order = async {
+            // Streams of events end with it: a request that never finishes would hold up the rest.
             self.stop_listening.cancel();
             // Fulfilment goes on meanwhile: requests wait for orders to settle. A client that will not
             // finish must not keep the leases from being given back.
@@ -146,6 +153,7 @@ impl App {
             let _ = tokio::time::timeout(self.grace.mul_f64(SHARE_FOR_REQUESTS), requests).await;
             self.stop_fulfilling.cancel();
             let _ = self.fulfilling.await;
+            let _ = self.listeners.await;
             let _ = self.keeping_house.await;
         };
         if tokio::time::timeout(self.grace, in_order).await.is_err() {

@@ -49,6 +49,12 @@ pub struct Metrics {
     pub sagas_open: IntGaugeVec,
     /// Fulfilments that wait for a person, by age.
     pub sagas_stuck: IntGaugeVec,
+    /// Those who follow an order live.
+    pub live_listeners: IntGauge,
+    /// Events that were sent to them.
+    pub live_events_sent: IntCounter,
+    /// Those who were dropped because they did not read.
+    pub live_listeners_dropped: IntCounter,
     /// Connections to the database, by state.
     pub pool_connections: IntGaugeVec,
     /// Callers that wait for a connection to the database.
@@ -115,6 +121,15 @@ impl Metrics {
                 "sagas_stuck",
                 "Fulfilments that wait for a person, by how long they have waited.",
                 &["age"],
+            )?,
+            live_listeners: new.gauge("live_listeners", "Those who follow an order live.")?,
+            live_events_sent: new.counter(
+                "live_events_sent_total",
+                "Events that were sent to those who follow an order live.",
+            )?,
+            live_listeners_dropped: new.counter(
+                "live_listeners_dropped_total",
+                "Those who followed an order live and did not read what they were sent.",
             )?,
             pool_connections: new.gauges(
                 "db_pool_connections",

@@ -39,11 +39,20 @@ impl FromRequestParts<Shared> for Here {
 impl Here {
     /// This list, at another page.
     pub fn page(&self, page: u32) -> String {
+        self.with("page", &page.to_string())
+    }
+
+    /// This list of events, after that one.
+    pub fn after(&self, seq: i32) -> String {
+        self.with("after", &seq.to_string())
+    }
+
+    fn with(&self, parameter: &str, to: &str) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in self.query.iter().filter(|(name, _)| name != "page") {
+        for (name, value) in self.query.iter().filter(|(name, _)| name != parameter) {
             query.append_pair(name, value);
         }
-        query.append_pair("page", &page.to_string());
+        query.append_pair(parameter, to);
         format!("{}{}?{}", self.base, self.path, query.finish())
     }
 }

@@ -29,7 +29,9 @@ impl Orders {
         let order = db::orders::find(&mut conn, caller.owner(), order_id)
             .await?
             .ok_or(Error::NotFound(order_id))?;
-        let events = db::events::of_order(&mut conn, order_id).await?;
+        let mut events = db::events::of_order(&mut conn, order_id).await?;
+        // What has happened since the order was read belongs to a later version.
+        events.retain(|event| event.seq <= order.version);
         Ok(Tracking { order, events })
     }
 }

@@ -12,6 +12,7 @@ mod crash;
 mod env_example;
 mod fulfilment;
 mod import;
+mod live;
 mod model;
 mod peers;
 mod policy;

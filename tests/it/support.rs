@@ -5,6 +5,7 @@ pub mod client;
 pub mod database;
 pub mod documented;
 pub mod ledger;
+pub mod listener;
 pub mod raw;
 pub mod scripted;
 pub mod service;
