@@ -59,6 +59,7 @@ pub struct App {
     stop_fulfilling: CancellationToken,
     server: JoinHandle<std::io::Result<()>>,
     fulfilling: JoinHandle<()>,
+    listeners: JoinHandle<()>,
     keeping_house: JoinHandle<()>,
     reconciling: JoinHandle<()>,
     drain: Duration,
@@ -109,6 +110,7 @@ impl App {
             cursors: Arc::new(Cursors::new(&config.cursor_key)),
             metrics_token: config.metrics_token.map(Arc::new),
             public_url: config.public_url.map(Arc::new),
+            heartbeat: config.heartbeat,
             stopping: is_stopping,
         });
 
@@ -122,6 +124,10 @@ impl App {
             address,
             server: tokio::spawn(server.into_future()),
             fulfilling: tokio::spawn(async move { fulfilments.run(wakes, stop).await }),
+            listeners: tokio::spawn({
+                let (orders, stop) = (orders.clone(), stop_listening.clone());
+                async move { orders.serve_listeners(stop).await }
+            }),
             keeping_house: tokio::spawn(keep_house(orders.clone(), stop_fulfilling.clone())),
             reconciling: tokio::spawn({
                 let stop = stop_fulfilling.clone();
@@ -150,6 +156,7 @@ impl App {
         // Readiness fails from now on; who balances the load needs a moment to see it.
         tokio::time::sleep(self.drain).await;
         let in_order = async {
+            // Streams of events end with it: a request that never finishes would hold up the rest.
             self.stop_listening.cancel();
             // Fulfilment goes on meanwhile: requests wait for orders to settle. A client that will not
             // finish must not keep the leases from being given back.
@@ -160,6 +167,7 @@ impl App {
             let _ = tokio::time::timeout(self.grace.mul_f64(SHARE_FOR_REQUESTS), requests).await;
             self.stop_fulfilling.cancel();
             let _ = self.fulfilling.await;
+            let _ = self.listeners.await;
             let _ = self.keeping_house.await;
             let _ = self.reconciling.await;
         };

@@ -88,6 +88,15 @@ pub enum KeyError {
     Algorithm(Algorithm),
 }
 
+/// What a token is good for.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// Who holds it.
+    pub principal: Principal,
+    /// Until when it is accepted, in seconds since 1970.
+    pub until: i64,
+}
+
 /// Verifies tokens.
 pub struct Verifier {
     key: DecodingKey,
@@ -121,8 +130,8 @@ impl Verifier {
         Ok(Self { key, validation })
     }
 
-    /// Who holds this token.
-    pub fn verify(&self, token: &str) -> Result<Principal, Rejection> {
+    /// Who holds this token, and for how long.
+    pub fn verify(&self, token: &str) -> Result<Access, Rejection> {
         use jsonwebtoken::errors::ErrorKind as E;
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Rejection::Invalid);
@@ -145,7 +154,11 @@ impl Verifier {
         if self.validation.iss.is_some() && !token.claims.has_one_issuer() {
             return Err(Rejection::Claims);
         }
-        token.claims.principal()
+        let leeway = i64::try_from(self.validation.leeway).unwrap_or(i64::MAX);
+        Ok(Access {
+            principal: token.claims.principal()?,
+            until: token.claims.exp.saturating_add(leeway),
+        })
     }
 }
 

@@ -59,6 +59,8 @@ pub struct Config {
     pub public_url: Option<Url>,
     /// What /metrics asks for, if anything.
     pub metrics_token: Option<SecretString>,
+    /// How often a silent stream of events sends a sign of life.
+    pub heartbeat: Duration,
     /// How long requests are still taken after readiness has begun to fail.
     pub shutdown_drain: Duration,
     /// How long a stop may take from then on.
@@ -91,6 +93,7 @@ impl Config {
         let reconciliation = reconciling::settings(reader, peers.as_ref(), fulfilment.as_ref());
         let public_url = optional_url(reader);
         let metrics_token = reader.text("METRICS_TOKEN").map(SecretString::from);
+        let heartbeat = milliseconds(reader, "LIVE_HEARTBEAT_MS", 10..=600_000);
         let shutdown_drain = milliseconds(reader, "SHUTDOWN_DRAIN_MS", 0..=600_000);
         let shutdown_grace = seconds(reader, "SHUTDOWN_GRACE_S", 1..=3600);
         if let (Some(timeout), Some(lease)) = (timeout, lease)
@@ -111,6 +114,7 @@ impl Config {
             reconciliation: reconciliation?,
             public_url,
             metrics_token,
+            heartbeat: heartbeat?,
             shutdown_drain: shutdown_drain?,
             shutdown_grace: shutdown_grace?,
         })
@@ -219,6 +223,7 @@ fn order_settings(reader: &mut Reader<'_>, lease: Option<Duration>) -> Option<or
     });
     let settle_wait = milliseconds(reader, "SETTLE_WAIT_MS", 0..=60_000);
     let key_days = reader.number("IDEMPOTENCY_KEY_DAYS", 1..=3650);
+    let live = live_settings(reader);
     let rates = Rates {
         currency: currency?,
         tax_rate: tax_rate?,
@@ -229,6 +234,20 @@ fn order_settings(reader: &mut Reader<'_>, lease: Option<Duration>) -> Option<or
         settle_wait: settle_wait?,
         keys_kept: Duration::from_secs(key_days? * 86_400),
         lease: lease?,
+        live: live?,
+    })
+}
+
+fn live_settings(reader: &mut Reader<'_>) -> Option<orders::LiveSettings> {
+    let poll_interval = milliseconds(reader, "LIVE_POLL_MS", 10..=60_000);
+    let max_age = seconds(reader, "LIVE_MAX_AGE_S", 1..=86_400);
+    let max_listeners = reader.number("LIVE_MAX_LISTENERS", 0..=1_000_000);
+    let max_per_caller = reader.number("LIVE_MAX_PER_CALLER", 1..=1_000_000);
+    Some(orders::LiveSettings {
+        poll_interval: poll_interval?,
+        max_age: max_age?,
+        max_listeners: usize::try_from(max_listeners?).ok()?,
+        max_per_caller: usize::try_from(max_per_caller?).ok()?,
     })
 }
 

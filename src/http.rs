@@ -24,6 +24,7 @@ mod body;
 mod caller;
 mod cursor;
 mod docs;
+mod etag;
 mod extract;
 mod idempotency;
 mod links;
@@ -50,6 +51,8 @@ pub struct Shared {
     pub metrics_token: Option<Arc<SecretString>>,
     /// How clients reach the service, where that is known.
     pub public_url: Option<Arc<Url>>,
+    /// How often a silent stream of events sends a sign of life.
+    pub heartbeat: std::time::Duration,
     /// Turns to `true` when the process is about to stop.
     pub stopping: tokio::sync::watch::Receiver<bool>,
 }

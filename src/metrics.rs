@@ -53,6 +53,12 @@ pub struct Metrics {
     pub reconciliation_findings: IntGaugeVec,
     /// When reconciliation last came to its end, as a Unix time.
     pub reconciliation_last_run: IntGauge,
+    /// Those who follow an order live.
+    pub live_listeners: IntGauge,
+    /// Events that were sent to them.
+    pub live_events_sent: IntCounter,
+    /// Those who were dropped because they did not read.
+    pub live_listeners_dropped: IntCounter,
     /// Connections to the database, by state.
     pub pool_connections: IntGaugeVec,
     /// Callers that wait for a connection to the database.
@@ -130,6 +136,15 @@ impl Metrics {
             reconciliation_last_run: new.gauge(
                 "reconciliation_last_run_timestamp_seconds",
                 "When reconciliation last came to its end; 0 if it never did.",
+            )?,
+            live_listeners: new.gauge("live_listeners", "Those who follow an order live.")?,
+            live_events_sent: new.counter(
+                "live_events_sent_total",
+                "Events that were sent to those who follow an order live.",
+            )?,
+            live_listeners_dropped: new.counter(
+                "live_listeners_dropped_total",
+                "Those who followed an order live and did not read what they were sent.",
             )?,
             pool_connections: new.gauges(
                 "db_pool_connections",

@@ -19,20 +19,28 @@ mod attention;
 mod cancel;
 mod details;
 mod error;
+mod expected;
 mod health;
 mod list;
+mod live;
 mod place;
 mod settle;
+mod timeline;
 mod update_status;
 
+pub use crate::db::events::Part;
 pub use crate::db::fulfilments::Attention;
 pub use crate::db::order_list::Listing;
 pub use attention::Decision;
 pub use cancel::Cancelled;
 pub use details::Tracking;
 pub use error::{Error, Refusal};
+pub use expected::Expected;
+pub use live::{Listening, Settings as LiveSettings};
 pub use place::{ClientKey, Placed};
 pub use update_status::News;
+
+use live::Desk;
 
 /// How the use cases go about their work.
 #[derive(Clone, Debug)]
@@ -45,6 +53,8 @@ pub struct Settings {
     pub keys_kept: Duration,
     /// How long this process keeps the fulfilment of what it has placed to itself.
     pub lease: Duration,
+    /// How those who follow orders live are served.
+    pub live: LiveSettings,
 }
 
 /// The use cases. Cheap to clone.
@@ -54,17 +64,20 @@ pub struct Orders {
     metrics: Arc<Metrics>,
     signals: Signals,
     settings: Arc<Settings>,
+    live: Arc<Desk>,
     writes: TaskTracker,
 }
 
 impl Orders {
     /// Puts the parts together.
     pub fn new(db: Database, metrics: Arc<Metrics>, signals: Signals, settings: Settings) -> Self {
+        let live = Desk::new(settings.live, metrics.clone());
         Self {
             db,
             metrics,
             signals,
             settings: Arc::new(settings),
+            live: Arc::new(live),
             writes: TaskTracker::new(),
         }
     }

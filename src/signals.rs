@@ -1,11 +1,11 @@
 //! Hints within one process, between the use cases and fulfilment, which otherwise meet only in
-//! tables: "begin with this order", "look at that one now", "it has settled". A lost hint costs
-//! time, never an order.
+//! tables: "begin with this order", "look at that one now", "it has changed", "it has settled". A lost
+//! hint costs time, never an order.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::db::fulfilments::Fulfilment;
@@ -27,6 +27,7 @@ pub enum Wake {
 #[derive(Clone, Debug)]
 pub struct Signals {
     wakes: mpsc::Sender<Wake>,
+    changes: broadcast::Sender<OrderId>,
     waiting: Arc<Mutex<HashMap<OrderId, Vec<oneshot::Sender<()>>>>>,
 }
 
@@ -56,6 +57,7 @@ impl Signals {
         (
             Self {
                 wakes,
+                changes: broadcast::Sender::new(QUEUE),
                 waiting: Arc::default(),
             },
             heard,
@@ -71,6 +73,18 @@ impl Signals {
     pub fn nudge(&self, order_id: OrderId) {
         // A full queue costs this order the wait for its turn, nothing else.
         let _ = self.wakes.try_send(Wake::Nudge(order_id));
+        self.changed(order_id);
+    }
+
+    /// Tells that something has happened to an order.
+    pub fn changed(&self, order_id: OrderId) {
+        // Without anybody who listens it is an error, and nothing to mind.
+        let _ = self.changes.send(order_id);
+    }
+
+    /// The orders to which something happens from now on; whoever falls behind misses some.
+    pub fn changes(&self) -> broadcast::Receiver<OrderId> {
+        self.changes.subscribe()
     }
 
     /// Begins to wait for an order. Ask before the order can settle.
@@ -90,6 +104,7 @@ impl Signals {
             // Whoever has stopped waiting does not mind.
             let _ = announce.send(());
         }
+        self.changed(order_id);
     }
 
     fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<OrderId, Vec<oneshot::Sender<()>>>> {

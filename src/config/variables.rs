@@ -202,6 +202,31 @@ pub const VARIABLES: &[Variable] = &[
         "how many days back orders are compared with the peers' ledgers",
     ),
     with_default(
+        "LIVE_POLL_MS",
+        "500",
+        "milliseconds between two looks for events of the orders that somebody follows live",
+    ),
+    with_default(
+        "LIVE_HEARTBEAT_MS",
+        "15000",
+        "milliseconds after which a silent stream of events sends a sign of life",
+    ),
+    with_default(
+        "LIVE_MAX_AGE_S",
+        "3600",
+        "seconds after which a stream of events ends, for its client to come again",
+    ),
+    with_default(
+        "LIVE_MAX_LISTENERS",
+        "5000",
+        "how many streams of events one process serves; each takes a file descriptor",
+    ),
+    with_default(
+        "LIVE_MAX_PER_CALLER",
+        "20",
+        "how many of them may be of one caller",
+    ),
+    with_default(
         "SHUTDOWN_DRAIN_MS",
         "0",
         "milliseconds that a stop still takes requests while readiness fails already, for load balancers",

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use crate::domain::event::{Actor, Event, Fact};
-use crate::domain::ids::OrderId;
+use crate::domain::ids::{CustomerId, OrderId};
 
 use super::Error;
 
@@ -105,11 +105,24 @@ pub async fn stands(
 }
 
 struct EventRow {
+    order_id: i64,
     seq: i32,
     code: String,
     actor: String,
-    carrier_status: Option<String>,
+    data: Value,
     at: OffsetDateTime,
+}
+
+impl From<EventRow> for Event {
+    fn from(row: EventRow) -> Self {
+        Self {
+            seq: row.seq,
+            code: row.code,
+            actor: row.actor,
+            data: row.data,
+            at: row.at,
+        }
+    }
 }
 
 /// The history of an order, oldest first.
@@ -118,19 +131,127 @@ pub async fn of_order(conn: &mut PgConnection, order_id: OrderId) -> Result<Vec<
     let rows = sqlx::query_as!(
         EventRow,
         r#"
-        select seq, code, actor, data ->> 'carrier_status' as carrier_status, at
+        select order_id, seq, code, actor, data, at
         from order_events where order_id = $1 order by seq
         "#,
         order_id.0,
     )
     .fetch_all(conn)
     .await?;
-    let events = rows.into_iter().map(|row| Event {
-        seq: row.seq,
-        code: row.code,
-        actor: row.actor,
-        carrier_status: row.carrier_status,
-        at: row.at,
+    Ok(rows.into_iter().map(Event::from).collect())
+}
+
+/// A part of an order's history.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// The number of the order's latest event.
+    pub version: i32,
+    /// Whether nothing more happens unless somebody asks for it, see [`over`].
+    pub is_over: bool,
+    /// The events, oldest first.
+    pub events: Vec<Event>,
+}
+
+/// At most `limit` events of an order with numbers above `after`; `None` when there is no such order or
+/// it is not `owner`'s.
+#[tracing::instrument(name = "db.events.part", skip_all)]
+pub async fn part(
+    conn: &mut PgConnection,
+    owner: Option<CustomerId>,
+    order_id: OrderId,
+    after: i32,
+    limit: i64,
+) -> Result<Option<Part>, Error> {
+    let rows = sqlx::query!(
+        r#"
+        select o.version, e.seq as "seq?", e.code as "code?", e.actor as "actor?", e.data as "data?",
+            e.at as "at?",
+            not exists (
+                select from fulfilments f
+                where f.order_id = o.order_id and (f.due_at is not null or f.phase = 'stuck')
+            ) as "is_over!"
+        from orders o
+        left join lateral (
+            select seq, code, actor, data, at from order_events
+            where order_id = o.order_id and seq > $3 order by seq limit $4
+        ) e on true
+        where o.order_id = $1 and ($2::bigint is null or o.customer_id = $2)
+        order by e.seq
+        "#,
+        order_id.0,
+        owner.map(|owner| owner.0),
+        after,
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    let Some(first) = rows.first() else {
+        return Ok(None);
+    };
+    let (version, is_over) = (first.version, first.is_over);
+    let events = rows.into_iter().filter_map(|row| {
+        Some(Event {
+            seq: row.seq?,
+            code: row.code?,
+            actor: row.actor?,
+            data: row.data?,
+            at: row.at?,
+        })
     });
-    Ok(events.collect())
+    Ok(Some(Part {
+        version,
+        is_over,
+        events: events.collect(),
+    }))
+}
+
+/// What has happened to orders since the event that was last seen of each, at most `each` events an
+/// order, oldest first. One look into an index an order, so that thousands of them cost little.
+#[tracing::instrument(name = "db.events.news", skip_all)]
+pub async fn news(
+    conn: &mut PgConnection,
+    orders: &[i64],
+    seen: &[i32],
+    each: i64,
+) -> Result<Vec<(OrderId, Event)>, Error> {
+    let rows = sqlx::query_as!(
+        EventRow,
+        r#"
+        select e.order_id, e.seq, e.code, e.actor, e.data, e.at
+        from unnest($1::bigint[], $2::integer[]) as w (order_id, seen)
+        cross join lateral (
+            select order_id, seq, code, actor, data, at from order_events
+            where order_id = w.order_id and seq > w.seen order by seq limit $3
+        ) e
+        order by e.order_id, e.seq
+        "#,
+        orders,
+        seen,
+        each,
+    )
+    .fetch_all(conn)
+    .await?;
+    let news = rows
+        .into_iter()
+        .map(|row| (OrderId(row.order_id), Event::from(row)));
+    Ok(news.collect())
+}
+
+/// Those of these orders to which nothing more happens unless somebody asks for it: fulfilment will not
+/// look at them again, and they do not wait for a person.
+#[tracing::instrument(name = "db.events.over", skip_all)]
+pub async fn over(conn: &mut PgConnection, orders: &[i64]) -> Result<Vec<OrderId>, Error> {
+    let rows = sqlx::query_scalar!(
+        r#"
+        select w.order_id as "order_id!" from unnest($1::bigint[]) as w (order_id)
+        where not exists (
+            select from fulfilments f
+            where f.order_id = w.order_id and (f.due_at is not null or f.phase = 'stuck')
+        )
+        "#,
+        orders,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(OrderId).collect())
 }

@@ -219,6 +219,27 @@ pub async fn find(
     Ok(gather(rows)?.pop())
 }
 
+/// The version of an order, without reading it; `None` when there is none of that number or it is not
+/// `owner`'s.
+#[tracing::instrument(name = "db.orders.version", skip_all)]
+pub async fn version(
+    conn: &mut PgConnection,
+    owner: Option<CustomerId>,
+    order_id: OrderId,
+) -> Result<Option<i32>, Error> {
+    let version = sqlx::query_scalar!(
+        r#"
+        select version from orders
+        where order_id = $1 and ($2::bigint is null or customer_id = $2)
+        "#,
+        order_id.0,
+        owner.map(|owner| owner.0),
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(version)
+}
+
 /// Writes a new state and what led to it, unless the order has changed since it was read: then
 /// nothing is written and the answer is `false`.
 #[tracing::instrument(name = "db.orders.advance", skip_all)]

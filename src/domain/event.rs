@@ -1,6 +1,7 @@
 //! What happens to an order. Every fact becomes a numbered event: the customer's timeline, the
 //! audit trail and the outbox at once.
 
+use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::order::CancelReason;
@@ -204,7 +205,7 @@ pub fn words(code: &str) -> &'static str {
 
 /// Who caused an event: `customer:5`, `staff:1000`, `service:shipping`, `saga`, or
 /// `reconciliation`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Actor(String);
 
 impl Actor {
@@ -243,8 +244,15 @@ pub struct Event {
     pub code: String,
     /// Who caused it, see [`Actor`].
     pub actor: String,
-    /// The carrier's word, where the event is about a parcel.
-    pub carrier_status: Option<String>,
+    /// Its details, as an object; with peers' words and people's reasons, which are not for customers.
+    pub data: Value,
     /// When, by the database's clock.
     pub at: OffsetDateTime,
+}
+
+impl Event {
+    /// The carrier's word, where the event is about a parcel.
+    pub fn carrier_status(&self) -> Option<&str> {
+        self.data.get("carrier_status").and_then(Value::as_str)
+    }
 }

@@ -267,6 +267,9 @@ impl Fulfilments {
         for fact in &decision.facts {
             self.count_fact(fact);
         }
+        if !decision.facts.is_empty() {
+            self.signals.changed(held.fulfilment.order.order_id);
+        }
         let fulfilment = &mut held.fulfilment;
         fulfilment.lapsed = lapsed(fulfilment, attempt);
         fulfilment.attempts = attempts(fulfilment, &decision, attempt);

@@ -17,6 +17,10 @@ use super::problem::Problem;
 #[derive(Clone, Debug)]
 pub struct Caller(pub Principal);
 
+/// Until when the caller's token is accepted, in seconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub struct AcceptedUntil(pub i64);
+
 /// How the caller is called, for the log.
 #[derive(Clone, Debug)]
 pub struct Known(pub String);
@@ -40,9 +44,11 @@ pub async fn require(
     next: Next,
 ) -> Result<Response, Problem> {
     let verifier: Arc<Verifier> = FromRef::from_ref(&shared);
-    let principal = bearer(&request).and_then(|token| verifier.verify(token))?;
-    let known = Known(principal.actor().as_str().to_owned());
-    request.extensions_mut().insert(Caller(principal));
+    let access = bearer(&request).and_then(|token| verifier.verify(token))?;
+    let known = Known(access.principal.actor().as_str().to_owned());
+    let extensions = request.extensions_mut();
+    extensions.insert(Caller(access.principal));
+    extensions.insert(AcceptedUntil(access.until));
     let mut response = next.run(request).await;
     response.extensions_mut().insert(known);
     Ok(response)

@@ -88,6 +88,10 @@ pub struct ProblemSchema {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<super::orders::OrderView>)]
     order: Option<serde_json::Value>,
+    /// The version of an order that has changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 7, minimum = 1)]
+    current_version: Option<i32>,
 }
 
 /// Adds what holds for all routes: the problems that any of them may answer, and the aliases.

@@ -10,6 +10,9 @@ use url::{Url, form_urlencoded};
 
 use super::Shared;
 
+/// The parameters that name a place in a list.
+const PLACES: [&str; 3] = ["after", "cursor", "page"];
+
 /// Where a request was sent to.
 #[derive(Clone, Debug)]
 pub struct Here {
@@ -52,10 +55,15 @@ impl Here {
         self.link(Some((name, value)))
     }
 
+    /// This list of events, after that one.
+    pub fn after(&self, seq: i32) -> String {
+        self.at("after", &seq.to_string())
+    }
+
     fn link(&self, place: Option<(&str, &str)>) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         let kept = self.query.iter();
-        for (name, value) in kept.filter(|(name, _)| name != "page" && name != "cursor") {
+        for (name, value) in kept.filter(|(name, _)| !PLACES.contains(&name.as_str())) {
             query.append_pair(name, value);
         }
         if let Some((name, value)) = place {

@@ -11,6 +11,7 @@ mod cancel;
 mod cart;
 mod create;
 mod details;
+mod events;
 mod export;
 mod list;
 mod my_orders;
@@ -32,6 +33,7 @@ pub fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(cancel::cancel_order))
         .routes(routes!(update::update_order))
         .routes(routes!(tracking::order_tracking))
+        .routes(routes!(events::order_events))
         .routes(routes!(my_orders::my_orders))
 }
 

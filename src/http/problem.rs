@@ -40,7 +40,8 @@ pub struct Problem {
     kind: Kind,
     detail: String,
     errors: Vec<Fault>,
-    order: Option<(OrderId, Value)>,
+    order: Option<Box<(OrderId, Value)>>,
+    current: Option<Box<(i32, Option<HeaderValue>)>>,
     retry_after_s: Option<u32>,
     cause: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
@@ -53,6 +54,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             order: None,
+            current: None,
             retry_after_s: None,
             cause: None,
         }
@@ -75,13 +77,19 @@ impl Problem {
 
     /// With the order that it is about.
     pub fn with_order(mut self, order_id: OrderId, order: Value) -> Self {
-        self.order = Some((order_id, order));
+        self.order = Some(Box::new((order_id, order)));
         self
     }
 
     /// With faults that explain it.
     pub fn with_errors(mut self, errors: Vec<Fault>) -> Self {
         self.errors = errors;
+        self
+    }
+
+    /// With the version at which the order is instead, and its tag.
+    pub fn with_current(mut self, version: i32, tag: Option<HeaderValue>) -> Self {
+        self.current = Some(Box::new((version, tag)));
         self
     }
 
@@ -123,9 +131,12 @@ impl Problem {
                 serde_json::to_value(&self.errors).unwrap_or_default(),
             );
         }
-        if let Some((order_id, order)) = &self.order {
+        if let Some((order_id, order)) = self.order.as_deref() {
             set("order_id", order_id.0.into());
             set("order", order.clone());
+        }
+        if let Some((version, _)) = self.current.as_deref() {
+            set("current_version", (*version).into());
         }
         serde_json::to_vec(&document).unwrap_or_default()
     }
@@ -141,6 +152,9 @@ impl IntoResponse for Problem {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
+        if let Some((_, Some(tag))) = self.current.as_deref() {
+            headers.insert(header::ETAG, tag.clone());
+        }
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -166,6 +180,20 @@ impl From<Error> for Problem {
             Error::NotNow(refusal @ (Refusal::Transition { .. } | Refusal::Standing { .. })) => {
                 Self::new(Kind::InvalidTransition, refusal.to_string())
             }
+            Error::Changed { .. } => Self::new(
+                Kind::PreconditionFailed,
+                format!("{error}; read it again, and send its ETag as If-Match"),
+            ),
+            Error::NoSeat => Self::new(
+                Kind::Unavailable,
+                "this process serves as many streams as it takes, or stops; try again",
+            )
+            .retry_after(5),
+            Error::TooManySeats(most) => Self::new(
+                Kind::TooManyListeners,
+                format!("you follow {most} orders already; end a stream first"),
+            )
+            .retry_after(5),
             Error::KeyReused => Self::new(
                 Kind::IdempotencyKeyReused,
                 "this Idempotency-Key was used before with another request; use a new one",

@@ -8,6 +8,7 @@ use url::form_urlencoded;
 use crate::domain::money::parse_decimal;
 use crate::domain::status::Status;
 
+use super::body::Faults;
 use super::problem::{Fault, Problem};
 
 /// How many parameters are looked at; each unknown one costs a fault in the answer.
@@ -75,6 +76,11 @@ impl Parameters {
             code,
             detail: detail.into(),
         });
+    }
+
+    /// Adds faults of other parts of the request.
+    pub fn add(&mut self, faults: Faults) {
+        self.faults.extend(Vec::from(faults));
     }
 
     /// The value, if nothing was at fault.

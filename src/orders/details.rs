@@ -30,7 +30,9 @@ impl Orders {
             let Some(order) = db::orders::find(conn, owner, order_id).await? else {
                 return Ok(None);
             };
-            let events = db::events::of_order(conn, order_id).await?;
+            let mut events = db::events::of_order(conn, order_id).await?;
+            // What has happened since the order was read belongs to a later version.
+            events.retain(|event| event.seq <= order.version);
             Ok(Some(Tracking { order, events }))
         });
         found.await?.ok_or(Error::NotFound(order_id))

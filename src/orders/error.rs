@@ -18,6 +18,20 @@ pub enum Error {
     /// Not as the order now stands.
     #[error("{0}")]
     NotNow(Refusal),
+    /// The order is not at the version that the caller expects.
+    #[error("order {order_id} has changed: it is at version {version}")]
+    Changed {
+        /// Which order.
+        order_id: OrderId,
+        /// Its version now.
+        version: i32,
+    },
+    /// This process has as many listeners as it takes, or is about to stop.
+    #[error("there is no place for another listener in this process")]
+    NoSeat,
+    /// The caller has as many listeners as it may have.
+    #[error("there are {0} listeners of this caller already")]
+    TooManySeats(usize),
     /// The idempotency key was used for something else.
     #[error("the idempotency key was used before, with another request")]
     KeyReused,

@@ -9,7 +9,7 @@ use crate::domain::order::Order;
 use crate::domain::principal::{Principal, Role};
 use crate::domain::status::{OrderStatus, PaymentStatus, ShippingStatus, Status};
 
-use super::{Error, Orders, Refusal};
+use super::{Error, Expected, Orders, Refusal};
 
 /// How often to decide anew when the order changes at the same moment.
 const TRIES: usize = 5;
@@ -32,6 +32,7 @@ impl Orders {
         caller: &Principal,
         order_id: OrderId,
         news: News,
+        expected: Expected,
     ) -> Result<Order, Error> {
         match caller.role {
             Role::Customer => {
@@ -47,7 +48,7 @@ impl Orders {
             Role::Service | Role::Staff => {}
         }
         let (this, caller) = (self.clone(), caller.clone());
-        self.detached(async move { this.take_news(&caller, order_id, &news).await })
+        self.detached(async move { this.take_news(&caller, order_id, &news, &expected).await })
             .await
     }
 
@@ -56,9 +57,11 @@ impl Orders {
         caller: &Principal,
         order_id: OrderId,
         news: &News,
+        expected: &Expected,
     ) -> Result<Order, Error> {
         for _ in 0..TRIES {
             let order = self.find(None, order_id).await?;
+            expected.check(&order)?;
             let (state, facts) = order.state.after(facts(&order, news)?);
             if is_for_fulfilment(&order, news) {
                 run!(self.db, |conn| hasten(conn, order_id)).await?;
@@ -72,6 +75,7 @@ impl Orders {
                 db::orders::advance(conn, &order, &state, &facts, &actor).await
             });
             if moved.await? {
+                self.signals.changed(order_id);
                 return self.find(None, order_id).await;
             }
         }

@@ -15,6 +15,7 @@ mod fulfilment;
 mod generate;
 mod import;
 mod large;
+mod live;
 mod model;
 mod peers;
 mod policy;

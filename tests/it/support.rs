@@ -5,6 +5,7 @@ pub mod client;
 pub mod database;
 pub mod documented;
 pub mod ledger;
+pub mod listener;
 pub mod pgbouncer;
 pub mod proxy;
 pub mod raw;

@@ -83,7 +83,8 @@ pub async fn record(
             update orders set order_status = $4, payment_status = $5, shipping_status = $6,
                 cancel_reason = $7, carrier = $8, tracking_no = $9,
                 cancel_requested = cancel_requested and not $10,
-                version = version + cardinality($11::text[]), updated_at = now()
+                version = version + cardinality($11::text[]),
+                updated_at = case when cardinality($11::text[]) > 0 then now() else updated_at end
             where order_id = $1 and version = $3 and exists (select from held)
             returning version
         ), marked as (

@@ -13,6 +13,7 @@ use crate::http::access_log::About;
 use crate::http::body::Faults;
 use crate::http::caller::Caller;
 use crate::http::docs::ProblemSchema;
+use crate::http::etag::{Representation, Tag};
 use crate::http::extract::JsonBody;
 use crate::http::idempotency;
 use crate::http::problem::{Kind, Problem};
@@ -44,10 +45,12 @@ use super::views::OrderView;
         description = "1 to 255 visible characters, new for each order", max_length = 255)),
     responses(
         (status = 201, description = "Placed and settled", body = OrderView,
-            headers(("Location" = String, description = "Where the order is"),
+            headers(("ETag" = String, description = "The order's details as they are now"),
+                ("Location" = String, description = "Where the order is"),
                 ("Idempotent-Replayed" = Option<String>, description = "`true` when the key was used before"))),
         (status = 202, description = "Placed; its fulfilment goes on", body = OrderView,
-            headers(("Location" = String, description = "Where the order is"))),
+            headers(("ETag" = String, description = "The order's details as they are now"),
+                ("Location" = String, description = "Where the order is"))),
         (status = 402, description = "`payment-declined`: called off", body = ProblemSchema,
             content_type = "application/problem+json"),
         (status = 409, description = "`out-of-stock` or `fulfilment-refused`: called off",
@@ -111,10 +114,15 @@ fn respond(caller: &Principal, placed: Placed) -> Result<Response, Problem> {
     let Placed { order, replayed } = placed;
     let order_id = order.order_id;
     let answer = answer(&order);
+    let tag = Tag::new(Representation::Details, order_id, order.version, caller);
     let view = OrderView::new(order, caller);
     let location = view.location();
     let mut response = match answer {
-        Ok(status) => (status, Json(view)).into_response(),
+        Ok(status) => {
+            let mut response = (status, Json(view)).into_response();
+            tag.mark(response.headers_mut());
+            response
+        }
         Err((kind, detail)) => {
             let order = serde_json::to_value(&view).unwrap_or_default();
             Problem::new(kind, detail)

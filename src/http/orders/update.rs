@@ -2,6 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -10,6 +12,7 @@ use crate::domain::status::{ShippingStatus, Status};
 use crate::http::body::{Faults, Object};
 use crate::http::caller::Caller;
 use crate::http::docs::ProblemSchema;
+use crate::http::etag::{self, Representation, Tag, refused};
 use crate::http::extract::{JsonBody, PathOrder};
 use crate::http::problem::Problem;
 use crate::orders::{News, Orders};
@@ -44,12 +47,18 @@ pub struct UpdateOrder {
     patch,
     path = "/v1/orders/{order_id}/update/",
     tag = "orders",
-    params(("order_id" = i64, Path, description = "The order's number", minimum = 1)),
+    params(("order_id" = i64, Path, description = "The order's number", minimum = 1),
+        ("If-Match" = Option<String>, Header,
+            description = "The ETag of the order as it was read: nothing is done if it has changed since")),
     request_body = UpdateOrder,
     responses(
-        (status = 200, description = "The order as it is now", body = OrderView),
+        (status = 200, description = "The order as it is now", body = OrderView,
+            headers(("ETag" = String, description = "The order's details as they are now"))),
         (status = 409, description = "`invalid-transition`", body = ProblemSchema,
             content_type = "application/problem+json"),
+        (status = 412, description = "`precondition-failed`: the order has changed since it was read",
+            body = ProblemSchema, content_type = "application/problem+json",
+            headers(("ETag" = String, description = "The order's details as they are now"))),
     ),
     security(("bearer" = []))
 )]
@@ -57,17 +66,21 @@ pub async fn update_order(
     State(orders): State<Orders>,
     Caller(caller): Caller,
     PathOrder(order_id): PathOrder,
+    headers: HeaderMap,
     JsonBody(body): JsonBody,
-) -> Result<Json<OrderView>, Problem> {
-    let news = read(&body)?;
-    let order = orders.update_status(&caller, order_id, news).await?;
-    Ok(Json(OrderView::new(order, &caller)))
-}
-
-fn read(body: &Value) -> Result<News, Problem> {
+) -> Result<Response, Problem> {
     let mut faults = Faults::default();
-    let news = news(body, &mut faults);
-    faults.finish(news)
+    let expected = etag::expected(&headers, order_id, &mut faults);
+    let news = news(&body, &mut faults);
+    let news = faults.finish(news)?;
+    let updated = orders
+        .update_status(&caller, order_id, news, expected)
+        .await;
+    let order = updated.map_err(|error| refused(error, &caller))?;
+    let tag = Tag::new(Representation::Details, order_id, order.version, &caller);
+    let mut response = Json(OrderView::new(order, &caller)).into_response();
+    tag.mark(response.headers_mut());
+    Ok(response)
 }
 
 fn news(body: &Value, faults: &mut Faults) -> Option<News> {

@@ -239,6 +239,10 @@ pub struct EventView {
     /// The carrier's word, where it is about a parcel.
     #[schema(example = "IN_TRANSIT")]
     carrier_status: Option<String>,
+    /// Its details, for staff: the peers' own words, and people's reasons.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>, example = json!({ "reason": "refunded by bank transfer" }))]
+    data: Option<serde_json::Value>,
     /// Who caused it: `customer`, `staff`, `service`, `saga` or `import`; with the name for staff.
     #[schema(example = "customer")]
     actor: String,
@@ -246,20 +250,36 @@ pub struct EventView {
 
 impl EventView {
     /// The event as this caller sees it.
-    pub fn new(event: Event, caller: &Principal) -> Self {
+    pub fn new(event: &Event, caller: &Principal) -> Self {
         let actor = match caller.role {
-            Role::Customer => event.actor.split(':').next().unwrap_or_default().to_owned(),
-            Role::Staff | Role::Service => event.actor,
+            Role::Customer => event.actor.split(':').next().unwrap_or_default(),
+            Role::Staff | Role::Service => &event.actor,
         };
         Self {
             seq: event.seq,
             at: event.at,
             text: words(&event.code),
-            code: event.code,
-            carrier_status: event.carrier_status,
-            actor,
+            code: event.code.clone(),
+            carrier_status: event.carrier_status().map(str::to_owned),
+            data: (caller.role == Role::Staff).then(|| event.data.clone()),
+            actor: actor.to_owned(),
         }
     }
+}
+
+/// Events of an order.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventList {
+    /// The order's number.
+    #[schema(example = 1, minimum = 1)]
+    pub order_id: i64,
+    /// The order's version, which is the number of its latest event.
+    #[schema(example = 6, minimum = 1)]
+    pub version: i32,
+    /// The URL of the events after these, if there are any so far.
+    pub next: Option<String>,
+    /// The events, oldest first.
+    pub results: Vec<EventView>,
 }
 
 /// Where a parcel is and how it came there.

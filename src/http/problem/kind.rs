@@ -64,6 +64,8 @@ kinds! {
     InvalidTransition = CONFLICT "invalid-transition" "The status cannot go there",
     /// Others are at it.
     Conflict = CONFLICT "conflict" "The order is being changed",
+    /// The order is not at the version that the request names.
+    PreconditionFailed = PRECONDITION_FAILED "precondition-failed" "The order has changed",
     /// Too much.
     BodyTooLarge = PAYLOAD_TOO_LARGE "body-too-large" "The body is too large",
     /// Began, and did not come to its end in time.
@@ -72,6 +74,8 @@ kinds! {
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "The body must be JSON",
     /// The key stands for another request.
     IdempotencyKeyReused = UNPROCESSABLE_ENTITY "idempotency-key-reused" "The idempotency key was used before",
+    /// The caller has as many streams of events as it may have.
+    TooManyListeners = TOO_MANY_REQUESTS "too-many-listeners" "Too many streams of events",
     /// A fault of ours.
     Internal = INTERNAL_SERVER_ERROR "internal-error" "Internal error",
     /// The database is away.

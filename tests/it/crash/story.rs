@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use order_service::domain::ids::OrderId;
-use order_service::orders::{ClientKey, Decision};
+use order_service::orders::{ClientKey, Decision, Expected};
 use order_service::sandbox::Fault;
 
 use super::life::Life;
@@ -124,7 +124,11 @@ impl Story {
     async fn cancel(&self, world: &World, life: &Life, order_id: OrderId) -> Option<()> {
         let (orders, customer) = (life.orders(), world.customer.clone());
         let key = self.cancel.clone();
-        let cancelling = async move { orders.cancel(&customer, order_id, Some(key)).await };
+        let cancelling = async move {
+            orders
+                .cancel(&customer, order_id, Some(key), Expected::Any)
+                .await
+        };
         // A cancel may be refused: the order then stands, and is judged as one that does.
         let _ = life.live(cancelling).await?;
         (!life.watch.is_dead()).then_some(())

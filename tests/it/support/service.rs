@@ -29,7 +29,8 @@ impl Service {
     }
 
     async fn start_with(environment: &Environment, failpoints: &str) -> Self {
-        let mut child = Command::new(BINARY)
+        let binary = std::env::var("TEST_BINARY").unwrap_or_else(|_| BINARY.to_owned());
+        let mut child = Command::new(binary)
             .arg("serve")
             .current_dir(std::env::temp_dir())
             .env_clear()
@@ -63,6 +64,11 @@ impl Service {
         self.base.rsplit(':').next().unwrap()
     }
 
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// SIGSTOP: it stands still and does not know it.
     pub fn pause(&self) {
         self.signal("-STOP");
@@ -74,7 +80,7 @@ impl Service {
     }
 
     fn signal(&self, signal: &str) {
-        let pid = self.child.id().unwrap().to_string();
+        let pid = self.pid().to_string();
         let sent = std::process::Command::new("kill")
             .args([signal, &pid])
             .status();

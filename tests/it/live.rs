@@ -1,0 +1,188 @@
+//! Live tracking: events of an order as they happen, each once and in order, whoever writes them.
+
+mod endings;
+mod load;
+
+use order_service::app::App;
+use order_service::config::Config;
+use serde_json::{Value, json};
+
+use crate::support::app::{TestApp, environment};
+use crate::support::client::{Client, cart, send};
+use crate::support::listener::{Heard, Listener, ids, request};
+
+/// Events are looked for often, and what is over is seen at once.
+const QUICK: (&str, &str) = ("LIVE_POLL_MS", "20");
+const AT_REST: (&str, &str) = ("FOLLOW_INTERVAL_MS", "86400000");
+
+async fn place(app: &TestApp) -> i64 {
+    let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
+    placed.order_id()
+}
+
+/// The list of an order's events.
+async fn listed(client: &Client, order_id: i64) -> Vec<Value> {
+    let path = format!("/v1/orders/{order_id}/events/?limit=500");
+    let list = client.get(&path).await.body;
+    assert_eq!(list["next"], Value::Null);
+    list["results"].as_array().unwrap().clone()
+}
+
+fn data(heard: &[Heard]) -> Vec<Value> {
+    heard.iter().map(|event| event.data.clone()).collect()
+}
+
+async fn ship(client: &Client, order_id: i64, status: &str) -> u16 {
+    let path = format!("/v1/orders/{order_id}/update/");
+    let news = json!({ "shipping_status": status });
+    client.patch(&path, &news).await.status
+}
+
+/// Another process of the service, as far as one can be had in this one.
+async fn another(app: &TestApp) -> (App, String) {
+    let mut environment = environment(&app.database, &app.sandbox);
+    environment.set(QUICK.0, QUICK.1);
+    environment.set(AT_REST.0, AT_REST.1);
+    let other = App::start(environment.read(Config::read).unwrap()).await;
+    let other = other.unwrap();
+    let base = format!("http://{}", other.address());
+    (other, base)
+}
+
+#[tokio::test]
+async fn an_order_is_followed_from_its_placing_to_its_delivery() {
+    let app = TestApp::with(&[("SETTLE_WAIT_MS", "0"), QUICK]).await;
+    let customer = app.customer(5);
+    let order_id = place(&app).await;
+    let mut listener = Listener::start(&customer, order_id, None).await;
+    let mut heard = listener.until("order_confirmed").await;
+    assert!(
+        listener
+            .retry_ms
+            .is_some_and(|ms| (1_000..=5_000).contains(&ms))
+    );
+    for _ in 0..2 {
+        app.sandbox.advance_parcels();
+    }
+    heard.extend(listener.until("order_shipped").await);
+    for _ in 0..3 {
+        app.sandbox.advance_parcels();
+    }
+    // Nothing more comes once the parcel is there: the stream ends by itself.
+    heard.extend(listener.rest().await);
+    assert_eq!(heard.last().unwrap().code, "order_delivered");
+    assert_eq!(data(&heard), listed(&customer, order_id).await);
+    for (event, index) in heard.iter().zip(1..) {
+        assert_eq!(event.id, index);
+        assert_eq!(event.data["seq"], json!(index));
+        assert_eq!(event.data["code"], json!(event.code));
+    }
+    let last = heard.last().unwrap().id;
+    let again = send(request(&customer, order_id, Some(last))).await;
+    assert_eq!((again.status, again.text.as_str()), (204, ""));
+    let mut late = Listener::start(&customer, order_id, Some(last - 2)).await;
+    assert_eq!(late.rest().await, heard[heard.len() - 2..]);
+}
+
+#[tokio::test]
+async fn nothing_is_missed_or_heard_twice_while_three_write_and_connections_are_cut() {
+    const WRITES: usize = 20;
+    let app = TestApp::with(&[AT_REST, QUICK]).await;
+    let (other, other_base) = another(&app).await;
+    let order_id = place(&app).await;
+    let writers = [app.staff(), app.service(), Client::staff(&other_base)];
+    let write = async |client: &Client| {
+        for round in 0..WRITES {
+            let to = if round % 2 == 0 { "SHIPPED" } else { "FAILED" };
+            assert!(matches!(ship(client, order_id, to).await, 200 | 409));
+        }
+    };
+    let last_words = async {
+        futures_util::future::join_all(writers.iter().map(&write)).await;
+        // RETURNED lies ahead of both, and leads nowhere.
+        ship(&app.staff(), order_id, "RETURNED").await
+    };
+    let is_last = |event: &Heard| event.data["carrier_status"] == "RETURNED";
+    let follow = async |client: Client, cut_after: usize| {
+        let mut heard: Vec<Heard> = Vec::new();
+        while !heard.last().is_some_and(is_last) {
+            let last = heard.last().map(|event| event.id);
+            let mut listener = Listener::start(&client, order_id, last).await;
+            for _ in 0..cut_after {
+                match listener.next().await {
+                    Some(event) => heard.push(event),
+                    None => break,
+                }
+                if heard.last().is_some_and(is_last) {
+                    break;
+                }
+            }
+        }
+        heard
+    };
+    let customer = Client::customer(&other_base, 5);
+    let (status, whole, cut, elsewhere) = tokio::join!(
+        last_words,
+        follow(app.customer(5), usize::MAX),
+        follow(app.customer(5), 3),
+        follow(customer, usize::MAX),
+    );
+    assert_eq!(status, 200);
+    let listed = listed(&app.customer(5), order_id).await;
+    assert!(listed.len() > WRITES, "{} events", listed.len());
+    for heard in [whole, cut, elsewhere] {
+        assert_eq!(data(&heard), listed, "{:?}", ids(&heard));
+    }
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn what_another_process_writes_is_heard() {
+    let app = TestApp::with(&[AT_REST, QUICK]).await;
+    let (other, other_base) = another(&app).await;
+    let order_id = place(&app).await;
+    let mut listener = Listener::start(&app.customer(5), order_id, Some(5)).await;
+    assert_eq!(
+        ship(&Client::staff(&other_base), order_id, "SHIPPED").await,
+        200
+    );
+    let heard = listener.until("order_shipped").await;
+    assert_eq!(ids(&heard), [6, 7]);
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn a_stream_is_for_those_who_may_see_the_order() {
+    let app = TestApp::with(&[AT_REST]).await;
+    let order_id = place(&app).await;
+    let theirs = send(request(&app.customer(6), order_id, None)).await;
+    theirs.assert_problem(404, "not-found");
+    let none = send(request(&app.customer(5), order_id + 1, None)).await;
+    none.assert_problem(404, "not-found");
+    let nobody = send(request(&app.nobody(), order_id, None)).await;
+    nobody.assert_problem(401, "unauthenticated");
+    let mut staff = Listener::start(&app.staff(), order_id, None).await;
+    let mut owner = Listener::start(&app.customer(5), order_id, None).await;
+    for _ in 0..2 {
+        let (seen_by_staff, seen) = (staff.next().await.unwrap(), owner.next().await.unwrap());
+        assert!(seen_by_staff.data["data"].is_object());
+        assert_eq!(seen.data.get("data"), None);
+    }
+}
+
+#[tokio::test]
+async fn who_names_an_event_that_is_not_there_so_far_hears_what_comes() {
+    let app = TestApp::with(&[AT_REST, QUICK]).await;
+    let order_id = place(&app).await;
+    let mut listener = Listener::start(&app.customer(5), order_id, Some(1_000)).await;
+    assert_eq!(ship(&app.staff(), order_id, "SHIPPED").await, 200);
+    assert_eq!(ids(&listener.until("order_shipped").await), [6, 7]);
+}
+
+#[tokio::test]
+async fn a_silent_stream_gives_signs_of_life() {
+    let app = TestApp::with(&[AT_REST, ("LIVE_HEARTBEAT_MS", "20")]).await;
+    let order_id = place(&app).await;
+    let mut listener = Listener::start(&app.customer(5), order_id, Some(5)).await;
+    listener.heartbeats(3).await;
+}
