@@ -64,7 +64,7 @@ impl Orders {
         self.detached(async move {
             let begins_here = this.signals.place();
             let leased_at = Instant::now();
-            let identity = Uuid::new_v4();
+            let identity = Uuid::now_v7();
             let placement = Placement {
                 cart: &cart,
                 currency: this.settings.rates.currency,
