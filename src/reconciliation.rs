@@ -1,9 +1,9 @@
 //! Reconciliation: compares our orders with the peers' ledgers, reports what does not agree, and mends
 //! what can be mended safely.
 //!
-//! Two passes: [`orders`] asks the peers for each order of a period; [`ledgers`] reads what the peers
-//! list altogether, which finds what has no order. What a comparison means is decided in [`judge`],
-//! a pure function; what is done about it in [`repair`]. [`daily`] does it all now and then, on one of
+//! Two passes: `orders` asks the peers for each order of a period; `ledgers` reads what the peers
+//! list altogether, which finds what has no order. What a comparison means is decided in `judge`,
+//! a pure function; what is done about it in `repair`. [`daily`] does it all now and then, on one of
 //! the replicas.
 
 use std::sync::Arc;
