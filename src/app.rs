@@ -56,6 +56,7 @@ pub struct App {
     database: Database,
     stopping: watch::Sender<bool>,
     stop_listening: CancellationToken,
+    stop_claiming: CancellationToken,
     stop_fulfilling: CancellationToken,
     server: JoinHandle<std::io::Result<()>>,
     fulfilling: JoinHandle<()>,
@@ -116,27 +117,29 @@ impl App {
 
         let stop_listening = CancellationToken::new();
         let stop_fulfilling = CancellationToken::new();
+        let stop_claiming = stop_fulfilling.child_token();
         let service = <_ as axum::ServiceExt<Request>>::into_make_service(service);
         let server = axum::serve(listener, service)
             .with_graceful_shutdown(stop_listening.clone().cancelled_owned());
-        let stop = stop_fulfilling.clone();
+        let (drain, stop) = (stop_claiming.clone(), stop_fulfilling.clone());
         Ok(Self {
             address,
             server: tokio::spawn(server.into_future()),
-            fulfilling: tokio::spawn(async move { fulfilments.run(wakes, stop).await }),
+            fulfilling: tokio::spawn(async move { fulfilments.run(wakes, drain, stop).await }),
             listeners: tokio::spawn({
                 let (orders, stop) = (orders.clone(), stop_listening.clone());
                 async move { orders.serve_listeners(stop).await }
             }),
             keeping_house: tokio::spawn(keep_house(orders.clone(), stop_fulfilling.clone())),
             reconciling: tokio::spawn({
-                let stop = stop_fulfilling.clone();
+                let stop = stop_claiming.clone();
                 async move { reconciliation.run_daily(stop).await }
             }),
             orders,
             database,
             stopping,
             stop_listening,
+            stop_claiming,
             stop_fulfilling,
             drain: config.shutdown_drain,
             grace: config.shutdown_grace,
@@ -153,6 +156,8 @@ impl App {
     /// when its leases end.
     pub async fn stop(self) {
         self.stopping.send_replace(true);
+        // What others can do is left to them.
+        self.stop_claiming.cancel();
         // Readiness fails from now on; who balances the load needs a moment to see it.
         tokio::time::sleep(self.drain).await;
         let in_order = async {

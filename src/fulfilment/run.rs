@@ -15,8 +15,14 @@ use crate::signals::Wake;
 use super::Fulfilments;
 
 impl Fulfilments {
-    /// Runs until `stop`; then gives every lease back and returns.
-    pub async fn run(&self, mut wakes: mpsc::Receiver<Wake>, stop: CancellationToken) {
+    /// Runs until `stop`; then gives every lease back and returns. From `drain` on, which comes first or
+    /// together with it, nothing that is due is claimed any more: other replicas are to do that.
+    pub async fn run(
+        &self,
+        mut wakes: mpsc::Receiver<Wake>,
+        drain: CancellationToken,
+        stop: CancellationToken,
+    ) {
         let slots = Arc::new(Semaphore::new(self.settings.max_sagas));
         let tasks = TaskTracker::new();
         let mut poll_at = Instant::now();
@@ -30,8 +36,11 @@ impl Fulfilments {
                         drop(slot);
                     });
                 }
-                () = tokio::time::sleep_until(poll_at) => {
+                () = tokio::time::sleep_until(poll_at), if !drain.is_cancelled() => {
                     drop(slot);
+                    if drain.is_cancelled() {
+                        continue;
+                    }
                     let full = self.poll(&slots, &tasks, &stop).await;
                     poll_at = Instant::now();
                     if !full {

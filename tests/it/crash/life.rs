@@ -163,7 +163,7 @@ impl Life {
         let fulfilments = Fulfilments::new(database, peers, metrics, signals, settings);
         let stop = CancellationToken::new();
         let stopping = stop.clone();
-        let work = async move { fulfilments.run(wakes, stopping).await };
+        let work = async move { fulfilments.run(wakes, stopping.clone(), stopping).await };
         self.at_work = Some(AtWork {
             orders,
             stop,

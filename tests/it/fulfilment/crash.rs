@@ -90,3 +90,41 @@ async fn a_stop_in_good_order_gives_the_lease_back() {
         [""; 0]
     );
 }
+
+#[tokio::test]
+async fn a_process_that_is_about_to_stop_claims_nothing_more() {
+    let settings = [("SETTLE_WAIT_MS", "50"), ("SHUTDOWN_DRAIN_MS", "1000")];
+    let mut app = TestApp::with(&settings).await;
+    app.sandbox
+        .set_fault(Fault::new(Operation::Charge, Kind::ErrorBefore));
+    let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
+    assert_eq!(placed.status, 202, "{placed:?}");
+    let running = app.take();
+    let nobody = app.nobody();
+    let mut conn = app.database.connection().await;
+    // Its turn has come whenever it is looked at.
+    let mut epoch = async || -> i64 {
+        eventually("the order waits for its turn", async || {
+            sqlx::query_scalar(
+                "update fulfilments set due_at = now() where not leased returning epoch",
+            )
+            .fetch_optional(&mut conn)
+            .await
+            .unwrap()
+        })
+        .await
+    };
+    let looking = async {
+        eventually("it is about to stop", async || {
+            (nobody.get("/health/ready/").await.status == 503).then_some(())
+        })
+        .await;
+        eventually("the last claim is given back", async || {
+            let first = epoch().await;
+            (epoch().await == first).then_some(first)
+        })
+        .await
+    };
+    let (last, ()) = tokio::join!(looking, running.stop());
+    assert_eq!(epoch().await, last);
+}

@@ -77,7 +77,12 @@ impl TestApp {
 
     /// Stops the service in good order.
     pub async fn stop(&mut self) {
-        self.app.take().unwrap().stop().await;
+        self.take().stop().await;
+    }
+
+    /// Hands the service over, to be stopped while it is looked at.
+    pub fn take(&mut self) -> App {
+        self.app.take().unwrap()
     }
 
     pub fn nobody(&self) -> Client {
