@@ -112,6 +112,7 @@ pub struct Life {
     runtime: Option<Runtime>,
     database: Database,
     metrics: Arc<Metrics>,
+    peers: Peers,
     config: Config,
     at_work: Option<AtWork>,
 }
@@ -146,6 +147,7 @@ impl Life {
             watch,
             runtime: Some(runtime),
             database: Database::new(options, limits, metrics.clone()).unwrap(),
+            peers: Peers::new(config.peers.clone(), metrics.clone()).unwrap(),
             metrics,
             config: config.clone(),
             at_work: None,
@@ -155,7 +157,7 @@ impl Life {
     /// Begins to work.
     pub fn start(&mut self) {
         let (database, metrics) = (self.database.clone(), self.metrics.clone());
-        let peers = Peers::new(self.config.peers.clone(), metrics.clone()).unwrap();
+        let peers = self.peers.clone();
         let (signals, wakes) = Signals::new();
         let (hints, settings) = (signals.clone(), self.config.orders.clone());
         let orders = Orders::new(database.clone(), metrics.clone(), hints, settings);

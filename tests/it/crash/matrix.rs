@@ -43,7 +43,8 @@ const FAULTS: [&str; 12] = [
 /// The fault of that name. A partial answer is a part of the goods, or a part of the bytes.
 fn fault(operation: Operation, name: &str) -> Fault {
     let kind = match name {
-        "refused for good" => return Fault::new(operation, Kind::Refuse),
+        // Until a person has seen to it; where none is asked, it ends by itself.
+        "refused for good" => return Fault::new(operation, Kind::Refuse).times(20),
         "refused" => Kind::Refuse,
         "429" => Kind::TooMany,
         "503" => Kind::Unavailable,
@@ -85,6 +86,9 @@ fn whatever_peers_do_and_wherever_the_process_dies_no_order_is_lost_doubled_or_h
     for flow in Flow::ALL {
         report.to_do.push_back((flow, None));
         if flow == Flow::Stop {
+            // Something has to be under way when it stops.
+            let hangs = Some((Operation::Charge, "timeout before"));
+            report.to_do.push_back((flow, hangs));
             continue;
         }
         // No order's way leads past a list.

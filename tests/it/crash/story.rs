@@ -29,8 +29,6 @@ impl Flow {
 
 /// How long an order may take to settle before that counts as a fault.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// After how long the peers are in order again.
-const FAULTS_END: Duration = Duration::from_millis(500);
 /// How often a person tries again before that counts as a fault.
 const RETRIES: u32 = 5;
 /// How often the order is looked at.
@@ -137,9 +135,6 @@ impl Story {
     async fn until_rest(&mut self, world: &World, life: &Life, order_id: OrderId) -> Option<()> {
         let begun = Instant::now();
         loop {
-            if begun.elapsed() > FAULTS_END {
-                world.sandbox.clear_faults();
-            }
             if life.watch.is_dead() {
                 return None;
             }
