@@ -2,6 +2,8 @@
 //!
 //! Each combination of a fault and a flow is first gone through alive, to learn which failpoints lie on
 //! its way; then once for each of them, with a process that dies there and one that comes after it.
+//! That takes some minutes: `TEST_CRASHES_ONE_OF=1` dies at all of them, as CI does, and without it at
+//! a sixth.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -78,8 +80,8 @@ struct Report {
 }
 
 impl Report {
-    /// Whether somebody should die there: everywhere in a whole walk, else at every so manieth point, and at
-    /// those where few have died so far.
+    /// Whether somebody should die there: it is the turn of one of so many, or few have died there so
+    /// far.
     fn wants(&mut self, point: &'static str) -> bool {
         self.asked += 1;
         let few = self.deaths.get(point).is_none_or(|deaths| *deaths < FEW);
