@@ -15,8 +15,8 @@ async fn kill_9_in_the_middle_of_a_placement_and_a_restart_finishes_it() {
     let sandbox = TestApp::sandbox().await;
     let database = TestDatabase::new().await;
     let mut environment = environment(&database, &sandbox);
-    environment.set("LEASE_S", "1");
-    environment.set("PEER_TIMEOUT_MS", "150");
+    environment.set("LEASE_S", "3");
+    environment.set("PEER_TIMEOUT_MS", "500");
     let mut placed_so_far = 0;
     for operation in [
         Operation::Reserve,

@@ -53,7 +53,7 @@ async fn after_a_hundred_mixed_placements_and_cancels_the_ledgers_agree() {
 async fn a_client_that_leaves_neither_cancels_nor_duplicates_anything() {
     let app = TestApp::start().await;
     app.sandbox
-        .set_fault(Fault::new(Operation::Reserve, Kind::Delay).after_ms(300));
+        .set_fault(Fault::new(Operation::Reserve, Kind::Delay).after_ms(2000));
     let customer = app.customer(5);
     let cart = cart("SKU0001", 1, "10.00");
     let stored = eventually("the order is stored", async || {
