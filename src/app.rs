@@ -14,7 +14,7 @@ use crate::auth::Verifier;
 use crate::config::{Config, Reconciling};
 use crate::db::Database;
 use crate::fulfilment::Fulfilments;
-use crate::http::{self, Cursors, Shared};
+use crate::http::{self, Cursors, Forms, Shared};
 use crate::metrics::Metrics;
 use crate::orders::Orders;
 use crate::peers::Peers;
@@ -73,6 +73,7 @@ impl App {
         let metrics = Arc::new(Metrics::new()?);
         let verifier = Arc::new(Verifier::new(&config.auth)?);
         let peers = Peers::new(config.peers, metrics.clone())?;
+        let users = peers.users(config.user_service)?;
         let database = Database::new(config.database, config.limits, metrics.clone())?;
         let asked = SocketAddr::new(config.listen.host, config.listen.port);
         let listener = TcpListener::bind(asked)
@@ -108,6 +109,8 @@ impl App {
             orders: orders.clone(),
             verifier,
             metrics,
+            users: Arc::new(users),
+            forms: Arc::new(Forms::new(&config.cursor_key)),
             cursors: Arc::new(Cursors::new(&config.cursor_key)),
             metrics_token: config.metrics_token.map(Arc::new),
             public_url: config.public_url.map(Arc::new),

@@ -7,8 +7,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::domain::principal::Principal;
 
 mod claims;
+mod sign_in;
 
 pub use claims::Claims;
+pub use sign_in::{Credentials, NotSignedIn, SignIn};
 
 /// Shorter secrets can be guessed.
 pub const MIN_SECRET_BYTES: usize = 32;

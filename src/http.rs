@@ -14,7 +14,7 @@ use url::Url;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::auth::Verifier;
+use crate::auth::{SignIn, Verifier};
 use crate::metrics::Metrics;
 use crate::orders::Orders;
 
@@ -30,10 +30,12 @@ mod idempotency;
 mod links;
 mod ops;
 mod orders;
+mod pages;
 mod problem;
 mod query;
 
 pub use cursor::Cursors;
+pub use pages::Forms;
 pub use problem::{Kind, Problem};
 
 /// What handlers work with.
@@ -43,6 +45,10 @@ pub struct Shared {
     pub orders: Orders,
     /// Who calls.
     pub verifier: Arc<Verifier>,
+    /// Who signs people in.
+    pub users: Arc<dyn SignIn>,
+    /// What the forms of the pages are proved with.
+    pub forms: Arc<Forms>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Where lists go on.
@@ -93,8 +99,10 @@ pub fn service(shared: Shared) -> NormalizePath<Router> {
     let guarded = orders
         .merge(attention)
         .merge(orders::aliases())
-        .route_layer(from_fn_with_state(shared.clone(), caller::require));
+        .route_layer(from_fn_with_state(shared.clone(), caller::require))
+        .route_layer(from_fn_with_state(shared.clone(), pages::negotiate));
     let router = guarded
+        .merge(pages::routes(&shared))
         .merge(ops)
         .merge(docs::routes(&openapi()))
         .fallback(problem::no_such_route)

@@ -3,6 +3,7 @@
 //! | … this | look in |
 //! |---|---|
 //! | a route, its documentation, what it reads and answers | [`http`]`::orders`, a file each |
+//! | a page for people, how it looks | [`http`]`::pages`, `templates/`, `assets/` |
 //! | an error's code or status | [`http`]`::problem::kind` |
 //! | what a request does to an order | [`orders`], a use case each |
 //! | which status follows which | [`domain::status`], and `order_status_reaches` in `migrations/` |

@@ -19,8 +19,11 @@ mod reason;
 mod redirect;
 mod reply;
 mod retry_after;
+mod users;
 
 use std::sync::Arc;
+
+use url::Url;
 
 pub use answer::{Answer, Refusal, Trouble};
 use call::Peer;
@@ -30,6 +33,7 @@ pub use inventory::{Inventory, Reservation};
 pub use pages::{Cursor, Listed, Page};
 pub use payment::{Charge, Charged, Payment, PaymentRecord, PaymentState};
 pub use shipping::{Parcel, ParcelStatus, Shipment, Shipping};
+pub use users::Users;
 
 /// The three peers, on one connection pool.
 #[derive(Clone)]
@@ -40,6 +44,9 @@ pub struct Peers {
     pub payment: Payment,
     /// Moves parcels.
     pub shipping: Shipping,
+    settings: Settings,
+    client: reqwest::Client,
+    observer: Arc<dyn Observer>,
 }
 
 impl Peers {
@@ -48,20 +55,37 @@ impl Peers {
     /// Fails when a base URL cannot carry a path or when no certificate authorities are found.
     pub fn new(settings: Settings, observer: Arc<dyn Observer>) -> Result<Self, Error> {
         let client = call::client(&settings)?;
-        let peer = |name, base| {
-            Peer::new(
-                name,
-                base,
-                client.clone(),
-                settings.timeout,
-                observer.clone(),
-                settings.limits,
-            )
-        };
+        let peer = |name, base: &Url| peer(name, base.clone(), &client, &settings, &observer);
         Ok(Self {
-            inventory: Inventory::new(peer("inventory", settings.inventory.clone())?),
-            payment: Payment::new(peer("payment", settings.payment.clone())?),
-            shipping: Shipping::new(peer("shipping", settings.shipping.clone())?),
+            inventory: Inventory::new(peer("inventory", &settings.inventory)?),
+            payment: Payment::new(peer("payment", &settings.payment)?),
+            shipping: Shipping::new(peer("shipping", &settings.shipping)?),
+            settings,
+            client,
+            observer,
         })
     }
+
+    /// A client of UserService, on the same connections; a path of `base` is a prefix of every call.
+    pub fn users(&self, base: Url) -> Result<Users, Error> {
+        let peer = peer("user", base, &self.client, &self.settings, &self.observer)?;
+        Ok(Users::new(peer))
+    }
+}
+
+fn peer(
+    name: &'static str,
+    base: Url,
+    client: &reqwest::Client,
+    settings: &Settings,
+    observer: &Arc<dyn Observer>,
+) -> Result<Peer, Error> {
+    Peer::new(
+        name,
+        base,
+        client.clone(),
+        settings.timeout,
+        observer.clone(),
+        settings.limits,
+    )
 }

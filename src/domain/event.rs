@@ -170,6 +170,36 @@ impl Fact {
     }
 }
 
+/// Every name for machines.
+pub const CODES: [&str; 26] = [
+    "order_placed",
+    "order_imported",
+    "stock_reserved",
+    "stock_refused",
+    "payment_taken",
+    "payment_declined",
+    "shipment_created",
+    "shipment_refused",
+    "stock_commit_refused",
+    "order_confirmed",
+    "parcel_moved",
+    "payment_moved",
+    "order_shipped",
+    "order_delivered",
+    "cancel_requested",
+    "cancel_refused",
+    "calling_off",
+    "shipment_cancelled",
+    "payment_refunded",
+    "surplus_refunded",
+    "surplus_cancelled",
+    "discrepancy_found",
+    "stock_released",
+    "order_cancelled",
+    "person_decided",
+    "person_needed",
+];
+
 /// The customer's words for an event, by its code.
 pub fn words(code: &str) -> &'static str {
     match code {
@@ -254,5 +284,17 @@ impl Event {
     /// The carrier's word, where the event is about a parcel.
     pub fn carrier_status(&self) -> Option<&str> {
         self.data.get("carrier_status").and_then(Value::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_event_has_words_of_its_own() {
+        for code in CODES {
+            assert_ne!(words(code), words("something else"), "{code}");
+        }
     }
 }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::Shared;
 use super::caller::Known;
+use super::pages;
 use super::problem::Problem;
 
 /// The header in which a request's id comes and goes.
@@ -33,6 +34,7 @@ pub async fn observe(State(shared): State<Shared>, request: Request, next: Next)
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| OTHER.to_owned(), |path| path.as_str().to_owned());
+    let by_page = pages::are_asked(&request);
     let span = tracing::info_span!("request", %request_id);
 
     shared.metrics.http_requests_in_flight.inc();
@@ -42,7 +44,10 @@ pub async fn observe(State(shared): State<Shared>, request: Request, next: Next)
 
     let problem = response.extensions().get::<Arc<Problem>>().cloned();
     if let Some(problem) = &problem {
-        *response.body_mut() = Body::from(problem.document(&request_id));
+        match by_page {
+            true => pages::problem(problem, &request_id, &mut response),
+            false => *response.body_mut() = Body::from(problem.document(&request_id)),
+        }
     }
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(X_REQUEST_ID, value);

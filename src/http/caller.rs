@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRef, FromRequestParts, Request};
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::middleware::Next;
@@ -11,6 +12,7 @@ use axum::response::Response;
 use crate::auth::{Rejection, Verifier};
 use crate::domain::principal::Principal;
 
+use super::pages::session;
 use super::problem::Problem;
 
 /// An authenticated caller.
@@ -44,7 +46,11 @@ pub async fn require(
     next: Next,
 ) -> Result<Response, Problem> {
     let verifier: Arc<Verifier> = FromRef::from_ref(&shared);
-    let access = bearer(&request).and_then(|token| verifier.verify(token))?;
+    let token = match session::for_reading(&request) {
+        Some(token) => Ok(token),
+        None => bearer(request.headers()),
+    };
+    let access = token.and_then(|token| verifier.verify(token))?;
     let known = Known(access.principal.actor().as_str().to_owned());
     let extensions = request.extensions_mut();
     extensions.insert(Caller(access.principal));
@@ -55,8 +61,8 @@ pub async fn require(
 }
 
 /// The token of a request's one `Authorization: Bearer` header.
-pub fn bearer(request: &Request) -> Result<&str, Rejection> {
-    let mut headers = request.headers().get_all(AUTHORIZATION).iter();
+pub fn bearer(headers: &HeaderMap) -> Result<&str, Rejection> {
+    let mut headers = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (headers.next(), headers.next()) else {
         return Err(Rejection::Missing);
     };

@@ -10,7 +10,9 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use serde::Serialize;
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{
     ContentBuilder, OpenApi, Ref, RefOr, Response as Described, ResponseBuilder,
 };
@@ -19,6 +21,7 @@ use utoipa_swagger_ui::Config;
 
 use super::Shared;
 use super::orders::ALIASES;
+use super::pages::{self, session};
 use super::problem::{Fault, Kind, Problem, no_such_route};
 
 /// What the document says beside the routes.
@@ -28,7 +31,8 @@ use super::problem::{Fault, Kind, Problem, no_such_route};
         title = "Order Service",
         description = "Takes a shop's orders, has them fulfilled by Inventory, Payment and Shipping, answers \
             for them and calls them off.\n\nEvery route but health and this page wants a token that \
-            UserService has issued: `Authorization: Bearer <token>`. Paths answer with and without the \
+            UserService has issued: `Authorization: Bearer <token>`. Browsers, which prefer HTML, get pages \
+            of a customer's history and of an order. Paths answer with and without the \
             slash at their end. Errors are problem details (RFC 9457) with a stable `code`; all faults of a \
             request are told at once. Amounts are exact decimals as texts, times are UTC.",
     ),
@@ -52,6 +56,14 @@ impl Modify for Bearer {
             .components
             .get_or_insert_default()
             .add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        let session = ApiKeyValue::with_description(
+            session::COOKIE_NAME,
+            "The same token, as browsers keep it once they are signed in; for pages, and for what their \
+                script reads",
+        );
+        let session = SecurityScheme::ApiKey(ApiKey::Cookie(session));
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("session", session);
     }
 }
 
@@ -99,6 +111,9 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
     for (path, item) in &mut document.paths.paths {
         for (operation, has_body) in operations(item) {
             add_problems(path, operation, has_body);
+        }
+        if let Some(operation) = item.get.as_mut().filter(|_| pages::is_negotiated(path)) {
+            add_page(operation);
         }
     }
     for (path, alias) in ALIASES {
@@ -169,6 +184,34 @@ fn add_problems(path: &str, operation: &mut Operation, has_body: bool) {
             .entry(kind.status().as_u16().to_string())
             .or_insert_with(|| RefOr::T(described(kind)));
     }
+}
+
+/// Adds what browsers get, which prefer HTML: a page, whatever is told, or the way to sign in.
+fn add_page(operation: &mut Operation) {
+    for response in operation.responses.responses.values_mut() {
+        if let RefOr::T(described) = response
+            && !described.content.is_empty()
+        {
+            let page = ContentBuilder::new()
+                .schema(Some(utoipa::schema!(String)))
+                .build();
+            described
+                .content
+                .insert("text/html".to_owned(), RefOr::T(page));
+        }
+    }
+    let elsewhere = ResponseBuilder::new()
+        .description("For browsers that are not signed in: where to do that")
+        .build();
+    let responses = &mut operation.responses.responses;
+    responses.insert("303".to_owned(), RefOr::T(elsewhere));
+    allow_session(operation);
+}
+
+/// Lets the cookie of the pages do as well.
+fn allow_session(operation: &mut Operation) {
+    let session = SecurityRequirement::new("session", Vec::<String>::new());
+    operation.security.get_or_insert_default().push(session);
 }
 
 fn described(kind: Kind) -> Described {

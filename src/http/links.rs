@@ -40,6 +40,12 @@ impl FromRequestParts<Shared> for Here {
 }
 
 impl Here {
+    /// The same, with links that start at the root, as pages have them.
+    pub fn rooted(mut self) -> Self {
+        self.base.clear();
+        self
+    }
+
     /// This list, at another page.
     pub fn page(&self, page: u32) -> String {
         self.at("page", &page.to_string())

@@ -16,12 +16,12 @@ mod export;
 mod list;
 mod my_orders;
 mod params;
-mod search;
+pub mod search;
 mod tracking;
 mod update;
 mod views;
 
-pub use views::OrderView;
+pub use views::{OrderView, actions};
 
 /// Every route, with its documentation.
 pub fn routes() -> OpenApiRouter<Shared> {

@@ -115,6 +115,27 @@ impl Problem {
         self.kind.code()
     }
 
+    /// The kind in words.
+    pub fn title(&self) -> &'static str {
+        self.kind.title()
+    }
+
+    /// What is wrong, in words.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The faults of the request, in words.
+    pub fn faults(&self) -> Vec<String> {
+        let faults = self.errors.iter();
+        faults
+            .map(|fault| {
+                let name = fault.pointer.trim_start_matches('/');
+                format!("{name} {}", fault.detail)
+            })
+            .collect()
+    }
+
     /// The document, as the client gets it.
     pub fn document(&self, request_id: &str) -> Vec<u8> {
         let mut document = Map::new();

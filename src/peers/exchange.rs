@@ -31,6 +31,19 @@ impl Peer {
             .await
     }
 
+    /// As [`Peer::post`], to a path with a slash at its end, without which some servers redirect.
+    pub async fn post_with_slash(
+        &self,
+        tag: &Tag<'_>,
+        path: &[&str],
+        body: &impl Serialize,
+    ) -> Result<Reply, Trouble> {
+        let mut url = self.url(path)?;
+        let path = format!("{}/", url.path());
+        url.set_path(&path);
+        self.send(Method::POST, url, tag, encode(body)?).await
+    }
+
     /// As [`Peer::post`], to change a part.
     pub async fn patch(
         &self,

@@ -34,7 +34,7 @@ const LAYERS: &[Layer] = &[
     layer("db", &["domain", "metrics"], &["sqlx", "deadpool", "tokio"]),
     layer(
         "peers",
-        &["domain", "metrics", "clock", "failpoints"],
+        &["domain", "auth", "metrics", "clock", "failpoints"],
         &["reqwest", "tower", "tokio"],
     ),
     layer("signals", &["domain", "db"], &["tokio"]),

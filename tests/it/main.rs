@@ -7,6 +7,7 @@
 
 mod api;
 mod architecture;
+mod browser;
 mod cli;
 mod crash;
 mod database;
@@ -17,6 +18,7 @@ mod import;
 mod large;
 mod live;
 mod model;
+mod pages;
 mod peers;
 mod policy;
 mod postgres;

@@ -1,6 +1,7 @@
 //! What the tests stand on.
 
 pub mod app;
+pub mod browser;
 pub mod client;
 pub mod database;
 pub mod documented;
@@ -11,3 +12,4 @@ pub mod proxy;
 pub mod raw;
 pub mod scripted;
 pub mod service;
+pub mod visitor;

@@ -79,7 +79,7 @@ struct Asked {
         (status = 429, description = "`too-many-listeners`: the caller has as many streams as it may have",
             body = ProblemSchema, content_type = "application/problem+json"),
     ),
-    security(("bearer" = []))
+    security(("bearer" = []), ("session" = []))
 )]
 pub async fn order_events(
     State(shared): State<Shared>,

@@ -169,7 +169,8 @@ impl OrderView {
     }
 }
 
-fn actions(order: &Order, caller: &Principal) -> Vec<&'static str> {
+/// What this caller can do with an order as it stands.
+pub fn actions(order: &Order, caller: &Principal) -> Vec<&'static str> {
     let mut actions = Vec::new();
     if caller.role != Role::Service && order.state.can_be_cancelled() && !order.cancel_requested {
         actions.push("cancel");

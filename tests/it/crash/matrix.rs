@@ -85,7 +85,7 @@ impl Report {
     fn wants(&mut self, point: &'static str) -> bool {
         self.asked += 1;
         let few = self.deaths.get(point).is_none_or(|deaths| *deaths < FEW);
-        few || self.asked % self.one_of == 0
+        few || self.asked.is_multiple_of(self.one_of)
     }
 }
 

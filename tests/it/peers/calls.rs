@@ -35,6 +35,7 @@ async fn each_call_sends_what_its_contract_says() {
         inventory,
         payment,
         shipping,
+        ..
     } = &world.peers;
     inventory.reserve(TAG, "r-1", ORDER, &items()).await;
     inventory.release(TAG, "r-1", ORDER).await;

@@ -1,0 +1,123 @@
+//! Orders in people's words.
+
+use time::OffsetDateTime;
+use time::format_description::StaticFormatDescription;
+use time::macros::format_description;
+
+use crate::domain::money::{Currency, Money};
+use crate::domain::order::{CancelReason, Item, Order};
+use crate::domain::status::{OrderStatus, PaymentStatus, ShippingStatus, Status};
+
+const DAY: StaticFormatDescription =
+    format_description!("[weekday], [day padding:none] [month repr:long] [year]");
+const MOMENT: StaticFormatDescription =
+    format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute] UTC");
+const MACHINE: StaticFormatDescription =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+
+/// The day of a moment, in UTC.
+pub fn day(at: OffsetDateTime) -> String {
+    at.format(DAY).unwrap_or_default()
+}
+
+/// A moment, for people and for machines.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// For people.
+    pub shown: String,
+    /// For machines.
+    pub machine: String,
+}
+
+impl From<OffsetDateTime> for Moment {
+    fn from(at: OffsetDateTime) -> Self {
+        let at = at.to_offset(time::UtcOffset::UTC);
+        Self {
+            shown: at.format(MOMENT).unwrap_or_default(),
+            machine: at.format(MACHINE).unwrap_or_default(),
+        }
+    }
+}
+
+/// An amount with its currency.
+pub fn amount(money: Money, currency: Currency) -> String {
+    format!("{money} {}", currency.code())
+}
+
+/// A status as it is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Badge {
+    /// Of what.
+    pub of: &'static str,
+    /// The word.
+    pub word: &'static str,
+    /// How it looks: `good`, `open`, `bad` or `still`.
+    pub tone: &'static str,
+}
+
+/// The three statuses of an order.
+pub fn badges(order: &Order) -> [Badge; 3] {
+    let state = &order.state;
+    let order = match state.order_status {
+        OrderStatus::Pending | OrderStatus::Cancelling => "open",
+        OrderStatus::Confirmed | OrderStatus::Shipped | OrderStatus::Delivered => "good",
+        OrderStatus::Cancelled => "still",
+    };
+    let payment = match state.payment_status {
+        PaymentStatus::Pending => "open",
+        PaymentStatus::Paid => "good",
+        PaymentStatus::Failed => "bad",
+        PaymentStatus::Refunded => "still",
+    };
+    let shipping = match state.shipping_status {
+        ShippingStatus::Pending | ShippingStatus::Unknown => "open",
+        ShippingStatus::Shipped | ShippingStatus::Delivered => "good",
+        ShippingStatus::Failed => "bad",
+        ShippingStatus::Cancelled | ShippingStatus::Returned => "still",
+    };
+    [
+        badge("Order", state.order_status, order),
+        badge("Payment", state.payment_status, payment),
+        badge("Shipping", state.shipping_status, shipping),
+    ]
+}
+
+fn badge<S: Status>(of: &'static str, status: S, tone: &'static str) -> Badge {
+    let word = word(status.as_str());
+    Badge { of, word, tone }
+}
+
+/// A status in a word.
+pub fn word(status: &'static str) -> &'static str {
+    match status {
+        "PENDING" => "Pending",
+        "CONFIRMED" => "Confirmed",
+        "SHIPPED" => "Shipped",
+        "DELIVERED" => "Delivered",
+        "CANCELLING" => "Being cancelled",
+        "CANCELLED" => "Cancelled",
+        "PAID" => "Paid",
+        "FAILED" => "Failed",
+        "REFUNDED" => "Refunded",
+        "RETURNED" => "Returned",
+        "UNKNOWN" => "Unknown",
+        other => other,
+    }
+}
+
+/// Why an order was called off.
+pub fn reason(reason: CancelReason) -> &'static str {
+    match reason {
+        CancelReason::CustomerRequest => "It was cancelled as the customer asked.",
+        CancelReason::Staff => "It was cancelled by the shop.",
+        CancelReason::OutOfStock => "It was cancelled because an item is not in stock.",
+        CancelReason::PaymentDeclined => "It was cancelled because the payment was declined.",
+        CancelReason::PeerRefused => "It was cancelled because it could not be shipped.",
+        CancelReason::Imported => "It was cancelled in our earlier shop.",
+    }
+}
+
+/// What an item is called: its name, or else its SKU.
+pub fn item(item: &Item) -> &str {
+    item.name.as_deref().unwrap_or(&item.sku)
+}

@@ -1,0 +1,74 @@
+//! UserService: signs people in.
+
+use futures_util::future::BoxFuture;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::auth::{Credentials, NotSignedIn, SignIn};
+
+use super::answer::{Answer, Trouble};
+use super::call::{Peer, Tag, operation};
+use super::json::text;
+
+/// The client of UserService.
+#[derive(Clone)]
+pub struct Users {
+    peer: Peer,
+}
+
+impl Users {
+    pub(super) fn new(peer: Peer) -> Self {
+        Self { peer }
+    }
+}
+
+impl SignIn for Users {
+    fn sign_in<'a>(
+        &'a self,
+        credentials: &'a Credentials,
+    ) -> BoxFuture<'a, Result<SecretString, NotSignedIn>> {
+        Box::pin(async move {
+            match self.token(credentials).await {
+                Answer::Yes(token) => Ok(token),
+                Answer::No(_) => Err(NotSignedIn::Wrong),
+                Answer::Unclear(trouble) => Err(NotSignedIn::Unavailable(trouble.reason)),
+                Answer::Wrong(refusal) => Err(NotSignedIn::Unavailable(refusal.reason)),
+            }
+        })
+    }
+}
+
+impl Users {
+    async fn token(&self, credentials: &Credentials) -> Answer<SecretString> {
+        let trace_id = Uuid::new_v4();
+        let request_id = trace_id.to_string();
+        let tag = Tag {
+            key: &request_id,
+            trace_id,
+            request_id: &request_id,
+            is_repeat: false,
+        };
+        let body = json!({
+            "username": credentials.username,
+            "password": credentials.password.expose_secret(),
+        });
+        let work = async {
+            let reply = self.peer.post_with_slash(&tag, &["token"], &body).await?;
+            match reply.status {
+                200 | 201 => read(&reply.json()?).map(Answer::Yes),
+                400 | 401 | 403 | 422 => Ok(Answer::No(reply.refusal())),
+                _ => Err(reply.trouble()),
+            }
+        };
+        self.peer
+            .call(operation!("user", "sign_in"), &tag, work)
+            .await
+    }
+}
+
+fn read(body: &Value) -> Result<SecretString, Trouble> {
+    let token = body.get("access").and_then(text);
+    let token = token.ok_or_else(|| Trouble::new("answered without an access token"))?;
+    Ok(SecretString::from(token))
+}
