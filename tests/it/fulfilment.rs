@@ -6,5 +6,6 @@ mod chaos;
 mod crash;
 mod faults;
 mod follow;
+mod leases;
 mod mixed;
 mod refusals;

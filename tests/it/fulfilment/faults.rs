@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use order_service::sandbox::{Fault, Kind, Operation};
+use serde_json::json;
 
 use crate::support::app::TestApp;
 use crate::support::client::cart;
 use crate::support::ledger::{all_orders, violations};
+use crate::support::scripted::{Reply, Scripted};
 use crate::support::service::eventually;
 
 const FORWARD: [Operation; 4] = [
@@ -229,4 +231,56 @@ async fn a_reservation_that_lapsed_while_payment_was_away_is_made_anew() {
         [""; 0]
     );
     assert!(ledger.stock.iter().all(|row| row.reserved == 0));
+}
+
+#[tokio::test]
+async fn a_parcel_that_may_be_announced_is_looked_up_before_it_is_announced_again() {
+    // A second parcel would be called back when the first is asked after: nobody asks.
+    let app = TestApp::with(&[("FOLLOW_INTERVAL_MS", "86400000")]).await;
+    app.sandbox
+        .set_fault(Fault::new(Operation::Create, Kind::ErrorAfter).times(1));
+    // Shipping keeps no keys.
+    app.sandbox
+        .set_fault(Fault::new(Operation::Create, Kind::Again));
+    let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
+    assert_eq!(placed.status, 201, "{placed:?}");
+    assert_eq!(app.sandbox.ledger().shipments.len(), 1);
+}
+
+#[tokio::test]
+async fn a_refund_that_may_have_been_given_is_asked_for_again_under_its_key() {
+    let app = TestApp::start().await;
+    let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
+    app.sandbox
+        .set_fault(Fault::new(Operation::Refund, Kind::ErrorAfter).times(1));
+    let cancelled = app.customer(5).cancel(placed.order_id()).await;
+    assert_eq!(cancelled.status, 200, "{cancelled:?}");
+    let ledger = app.sandbox.ledger();
+    assert_eq!(
+        (ledger.refunds.len(), ledger.calls[&Operation::Refund]),
+        (1, 2)
+    );
+    // Under another key Payment would have said no, and its list would have been read.
+    assert_eq!(ledger.calls.get(&Operation::LookUp), None);
+}
+
+#[tokio::test]
+async fn a_charge_without_a_number_is_asked_for_again_until_it_is_listed() {
+    let charged = || Reply::json(201, json!({ "status": "SUCCESS" }));
+    let listed = json!([{ "payment_id": 9, "status": "SUCCESS", "amount": "10.00" }]);
+    let payment = Scripted::start([
+        charged(),
+        Reply::json(200, json!([])),
+        charged(),
+        Reply::json(200, listed),
+    ])
+    .await;
+    let url = payment.url().to_string();
+    let app = TestApp::with(&[("PAYMENT_SERVICE_URL", &url)]).await;
+    let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
+    assert_eq!(placed.status, 201, "{placed:?}");
+    let requests = payment.requests();
+    let methods: Vec<&str> = requests.iter().map(|asked| &*asked.method).collect();
+    assert_eq!(methods, ["POST", "GET", "POST", "GET"]);
+    assert_eq!(requests[0].body, requests[2].body, "not the same charge");
 }

@@ -1,9 +1,11 @@
 //! The parcel's way, from polls and from news.
 
+use order_service::sandbox::{Fault, Kind, Operation, ParcelStatus};
 use serde_json::json;
 
 use crate::support::app::TestApp;
 use crate::support::client::cart;
+use crate::support::service::eventually;
 
 #[tokio::test]
 async fn an_order_becomes_shipped_and_delivered_by_itself() {
@@ -131,4 +133,27 @@ async fn who_may_report_what_is_kept_apart() {
         (refunded.status, &refunded.body["payment_status"]),
         (200, &json!("REFUNDED"))
     );
+}
+
+#[tokio::test]
+async fn a_second_parcel_that_comes_late_is_called_back() {
+    let app = TestApp::with(&[("PEER_TIMEOUT_MS", "200")]).await;
+    // The first create arrives when the second has been answered, and Shipping keeps no keys.
+    app.sandbox.set_fault(
+        Fault::new(Operation::Create, Kind::Delay)
+            .after_ms(2000)
+            .times(1),
+    );
+    app.sandbox
+        .set_fault(Fault::new(Operation::Create, Kind::Again));
+    let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
+    assert_eq!(placed.status, 201, "{placed:?}");
+    let tracking_no = eventually("one of two parcels is called back", async || {
+        let mut parcels = app.sandbox.ledger().shipments;
+        let all = parcels.len();
+        parcels.retain(|parcel| parcel.status != ParcelStatus::Cancelled);
+        (all == 2 && parcels.len() == 1).then(|| parcels.remove(0).tracking_no)
+    })
+    .await;
+    assert_eq!(placed.body["tracking_no"], tracking_no, "the wrong one");
 }

@@ -2,6 +2,8 @@
 
 use futures_util::future::join_all;
 use order_service::sandbox::{Fault, Kind, Operation};
+use reqwest::Method;
+use sqlx::Connection as _;
 
 use crate::support::app::TestApp;
 use crate::support::client::cart;
@@ -72,4 +74,51 @@ async fn a_client_that_leaves_neither_cancels_nor_duplicates_anything() {
     assert_eq!(again.body["order_status"], "CONFIRMED");
     assert_eq!(app.stored_orders().await, 1);
     assert_eq!(app.sandbox.ledger().charges.len(), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_while_its_order_is_written_does_not_stop_it() {
+    // Nobody would take it over in time, if it were left to that.
+    let app = TestApp::with(&[("LEASE_S", "3600")]).await;
+    let (mut watching, mut conn) =
+        tokio::join!(app.database.connection(), app.database.connection());
+    // The placement waits until it is certain whether its key was used.
+    let mut other = conn.begin().await.unwrap();
+    sqlx::query(
+        "insert into idempotency_keys (scope, operation, key, fingerprint, order_id) \
+         values ('customer:5', 'create', 'leaving', '', 1)",
+    )
+    .execute(&mut *other)
+    .await
+    .unwrap();
+    let request = app
+        .customer(5)
+        .request(Method::POST, "/v1/orders/create/")
+        .header("Idempotency-Key", "leaving")
+        .json(&cart("SKU0001", 1, "10.00"));
+    let placing = tokio::spawn(request.send());
+    eventually("the placement waits", async || {
+        let waiting: i64 = sqlx::query_scalar(
+            "select count(*) from pg_stat_activity \
+             where datname = current_database() and wait_event_type = 'Lock'",
+        )
+        .fetch_one(&mut watching)
+        .await
+        .unwrap();
+        (waiting > 0).then_some(())
+    })
+    .await;
+    placing.abort();
+    assert!(placing.await.unwrap_err().is_cancelled());
+    // The service answers others meanwhile, and has heard by now that this one is gone.
+    for _ in 0..5 {
+        assert_eq!(app.customer(5).get("/v1/orders/").await.status, 200);
+    }
+    other.rollback().await.unwrap();
+    eventually("the order is confirmed", async || {
+        let orders = all_orders(&app.staff()).await;
+        let order = orders.first()?;
+        (order["order_status"] == "CONFIRMED").then_some(())
+    })
+    .await;
 }

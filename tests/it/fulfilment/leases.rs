@@ -1,0 +1,137 @@
+//! Leases and epochs: who holds an order, who takes it over, and who has lost it.
+
+use std::time::Duration;
+
+use order_service::app::App;
+use order_service::config::Config;
+use order_service::db::fulfilments::{
+    self, Claim, Fulfilment, Mark, Next, Written, claim_due, give_back, load, renew,
+};
+use order_service::domain::plan::{Doubt, Plan, Step};
+use order_service::sandbox::{Fault, Kind, Operation};
+use sqlx::PgConnection;
+
+use crate::support::app::{TestApp, environment};
+use crate::support::client::{Client, cart};
+use crate::support::database::TestDatabase;
+use crate::support::ledger::judge;
+use crate::support::service::eventually;
+
+const LEASE: Duration = Duration::from_secs(60);
+
+/// An order that waits for its charge, and nobody who drives it.
+async fn waiting_order() -> (TestApp, PgConnection) {
+    let mut app = TestApp::with(&[("SETTLE_WAIT_MS", "50")]).await;
+    app.sandbox
+        .set_fault(Fault::new(Operation::Charge, Kind::ErrorBefore));
+    let customer = app.customer(5);
+    let placed = customer.place(&cart("SKU0001", 1, "10.00")).await;
+    assert_eq!(placed.status, 202, "{placed:?}");
+    eventually("the stock is reserved", async || {
+        let history = customer.history(placed.order_id()).await;
+        history.contains(&"stock_reserved".to_owned()).then_some(())
+    })
+    .await;
+    app.stop().await;
+    let mut conn = app.database.connection().await;
+    // As after charges that were all answered, so that nothing is in doubt.
+    sqlx::query("update fulfilments set doubt = null, leased = false, step = 'charge_payment'")
+        .execute(&mut conn)
+        .await
+        .unwrap();
+    (app, conn)
+}
+
+/// Claims the order as soon as its turn has come, or its lease is over.
+async fn claim(conn: &mut PgConnection) -> Claim {
+    sqlx::query("update fulfilments set due_at = now()")
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    let claims = claim_due(conn, 1, LEASE).await.unwrap();
+    claims[0]
+}
+
+async fn held(conn: &mut PgConnection, claim: Claim) -> Fulfilment {
+    load(conn, claim).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn who_was_superseded_writes_nothing() {
+    let (_app, mut conn) = waiting_order().await;
+    let lost = claim(&mut conn).await;
+    let fulfilment = held(&mut conn, lost).await;
+    let current = claim(&mut conn).await;
+    let mark = Mark {
+        plan: Plan::Undone,
+        lapsed: 0,
+        attempts: 0,
+        next: Next::Never,
+        payment_id: None,
+        shipment_id: None,
+        last_answer: None,
+        cancel_decided: false,
+        state: &fulfilment.order.state,
+        facts: &[],
+        lazy: false,
+    };
+    let written = fulfilments::record(&mut conn, &fulfilment, &mark).await;
+    assert_eq!(written.unwrap(), Written::Superseded);
+    assert!(!renew(&mut conn, lost, LEASE).await.unwrap());
+    give_back(&mut conn, lost, false).await.unwrap();
+    assert!(load(&mut conn, lost).await.unwrap().is_none());
+    let now = held(&mut conn, current).await;
+    assert!(matches!(now.plan, Plan::Doing { .. }), "{:?}", now.plan);
+}
+
+#[tokio::test]
+async fn who_takes_over_is_in_doubt_about_what_the_last_holder_did() {
+    let (_app, mut conn) = waiting_order().await;
+    let charging = |doubt| Plan::Doing {
+        step: Step::ChargePayment,
+        doubt,
+    };
+    // Its turn had come: nobody was at it.
+    let first = claim(&mut conn).await;
+    assert_eq!(held(&mut conn, first).await.plan, charging(Doubt::None));
+    // The lease ran out: its holder died, or will find that it has lost the order.
+    let second = claim(&mut conn).await;
+    assert_eq!(held(&mut conn, second).await.plan, charging(Doubt::Rest));
+}
+
+#[tokio::test]
+async fn an_order_that_takes_longer_than_its_lease_stays_with_its_holder() {
+    let database = TestDatabase::new().await;
+    let sandbox = TestApp::sandbox().await;
+    for operation in [
+        Operation::Reserve,
+        Operation::Charge,
+        Operation::Create,
+        Operation::Commit,
+    ] {
+        sandbox.set_fault(Fault::new(operation, Kind::Delay).after_ms(700));
+    }
+    let mut environment = environment(&database, &sandbox);
+    environment.set("FOLLOW_INTERVAL_MS", "86400000");
+    let mut config = environment.read(Config::read).unwrap();
+    // Shorter than settings allow for such a patience with peers.
+    let lease = Duration::from_secs(2);
+    config.fulfilment.lease = lease;
+    config.orders.lease = lease;
+    let app = App::start(config).await.unwrap();
+    let base = format!("http://{}", app.address());
+    let customer = Client::customer(&base, 5);
+    let placed = customer.place(&cart("SKU0001", 1, "10.00")).await;
+    assert_eq!(placed.status, 201, "{placed:?}");
+    judge(&base, &sandbox, &[placed.order_id()]).await;
+    let mut conn = database.connection().await;
+    let epoch: i64 = sqlx::query_scalar("select epoch from fulfilments")
+        .fetch_one(&mut conn)
+        .await
+        .unwrap();
+    assert_eq!(
+        epoch, 1,
+        "somebody took it over from a holder who was alive"
+    );
+    app.stop().await;
+}
