@@ -25,8 +25,6 @@ pub use reader::{Faults, Reader};
 pub use reconciling::Reconciling;
 pub use variables::{VARIABLES, Variable, manual};
 
-/// How long a request for a connection waits.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// After how many failures in a row a peer is left alone.
 const BREAKER_FAILURES: u32 = 10;
 /// The longest delay between two attempts at a step.
@@ -123,10 +121,11 @@ impl Config {
 
 fn pool_limits(reader: &mut Reader<'_>) -> Option<Limits> {
     let max_connections = reader.number("DATABASE_MAX_CONNECTIONS", 2..=1000);
+    let acquire_timeout = milliseconds(reader, "DATABASE_WAIT_MS", 100..=10_000);
     let pooler = pooler(reader);
     Some(Limits {
         max_connections: usize::try_from(max_connections?).ok()?,
-        acquire_timeout: ACQUIRE_TIMEOUT,
+        acquire_timeout: acquire_timeout?,
         pooler: pooler?,
     })
 }

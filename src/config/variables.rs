@@ -51,6 +51,11 @@ pub const VARIABLES: &[Variable] = &[
         "how many connections one process opens at most",
     ),
     with_default(
+        "DATABASE_WAIT_MS",
+        "3000",
+        "milliseconds that work waits for a free connection, and for a new one to be made; at most 10000",
+    ),
+    with_default(
         "DATABASE_POOLER",
         "none",
         "none, or transaction behind a pooler in transaction mode, such as PgBouncer",

@@ -41,7 +41,7 @@ struct PlacedRow {
     sku: String,
 }
 
-/// The constraint that lets an identity be placed once.
+/// The index that lets an identity be placed once.
 const ONCE: &str = "fulfilments_identity_key";
 
 /// Commits order, lines, event, key and fulfilment in one round trip. `None`: the key was used, or

@@ -53,6 +53,8 @@ fn every_fault_is_told_at_once_and_no_value_is_repeated() {
         "DATABASE_URL",
         "DB_PORT",
         "DATABASE_MAX_CONNECTIONS",
+        "DATABASE_WAIT_MS",
+        "DATABASE_POOLER",
         "HOST",
         "PORT",
         "PUBLIC_URL",

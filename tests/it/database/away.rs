@@ -78,7 +78,8 @@ async fn while_the_database_is_away_every_answer_is_a_quick_503_and_afterwards_a
 
 #[tokio::test]
 async fn a_database_that_does_not_answer_is_waited_for_no_longer_than_the_limit() {
-    let (app, proxy) = behind_a_proxy(AT_REST).await;
+    let settings = [AT_REST, &[("DATABASE_WAIT_MS", "3000")]].concat();
+    let (app, proxy) = behind_a_proxy(&settings).await;
     let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
     assert_eq!(placed.status, 201, "{placed:?}");
     proxy.fall_silent();

@@ -125,14 +125,14 @@ async fn a_deadlock_that_is_lost_is_repeated_and_succeeds() {
     locks.commit().await.unwrap();
     let cancelled = cancel.await.unwrap();
     assert_eq!(cancelled.status, 200, "{cancelled:?}");
-    let deadlocks = eventually("it was a deadlock", async || {
-        let count: i64 = sqlx::query_scalar(
+    eventually("it was a deadlock", async || {
+        let deadlocks: i64 = sqlx::query_scalar(
             "select deadlocks from pg_stat_database where datname = current_database()",
         )
         .fetch_one(&mut watching)
         .await
         .unwrap();
-        (count > 0).then_some(count)
-    });
-    assert_eq!(deadlocks.await, 1);
+        (deadlocks > 0).then_some(())
+    })
+    .await;
 }

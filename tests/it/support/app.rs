@@ -124,6 +124,7 @@ pub fn environment_of(database_url: &str, sandbox: &Sandbox) -> Environment {
     for (name, value) in [
         ("DATABASE_URL", database_url.to_owned()),
         ("DATABASE_MAX_CONNECTIONS", "8".to_owned()),
+        ("DATABASE_WAIT_MS", "10000".to_owned()),
         ("HOST", "127.0.0.1".to_owned()),
         ("PORT", "0".to_owned()),
         ("SECRET_KEY", SECRET.to_owned()),
