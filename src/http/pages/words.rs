@@ -39,6 +39,17 @@ impl From<OffsetDateTime> for Moment {
     }
 }
 
+/// How long something has lasted, in its largest unit.
+pub fn lasting(duration: time::Duration) -> String {
+    let (count, unit) = match duration {
+        long if long.whole_days() > 1 => (long.whole_days(), "days"),
+        long if long.whole_hours() > 1 => (long.whole_hours(), "hours"),
+        long if long.whole_minutes() > 1 => (long.whole_minutes(), "minutes"),
+        short => (short.whole_seconds().max(0), "seconds"),
+    };
+    format!("{count} {unit}")
+}
+
 /// An amount with its currency.
 pub fn amount(money: Money, currency: Currency) -> String {
     format!("{money} {}", currency.code())
