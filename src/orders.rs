@@ -29,7 +29,7 @@ mod timeline;
 mod update_status;
 
 pub use crate::db::events::Part;
-pub use crate::db::fulfilments::Attention;
+pub use crate::db::fulfilments::{Attention, Standing};
 pub use crate::db::order_list::Listing;
 pub use attention::Decision;
 pub use cancel::Cancelled;

@@ -21,7 +21,7 @@ mod comparison;
 mod counts;
 mod record;
 
-pub use attention::{Attention, Ruling, needing_attention, plan_of, rule};
+pub use attention::{Attention, Ruling, Standing, needing_attention, plan_of, rule, standing_of};
 pub use cancel::request_cancel;
 pub use claims::{claim_due, claim_one, give_back, hasten, renew};
 pub use comparison::{

@@ -21,7 +21,7 @@ use super::orders::OrderView;
 use super::problem::Problem;
 
 /// How long the words of a person may be, in characters.
-const MAX_REASON_CHARS: usize = 500;
+pub const MAX_REASON_CHARS: usize = 500;
 
 /// Every route, with its documentation.
 pub fn routes() -> OpenApiRouter<Shared> {

@@ -23,6 +23,7 @@ use super::problem::{Kind, Problem, no_such_route};
 mod accept;
 mod assets;
 mod cancel;
+mod desk;
 mod forms;
 mod history;
 mod order;
@@ -69,6 +70,11 @@ pub fn routes(shared: &Shared) -> Router<Shared> {
         .route(
             "/orders/{order_id}/cancel/",
             get(cancel::ask).post(cancel::cancel),
+        )
+        .route("/desk/", get(desk::desk))
+        .route(
+            "/desk/orders/{order_id}/",
+            get(desk::show).post(desk::decide),
         )
         .route("/sign-out/", axum::routing::post(sign_in::sign_out))
         .route_layer(from_fn_with_state(shared.clone(), session::require))

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::db::fulfilments::{Attention, Ruling, hasten, needing_attention, plan_of, rule};
+use crate::db::fulfilments::{
+    Attention, Ruling, Standing, hasten, needing_attention, plan_of, rule, standing_of,
+};
 use crate::db::{events, run};
 use crate::domain::event::Fact;
 use crate::domain::ids::OrderId;
@@ -51,6 +53,16 @@ impl Orders {
         let patience_s = PATIENCE.as_secs_f64();
         let found = run!(self.db, |conn| needing_attention(conn, patience_s, SHOWN));
         Ok(found.await?)
+    }
+
+    /// Where an order's fulfilment stands; `None` where it has none, as imported orders.
+    pub async fn standing(
+        &self,
+        caller: &Principal,
+        order_id: OrderId,
+    ) -> Result<Option<Standing>, Error> {
+        for_staff(caller)?;
+        Ok(run!(self.db, |conn| standing_of(conn, order_id)).await?)
     }
 
     /// Takes a person's decision. A retry of what goes on by itself only makes it look now.

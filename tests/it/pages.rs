@@ -1,5 +1,6 @@
 //! The pages over sockets: who sees which, how one signs in, and what no other site can do.
 
+pub mod desk;
 mod forms;
 mod negotiation;
 mod session;

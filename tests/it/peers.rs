@@ -12,6 +12,7 @@ mod refund;
 mod release;
 mod reserve;
 mod shipments;
+mod users;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

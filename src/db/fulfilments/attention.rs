@@ -2,6 +2,7 @@
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::db::Error;
 use crate::db::events::Columns;
@@ -80,6 +81,41 @@ pub async fn plan_of(conn: &mut PgConnection, order_id: OrderId) -> Result<Optio
         columns.read(order_id)
     })
     .transpose()
+}
+
+/// Where a fulfilment stands, for whoever has to decide about it.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// From which the keys of its calls derive.
+    pub identity: Uuid,
+    /// As in [`Attention`]; `completed` and `undone` besides.
+    pub phase: String,
+    /// At which step.
+    pub step: Option<String>,
+    /// Attempts that led nowhere.
+    pub attempts: i32,
+    /// Since when.
+    pub since: OffsetDateTime,
+    /// When it is looked at again by itself.
+    pub due_at: Option<OffsetDateTime>,
+    /// What the peer last said.
+    pub last_answer: Option<String>,
+}
+
+/// Where an order's fulfilment stands, in full; `None` when it has none.
+#[tracing::instrument(name = "db.fulfilments.standing_of", skip_all)]
+pub async fn standing_of(
+    conn: &mut PgConnection,
+    order_id: OrderId,
+) -> Result<Option<Standing>, Error> {
+    let found = sqlx::query_as!(
+        Standing,
+        "select identity, phase, step, attempts, since, due_at, last_answer from fulfilments where order_id = $1",
+        order_id.0,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(found)
 }
 
 /// What a person has decided.

@@ -39,6 +39,17 @@ impl From<OffsetDateTime> for Moment {
     }
 }
 
+/// How long something has lasted, in its largest unit.
+pub fn lasting(duration: time::Duration) -> String {
+    let (count, unit) = match duration {
+        long if long.whole_days() > 1 => (long.whole_days(), "days"),
+        long if long.whole_hours() > 1 => (long.whole_hours(), "hours"),
+        long if long.whole_minutes() > 1 => (long.whole_minutes(), "minutes"),
+        short => (short.whole_seconds().max(0), "seconds"),
+    };
+    format!("{count} {unit}")
+}
+
 /// An amount with its currency.
 pub fn amount(money: Money, currency: Currency) -> String {
     format!("{money} {}", currency.code())
@@ -108,11 +119,11 @@ pub fn word(status: &'static str) -> &'static str {
 /// Why an order was called off.
 pub fn reason(reason: CancelReason) -> &'static str {
     match reason {
-        CancelReason::CustomerRequest => "It was cancelled as the customer asked.",
-        CancelReason::Staff => "It was cancelled by the shop.",
-        CancelReason::OutOfStock => "It was cancelled because an item is not in stock.",
-        CancelReason::PaymentDeclined => "It was cancelled because the payment was declined.",
-        CancelReason::PeerRefused => "It was cancelled because it could not be shipped.",
+        CancelReason::CustomerRequest => "Reason for the cancellation: the customer asked for it.",
+        CancelReason::Staff => "Reason for the cancellation: the shop called it off.",
+        CancelReason::OutOfStock => "Reason for the cancellation: an item is not in stock.",
+        CancelReason::PaymentDeclined => "Reason for the cancellation: the payment was declined.",
+        CancelReason::PeerRefused => "Reason for the cancellation: it could not be shipped.",
         CancelReason::Imported => "It was cancelled in our earlier shop.",
     }
 }

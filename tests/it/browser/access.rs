@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{QUICK, place};
+use crate::pages::desk::stuck;
 use crate::support::app::TestApp;
 use crate::support::browser::{Browser, with_browser};
 
@@ -21,6 +22,7 @@ async fn every_page_can_be_used_by_everybody() {
         place(&customer, name, "100.00").await;
     }
     let order_id = place(&customer, "Linen Curtain", "35.50").await;
+    let stuck = stuck(&app).await;
     with_browser(&app.base, async |browser| {
         look(browser, "/sign-in/", "sign-in").await;
         browser.sign_in("customer5").await;
@@ -35,6 +37,14 @@ async fn every_page_can_be_used_by_everybody() {
         look(browser, &format!("/v1/orders/{order_id}/details/"), "order").await;
         look(browser, &format!("/orders/{order_id}/cancel/"), "cancel").await;
         look(browser, "/v1/orders/999999/details/", "not-found").await;
+        browser.click(".brand").await;
+        browser.until_path("/v1/orders/my-orders/5/").await;
+        browser.click(".out button").await;
+        browser.until_path("/sign-in/").await;
+        browser.sign_in("staff").await;
+        browser.until_path("/desk/").await;
+        look(browser, "/desk/", "desk").await;
+        look(browser, &format!("/desk/orders/{stuck}/"), "desk-order").await;
     })
     .await;
 }

@@ -1,0 +1,60 @@
+//! Signing people in: what is sent to UserService, and what its answers mean.
+
+use order_service::auth::{Credentials, NotSignedIn, SignIn as _};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+
+use super::*;
+
+async fn sign_in(world: &World) -> Result<String, NotSignedIn> {
+    let users = world.peers.users(world.server.url().join("api").unwrap());
+    let credentials = Credentials {
+        username: "ann".to_owned(),
+        password: SecretString::from("s3cr\"et"),
+    };
+    let token = users.unwrap().sign_in(&credentials).await?;
+    Ok(token.expose_secret().to_owned())
+}
+
+#[tokio::test]
+async fn name_and_password_are_sent_once_for_a_token() {
+    let reply = Reply::json(200, json!({ "refresh": "r", "access": "a.b.c" }));
+    let world = World::new([reply]).await;
+    assert_eq!(sign_in(&world).await, Ok("a.b.c".to_owned()));
+    let [request] = &world.server.requests()[..] else {
+        panic!("not one request");
+    };
+    assert_eq!(
+        (request.method.as_str(), request.target.as_str()),
+        ("POST", "/api/token/")
+    );
+    let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+    assert_eq!(body, json!({ "username": "ann", "password": "s3cr\"et" }));
+    assert_eq!(world.ended(), [("user", "sign_in", "yes")]);
+}
+
+#[tokio::test]
+async fn a_refusal_is_one_and_everything_else_is_nobodys_fault() {
+    for status in [400, 401, 403, 422] {
+        let world = World::new([Reply::json(status, json!({ "detail": "no" }))]).await;
+        assert_eq!(sign_in(&world).await, Err(NotSignedIn::Wrong), "{status}");
+    }
+    for reply in [
+        Reply::json(500, json!({ "detail": "s3cr\"et" })),
+        Reply::json(429, json!({})),
+        Reply::json(404, json!({})),
+        Reply::json(200, json!({ "refresh": "r" })),
+        Reply::json(200, json!({ "access": null })),
+        Reply::text(200, "<html>"),
+        Reply::redirect(301, "/api/token"),
+        Reply::redirect(307, "http://127.0.0.1:9/token/"),
+        Reply::close(),
+    ] {
+        let world = World::new([reply]).await;
+        let answer = sign_in(&world).await;
+        assert!(
+            matches!(answer, Err(NotSignedIn::Unavailable(_))),
+            "{answer:?}"
+        );
+    }
+}
