@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::{config, telemetry};
 
@@ -79,6 +81,12 @@ fn tell(error: &dyn std::error::Error) {
         source = cause.source();
     }
     eprintln!("error: {text}");
+}
+
+/// Reads a moment that was given as an argument.
+fn moment(text: &str) -> std::result::Result<OffsetDateTime, String> {
+    OffsetDateTime::parse(text, &Rfc3339)
+        .map_err(|_| "must be a time of RFC 3339, such as 2026-11-22T00:00:00Z".to_owned())
 }
 
 /// Sets logs up as configured.

@@ -27,6 +27,7 @@ mod docs;
 mod etag;
 mod extract;
 mod idempotency;
+mod keys;
 mod links;
 mod ops;
 mod orders;

@@ -30,7 +30,7 @@ mod update_status;
 
 pub use crate::db::events::Part;
 pub use crate::db::fulfilments::{Attention, Standing};
-pub use crate::db::order_list::Listing;
+pub use crate::db::order_list::{Listing, StatusCount};
 pub use attention::Decision;
 pub use cancel::Cancelled;
 pub use details::Tracking;
@@ -109,6 +109,13 @@ impl Orders {
         run!(self.db, |conn| db::orders::find(conn, owner, order_id))
             .await?
             .ok_or(Error::NotFound(order_id))
+    }
+}
+
+fn for_staff(caller: &Principal) -> Result<(), Error> {
+    match caller.role {
+        Role::Staff => Ok(()),
+        Role::Customer | Role::Service => Err(Error::Forbidden("this is for staff")),
     }
 }
 

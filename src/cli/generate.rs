@@ -6,12 +6,11 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use sqlx::{Connection as _, PgConnection};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::generate::{ORDERS_PER_CUSTOMER, Options, Progress, generate};
 use crate::{clock, config, db};
 
-use super::{Environment, Result};
+use super::{Environment, Result, moment};
 
 /// Its arguments.
 #[derive(Parser)]
@@ -73,9 +72,4 @@ pub async fn run(args: Args, environment: &Environment) -> Result {
     generated?;
     println!("{} orders made in {:.1} s", args.orders, took.as_secs_f64());
     Ok(())
-}
-
-fn moment(text: &str) -> std::result::Result<OffsetDateTime, String> {
-    OffsetDateTime::parse(text, &Rfc3339)
-        .map_err(|_| "must be a time of RFC 3339, such as 2026-11-22T00:00:00Z".to_owned())
 }

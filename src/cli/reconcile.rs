@@ -7,13 +7,12 @@ use std::time::Duration;
 use clap::Parser;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::app;
 use crate::config::Reconciling;
 use crate::reconciliation::{Finding, Listing, Outcome, Scope, Summary};
 
-use super::{Environment, Result, init_logs, tell};
+use super::{Environment, Result, init_logs, moment, tell};
 
 /// What it ends with when something was found and not mended.
 const FOUND: u8 = 1;
@@ -43,10 +42,6 @@ pub struct Args {
     /// Print a line of JSON for each finding, and one for the summary
     #[arg(long)]
     json: bool,
-}
-
-fn moment(text: &str) -> std::result::Result<OffsetDateTime, String> {
-    OffsetDateTime::parse(text, &Rfc3339).map_err(|error| error.to_string())
 }
 
 pub async fn run(args: Args, environment: &Environment) -> ExitCode {

@@ -11,11 +11,13 @@ use crate::domain::search::{Filter, Key, Place, Rank, Search, SortBy, SortDir, V
 
 use super::Error;
 
+mod counts;
 mod filter;
 mod hydrate;
 mod sources;
 mod statements;
 
+pub use counts::{StatusCount, counts};
 use statements::Found;
 
 /// How many matches are counted, and how many are gathered to be sorted.

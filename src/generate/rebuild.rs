@@ -19,7 +19,7 @@ pub async fn lay_aside(conn: &mut PgConnection) -> Result<LaidAside, Error> {
     let keys: Vec<(String, String, String)> = sqlx::query_as(
         "select conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(oid)
          from pg_constraint
-         where contype in ('f', 'p', 'u')
+         where contype in ('f', 'p')
              and conrelid in ('orders'::regclass, 'order_items'::regclass, 'order_events'::regclass,
                 'fulfilments'::regclass)
          order by contype = 'p', conname",
@@ -29,7 +29,7 @@ pub async fn lay_aside(conn: &mut PgConnection) -> Result<LaidAside, Error> {
     let indexes: Vec<(String, String)> = sqlx::query_as(
         "select indexrelid::regclass::text, pg_get_indexdef(indexrelid)
          from pg_index
-         where not exists (select from pg_constraint where conindid = indexrelid and contype in ('p', 'u'))
+         where not indisprimary
              and indrelid in ('orders'::regclass, 'order_items'::regclass, 'order_events'::regclass,
                 'fulfilments'::regclass)
          order by 1",

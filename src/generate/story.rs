@@ -79,19 +79,19 @@ const FULFILLED: &[Step] = &[
     (
         "parcel_moved",
         LEFT_S,
-        r#"{"status": "SHIPPED", "carrier_status": "PICKED_UP"}"#,
+        r#"{"shipping_status": "SHIPPED", "carrier_status": "PICKED_UP"}"#,
     ),
     ("order_shipped", LEFT_S, NOTHING),
     (
         "parcel_moved",
         ARRIVED_S,
-        r#"{"status": "DELIVERED", "carrier_status": "DELIVERED"}"#,
+        r#"{"shipping_status": "DELIVERED", "carrier_status": "DELIVERED"}"#,
     ),
     ("order_delivered", ARRIVED_S, NOTHING),
     (
         "parcel_moved",
         BACK_S,
-        r#"{"status": "RETURNED", "carrier_status": "RETURNED"}"#,
+        r#"{"shipping_status": "RETURNED", "carrier_status": "RETURNED"}"#,
     ),
 ];
 const UNDELIVERABLE: &[Step] = &[
@@ -103,13 +103,13 @@ const UNDELIVERABLE: &[Step] = &[
     (
         "parcel_moved",
         LEFT_S,
-        r#"{"status": "SHIPPED", "carrier_status": "PICKED_UP"}"#,
+        r#"{"shipping_status": "SHIPPED", "carrier_status": "PICKED_UP"}"#,
     ),
     ("order_shipped", LEFT_S, NOTHING),
     (
         "parcel_moved",
         ARRIVED_S,
-        r#"{"status": "FAILED", "carrier_status": "FAILED"}"#,
+        r#"{"shipping_status": "FAILED", "carrier_status": "FAILED"}"#,
     ),
 ];
 

@@ -9,14 +9,14 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rust_decimal::Decimal;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use time::OffsetDateTime;
 
 use crate::domain::search::{Key, Place, Rank, Search, SortBy, Value};
 use crate::domain::status::Status;
 
-/// What keys are derived for, so that no other use of the secret gives the same codes.
-const PURPOSE: &[u8] = b"order-service cursor 1";
+use super::keys;
+
 /// The length of a code, in bytes.
 const CODE_BYTES: usize = 32;
 
@@ -28,10 +28,8 @@ pub struct Cursors {
 impl Cursors {
     /// By a secret that all replicas share.
     pub fn new(secret: &SecretString) -> Self {
-        let secret = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
-        let derived = hmac::sign(&secret, PURPOSE);
         Self {
-            key: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()),
+            key: keys::derive(secret, "order-service cursor 1"),
         }
     }
 

@@ -10,11 +10,11 @@ use crate::domain::event::Fact;
 use crate::domain::ids::OrderId;
 use crate::domain::order::{CancelReason, Order};
 use crate::domain::plan::Plan;
-use crate::domain::principal::{Principal, Role};
+use crate::domain::principal::Principal;
 use crate::domain::status::PaymentStatus;
 use crate::failpoints;
 
-use super::{Error, Orders, Refusal};
+use super::{Error, Orders, Refusal, for_staff};
 
 /// From when on a fulfilment that goes on by itself is worth a look.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
@@ -176,11 +176,4 @@ fn called_off(order: &Order) -> Result<Vec<Fact>, Error> {
     }
     facts.push(Fact::OrderCancelled);
     Ok(facts)
-}
-
-fn for_staff(caller: &Principal) -> Result<(), Error> {
-    match caller.role {
-        Role::Staff => Ok(()),
-        Role::Customer | Role::Service => Err(Error::Forbidden("this is for staff")),
-    }
 }

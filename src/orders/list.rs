@@ -1,12 +1,12 @@
 //! Lists of orders: the caller's own, everybody's for staff, one customer's history.
 
-use crate::db::order_list::{Listing, follow, list};
+use crate::db::order_list::{Listing, StatusCount, counts, follow, list};
 use crate::db::run;
 use crate::domain::ids::CustomerId;
 use crate::domain::principal::{Principal, Role};
 use crate::domain::search::Search;
 
-use super::{Error, Orders, not_for_services};
+use super::{Error, Orders, for_staff, not_for_services};
 
 impl Orders {
     /// The orders that the caller may see and the search lets through.
@@ -19,6 +19,12 @@ impl Orders {
     pub async fn follow(&self, caller: &Principal, search: &Search) -> Result<Listing, Error> {
         let search = scoped(caller, search.clone())?;
         Ok(run!(self.db, |conn| follow(conn, &search)).await?)
+    }
+
+    /// How many orders have each status; for staff.
+    pub async fn counts(&self, caller: &Principal) -> Result<Vec<StatusCount>, Error> {
+        for_staff(caller)?;
+        Ok(run!(self.db, |conn| counts(conn)).await?)
     }
 
     /// One customer's orders.

@@ -103,6 +103,31 @@ impl Row {
     }
 }
 
+/// Orders with where their fulfilments stand, of which a condition tells which.
+///
+/// Lateral, with a limit: as `exists`, it would be answered by a scan of all events.
+macro_rules! compared {
+    ($condition:literal, $($bound:expr),*) => {
+        sqlx::query_as!(
+            Row,
+            r#"
+            select o.order_id as "order_id!", o.created_at as "created_at!", o.order_total as "order_total!",
+                o.payment_status as "payment_status!", o.shipping_status as "shipping_status!",
+                o.version as "version!", f.identity as "identity?", f.phase as "phase?",
+                f.lapsed as "lapsed?", f.payment_id, f.shipment_id, f.since as "since?",
+                f.cancel_reason is not null or f.phase = 'undone' and f.due_at is not null as has_open_work,
+                by_hand.yes is not null as settled_by_hand
+            from orders o
+            left join fulfilments f on f.order_id = o.order_id
+            left join lateral (select true as yes from order_events e where e.order_id = o.order_id
+                and e.code = 'person_decided' and e.data ->> 'decision' <> 'retry' limit 1) by_hand on true
+            "#
+                + $condition,
+            $($bound),*
+        )
+    };
+}
+
 /// The database's time.
 #[tracing::instrument(name = "db.fulfilments.clock", skip_all)]
 pub async fn clock(conn: &mut PgConnection) -> Result<OffsetDateTime, Error> {
@@ -112,8 +137,6 @@ pub async fn clock(conn: &mut PgConnection) -> Result<OffsetDateTime, Error> {
 }
 
 /// Orders in the order in which they were accepted, those after `after` and before `until`.
-///
-/// Lateral, with a limit: as `exists`, it would be answered by a scan of all events.
 #[tracing::instrument(name = "db.fulfilments.compared_after", skip_all)]
 pub async fn compared_after(
     conn: &mut PgConnection,
@@ -121,30 +144,16 @@ pub async fn compared_after(
     until: OffsetDateTime,
     limit: i64,
 ) -> Result<Vec<Compared>, Error> {
-    let rows = sqlx::query_as!(
-        Row,
-        r#"
-        select o.order_id as "order_id!", o.created_at as "created_at!", o.order_total as "order_total!",
-            o.payment_status as "payment_status!", o.shipping_status as "shipping_status!",
-            o.version as "version!", f.identity as "identity?", f.phase as "phase?",
-            f.lapsed as "lapsed?", f.payment_id, f.shipment_id, f.since as "since?",
-            f.cancel_reason is not null or f.phase = 'undone' and f.due_at is not null as has_open_work,
-            by_hand.yes is not null as settled_by_hand
-        from orders o
-        left join fulfilments f on f.order_id = o.order_id
-        left join lateral (select true as yes from order_events e where e.order_id = o.order_id
-            and e.code = 'person_decided' and e.data ->> 'decision' <> 'retry' limit 1) by_hand on true
-        where (o.created_at, o.order_id) > ($1, $2) and o.created_at < $3
-        order by o.created_at, o.order_id
-        limit $4
-        "#,
+    let rows = compared!(
+        "where (o.created_at, o.order_id) > ($1, $2) and o.created_at < $3
+         order by o.created_at, o.order_id
+         limit $4",
         after.0,
         after.1.0,
         until,
-        limit,
-    )
-    .fetch_all(conn)
-    .await?;
+        limit
+    );
+    let rows = rows.fetch_all(conn).await?;
     rows.into_iter().map(Row::read).collect()
 }
 
@@ -155,25 +164,8 @@ pub async fn compared_of(
     order_ids: &[OrderId],
 ) -> Result<Vec<Compared>, Error> {
     let order_ids: Vec<i64> = order_ids.iter().map(|order_id| order_id.0).collect();
-    let rows = sqlx::query_as!(
-        Row,
-        r#"
-        select o.order_id as "order_id!", o.created_at as "created_at!", o.order_total as "order_total!",
-            o.payment_status as "payment_status!", o.shipping_status as "shipping_status!",
-            o.version as "version!", f.identity as "identity?", f.phase as "phase?",
-            f.lapsed as "lapsed?", f.payment_id, f.shipment_id, f.since as "since?",
-            f.cancel_reason is not null or f.phase = 'undone' and f.due_at is not null as has_open_work,
-            by_hand.yes is not null as settled_by_hand
-        from orders o
-        left join fulfilments f on f.order_id = o.order_id
-        left join lateral (select true as yes from order_events e where e.order_id = o.order_id
-            and e.code = 'person_decided' and e.data ->> 'decision' <> 'retry' limit 1) by_hand on true
-        where o.order_id = any($1)
-        "#,
-        &order_ids,
-    )
-    .fetch_all(conn)
-    .await?;
+    let rows = compared!("where o.order_id = any($1)", &order_ids);
+    let rows = rows.fetch_all(conn).await?;
     rows.into_iter().map(Row::read).collect()
 }
 

@@ -17,6 +17,8 @@ use super::{CAP, Scope};
 /// How many SKUs a text may find; one that finds more is met on a walk.
 const MAX_TERMS: i64 = 1_000;
 
+/// The condition of the index of what is under way, word for word, so that the planner knows it again.
+pub const IS_ACTIVE: &str = "o.order_status in ('PENDING', 'CONFIRMED', 'SHIPPED', 'CANCELLING')";
 /// The order statuses that have an index.
 const ACTIVE: [OrderStatus; 4] = [
     OrderStatus::Pending,
@@ -173,10 +175,9 @@ pub fn push_few(query: &mut QueryBuilder<Postgres>, few: &Few, filter: &Filter) 
             filter::push_created(query, filter);
         }
         Few::Active(statuses) => {
-            query.push(
-                "select o.order_id from orders o \
-                 where o.order_status in ('PENDING', 'CONFIRMED', 'SHIPPED', 'CANCELLING')",
-            );
+            query.push(format_args!(
+                "select o.order_id from orders o where {IS_ACTIVE}"
+            ));
             filter::push_statuses(query, "order_status", statuses, true);
         }
         Few::Rare(statuses) => {

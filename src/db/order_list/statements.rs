@@ -1,8 +1,8 @@
 //! The statements that find the numbers of a list. The only place, with its neighbours, where SQL is
 //! put together at run time; every value is bound, never written into the text.
 //!
-//! They are not kept prepared: the best plan depends on the values, and a generic plan would be kept
-//! for all of them.
+//! Only walks along all orders, a customer's or those of one status are kept prepared. Of anything else
+//! the best plan depends on the values, and a generic plan would be kept for all of them.
 
 use rust_decimal::Decimal;
 use sqlx::{PgConnection, Postgres, QueryBuilder};
@@ -10,9 +10,10 @@ use time::OffsetDateTime;
 
 use crate::db::Error;
 use crate::domain::search::{Filter, Key, SortBy, SortDir, Value};
+use crate::domain::status::Status as _;
 
 use super::filter;
-use super::sources::{Few, Source, Walk, push_few};
+use super::sources::{Few, IS_ACTIVE, Source, Walk, push_few};
 use super::{CAP, Part, Scope};
 
 /// How many rows a walk looks at.
@@ -93,6 +94,121 @@ async fn gather(
         .persistent(false)
         .fetch_all(conn)
         .await?;
+    let (count, keys) = counted(scope, rows);
+    Ok(Part {
+        count,
+        count_capped: false,
+        keys,
+        stopped: None,
+    })
+}
+
+/// Walks along an index in the order of the list, no further than a bound, and counts meanwhile.
+async fn along(
+    conn: &mut PgConnection,
+    scope: Scope<'_>,
+    walk: Walk,
+    found: Found,
+) -> Result<Part, Error> {
+    let rest = rest(scope, walk);
+    let mut query = QueryBuilder::new("select ");
+    if found.counting {
+        push_count(&mut query, scope, walk, rest.as_ref());
+    } else {
+        query.push("0::bigint");
+    }
+    query.push(" as count, o.order_id, o.created_at, o.order_total from (select) once left join (");
+    query
+        .push("select o.order_id, ")
+        .push(sorted_columns(scope));
+    push_reached(&mut query, scope, walk, found.from, rest.as_ref());
+    push_order(&mut query, scope);
+    // Written into the text, since a plan that is kept cannot know that a bound limit is small.
+    query.push(format_args!(" limit {}", found.wanted));
+    if found.offset > 0 {
+        query.push(format_args!(" offset {}", found.offset));
+    }
+    query.push(") o on true");
+    push_order(&mut query, scope);
+    let is_plain = rest.is_none() && found.offset == 0 && !is_bounded(scope.filter);
+    let rows: Vec<CountedRow> = query
+        .build_query_as()
+        .persistent(is_plain)
+        .fetch_all(&mut *conn)
+        .await?;
+    let (count, keys) = counted(scope, rows);
+    let is_short = i64::try_from(keys.len()).unwrap_or(i64::MAX) < found.wanted;
+    let (mut count_capped, mut stopped) = (!found.counting || count > CAP, None);
+    if let Some(rest) = &rest {
+        let reach = reach(rest);
+        if !count_capped {
+            let (scope, from) = (counting(scope), None);
+            count_capped = stop(conn, scope, walk, from, reach).await?.is_some();
+        }
+        if is_short {
+            stopped = stop(conn, scope, walk, found.from, reach).await?;
+        }
+    }
+    Ok(Part {
+        count,
+        count_capped,
+        keys,
+        stopped,
+    })
+}
+
+/// Appends the rows of a walk that are let through, as far as it reaches.
+fn push_reached(
+    query: &mut QueryBuilder<Postgres>,
+    scope: Scope<'_>,
+    walk: Walk,
+    from: Option<Key>,
+    rest: Option<&Filter>,
+) {
+    let Some(rest) = rest else {
+        query.push(" from orders o where true");
+        push_walk(query, scope, walk, from);
+        return;
+    };
+    query.push(" from (select * from orders o where true");
+    push_walk(query, scope, walk, from);
+    push_order(query, scope);
+    query.push(format_args!(" limit {}) o where true", reach(rest)));
+    filter::push(query, rest, scope.rank);
+}
+
+/// Appends how many are let through, counted up to a limit.
+fn push_count(
+    query: &mut QueryBuilder<Postgres>,
+    scope: Scope<'_>,
+    walk: Walk,
+    rest: Option<&Filter>,
+) {
+    query.push("(select count(*) from (select");
+    push_reached(query, counting(scope), walk, None, rest);
+    query.push(format_args!(" limit {}) counted)", CAP + 1));
+}
+
+/// Along which index a walk counts. The newest lie together in the table; those of one total are all
+/// over it.
+fn counting(scope: Scope<'_>) -> Scope<'_> {
+    let is_bound = scope.filter.min_total.or(scope.filter.max_total).is_some();
+    match scope.sort_by {
+        SortBy::Total if is_bound => scope,
+        _ => Scope {
+            sort_by: SortBy::CreatedAt,
+            sort_dir: SortDir::Desc,
+            ..scope
+        },
+    }
+}
+
+fn is_bounded(filter: &Filter) -> bool {
+    filter.created_from.or(filter.created_to).is_some()
+        || filter.min_total.or(filter.max_total).is_some()
+}
+
+fn counted(scope: Scope<'_>, rows: Vec<CountedRow>) -> (i64, Vec<Key>) {
     let count = rows.first().map_or(0, |row| row.count);
     let keys = rows.into_iter().filter_map(|row| {
         let row = KeyRow {
@@ -102,68 +218,7 @@ async fn gather(
         };
         Some(key(scope, row))
     });
-    Ok(Part {
-        count,
-        count_capped: false,
-        keys: keys.collect(),
-        stopped: None,
-    })
-}
-
-/// Walks along an index in the order of the list, no further than a bound.
-async fn along(
-    conn: &mut PgConnection,
-    scope: Scope<'_>,
-    walk: Walk,
-    found: Found,
-) -> Result<Part, Error> {
-    let rest = rest(scope, walk);
-    let (count, count_capped) = match found.counting {
-        true => count(conn, scope, walk, rest.as_ref()).await?,
-        false => (0, true),
-    };
-    if found.wanted == 0 || (!count_capped && count <= found.offset) {
-        return Ok(Part {
-            count,
-            count_capped,
-            ..Part::default()
-        });
-    }
-    let mut query = QueryBuilder::new("select o.order_id, ");
-    query.push(sorted_columns(scope));
-    match &rest {
-        None => {
-            query.push(" from orders o where true");
-            push_walk(&mut query, scope, walk, found.from);
-        }
-        Some(rest) => {
-            query.push(" from (select * from orders o where true");
-            push_walk(&mut query, scope, walk, found.from);
-            push_order(&mut query, scope);
-            query.push(format_args!(" limit {}) o where true", reach(rest)));
-            filter::push(&mut query, rest, scope.rank);
-        }
-    }
-    push_order(&mut query, scope);
-    query.push(" limit ").push_bind(found.wanted);
-    query.push(" offset ").push_bind(found.offset);
-    let rows: Vec<KeyRow> = query
-        .build_query_as()
-        .persistent(false)
-        .fetch_all(&mut *conn)
-        .await?;
-    let keys: Vec<Key> = rows.into_iter().map(|row| key(scope, row)).collect();
-    let is_short = i64::try_from(keys.len()).unwrap_or(i64::MAX) < found.wanted;
-    let stopped = match rest {
-        Some(rest) if is_short => stop(conn, scope, walk, found.from, reach(&rest)).await?,
-        _ => None,
-    };
-    Ok(Part {
-        count,
-        count_capped,
-        keys,
-        stopped,
-    })
+    (count, keys.collect())
 }
 
 /// Where a walk of that length ends; `None` when the list ends before.
@@ -186,51 +241,6 @@ async fn stop(
         .fetch_optional(conn)
         .await?;
     Ok(row.map(|row| key(scope, row)))
-}
-
-/// Counts up to a limit, and says whether there may be more.
-async fn count(
-    conn: &mut PgConnection,
-    scope: Scope<'_>,
-    walk: Walk,
-    rest: Option<&Filter>,
-) -> Result<(i64, bool), Error> {
-    // The newest lie together in the table; those of one total are all over it.
-    let is_bound = scope.filter.min_total.or(scope.filter.max_total).is_some();
-    let scope = match scope.sort_by {
-        SortBy::Total if is_bound => scope,
-        _ => Scope {
-            sort_by: SortBy::CreatedAt,
-            sort_dir: SortDir::Desc,
-            ..scope
-        },
-    };
-    let mut query = QueryBuilder::new("select count(*) from (select from ");
-    match rest {
-        None => {
-            query.push("orders o where true");
-            push_walk(&mut query, scope, walk, None);
-        }
-        Some(rest) => {
-            query.push("(select * from orders o where true");
-            push_walk(&mut query, scope, walk, None);
-            push_order(&mut query, scope);
-            query.push(format_args!(" limit {}) o where true", reach(rest)));
-            filter::push(&mut query, rest, scope.rank);
-        }
-    }
-    query.push(format_args!(" limit {}) counted", CAP + 1));
-    let count: i64 = query
-        .build_query_scalar()
-        .persistent(false)
-        .fetch_one(&mut *conn)
-        .await?;
-    let capped = match rest {
-        _ if count > CAP => true,
-        Some(rest) => stop(conn, scope, walk, None, reach(rest)).await?.is_some(),
-        None => false,
-    };
-    Ok((count, capped))
 }
 
 fn reach(rest: &Filter) -> i64 {
@@ -268,10 +278,9 @@ fn push_walk(query: &mut QueryBuilder<Postgres>, scope: Scope<'_>, walk: Walk, f
             query.push(" and o.customer_id = ").push_bind(number);
         }
         Walk::Active(status) => {
-            query.push(" and o.order_status in ('PENDING', 'CONFIRMED', 'SHIPPED', 'CANCELLING')");
             query
-                .push(" and o.order_status = ")
-                .push_bind(crate::domain::status::Status::as_str(status));
+                .push(format_args!(" and {IS_ACTIVE} and o.order_status = "))
+                .push_bind(status.as_str());
         }
     }
     match scope.sort_by {

@@ -5,13 +5,13 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 
 use crate::clock;
-use crate::domain::search::{Filter, Place, Search, SortBy, SortDir};
-use crate::domain::status::{OrderStatus, Status as _};
+use crate::domain::search::SortBy;
+use crate::domain::status::Status as _;
 use crate::http::Shared;
 use crate::http::links::Here;
 use crate::http::orders::search::{self, neighbours};
 use crate::http::problem::Problem;
-use crate::orders::{Attention, Error, Listing};
+use crate::orders::{Attention, Error, Listing, StatusCount};
 
 use super::history::{Day, Filters, days, filters};
 use super::session::Visitor;
@@ -48,6 +48,17 @@ struct Count {
     word: &'static str,
     count: i64,
     is_capped: bool,
+}
+
+impl From<StatusCount> for Count {
+    fn from(counted: StatusCount) -> Self {
+        Self {
+            status: counted.status.as_str(),
+            word: word(counted.status.as_str()),
+            count: counted.count,
+            is_capped: counted.is_capped,
+        }
+    }
 }
 
 /// An order that needs a person.
@@ -114,26 +125,8 @@ pub async fn desk(
 
 async fn overview(shared: &Shared, visitor: &Visitor) -> Result<Overview, Problem> {
     let caller = &visitor.principal;
-    let mut counts = Vec::new();
-    for &status in OrderStatus::ALL {
-        let search = Search {
-            filter: Filter {
-                order_statuses: vec![status],
-                ..Filter::default()
-            },
-            sort_by: SortBy::OrderId,
-            sort_dir: SortDir::Desc,
-            place: Place::First,
-            size: 1,
-        };
-        let listing = shared.orders.list(caller, &search).await?;
-        counts.push(Count {
-            status: status.as_str(),
-            word: word(status.as_str()),
-            count: listing.count,
-            is_capped: listing.count_capped,
-        });
-    }
+    let counts = shared.orders.counts(caller).await?;
+    let counts = counts.into_iter().map(Count::from).collect();
     let stuck = shared.orders.needing_attention(caller).await?;
     let stuck = stuck.into_iter().map(Stuck::from).collect();
     Ok(Overview { counts, stuck })

@@ -9,16 +9,14 @@ use axum::http::{HeaderMap, HeaderName};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use url::{Url, form_urlencoded};
 
-use crate::http::Shared;
 use crate::http::problem::{Kind, Problem};
+use crate::http::{Shared, keys};
 
 use super::session::Visitor;
 
-/// What the key is derived for, so that no other use of the secret gives the same codes.
-const PURPOSE: &[u8] = b"order-service form 1";
 /// The field of a form that has the proof.
 const PROOF: &str = "proof";
 /// Says which site a request is from, in browsers that say so.
@@ -32,10 +30,8 @@ pub struct Forms {
 impl Forms {
     /// By a secret that all replicas share.
     pub fn new(secret: &SecretString) -> Self {
-        let secret = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
-        let derived = hmac::sign(&secret, PURPOSE);
         Self {
-            key: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()),
+            key: keys::derive(secret, "order-service form 1"),
         }
     }
 

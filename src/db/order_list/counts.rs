@@ -1,0 +1,68 @@
+//! How many orders stand where.
+
+use sqlx::PgConnection;
+
+use crate::db::Error;
+use crate::domain::status::{OrderStatus, Status as _};
+
+use super::CAP;
+
+/// How many orders have a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatusCount {
+    /// Which one.
+    pub status: OrderStatus,
+    /// How many, as far as they were counted.
+    pub count: i64,
+    /// Whether there may be more.
+    pub is_capped: bool,
+}
+
+/// How many of the newest orders are looked at for a status that has no index.
+const NEWEST: i64 = 50_000;
+
+/// The orders of each status, counted as far as lists count.
+#[tracing::instrument(name = "db.orders.counts", skip_all)]
+pub async fn counts(conn: &mut PgConnection) -> Result<Vec<StatusCount>, Error> {
+    let counted = sqlx::query!(
+        r#"
+        select status as "status!", counted.orders as "orders!"
+        from unnest(array['PENDING', 'CONFIRMED', 'SHIPPED', 'CANCELLING']) status,
+            lateral (select count(*) as orders from (select from orders o
+                where o.order_status in ('PENDING', 'CONFIRMED', 'SHIPPED', 'CANCELLING')
+                    and o.order_status = status
+                limit $1) o) counted
+        union all
+        select 'CANCELLED', count(*) from (select from rare_statuses rare,
+                lateral (select order_status from orders o where o.order_id = rare.order_id limit 1) o
+            where rare.status = 'order:CANCELLED' and o.order_status = 'CANCELLED'
+            limit $1) o
+        union all
+        select 'DELIVERED', count(*) from (select from (select order_status from orders
+                order by created_at desc, order_id desc limit $2) o
+            where o.order_status = 'DELIVERED'
+            limit $1) o
+        union all
+        select 'NEWEST', count(*) from (select from orders order by created_at desc, order_id desc limit $2) o
+        "#,
+        CAP + 1,
+        NEWEST,
+    )
+    .fetch_all(conn)
+    .await?;
+    let of = |name: &str| {
+        let found = counted.iter().find(|row| row.status == name);
+        found.map_or(0, |row| row.orders)
+    };
+    let all_seen = of("NEWEST") < NEWEST;
+    let count = |&status: &OrderStatus| {
+        let count = of(status.as_str());
+        let has_index = status != OrderStatus::Delivered;
+        StatusCount {
+            status,
+            count: count.min(CAP),
+            is_capped: count > CAP || !(has_index || all_seen),
+        }
+    };
+    Ok(OrderStatus::ALL.iter().map(count).collect())
+}
