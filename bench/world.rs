@@ -1,0 +1,157 @@
+//! PostgreSQL of its own with default durability, and databases full of generated orders.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use order_service::dev::postgres::{Durability, Postgres, Settings};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use tokio::process::Command;
+
+use crate::Result;
+
+/// Where everything lies between two runs.
+const FOLDER: &str = "target/benchmark";
+/// How many orders each customer has, about.
+const ORDERS_PER_CUSTOMER: u64 = 8;
+/// Enough for two services, pgbench and what looks at them.
+const MAX_CONNECTIONS: u16 = 100;
+
+/// What is measured, and on what.
+pub struct World {
+    /// How many orders there are.
+    pub orders: u64,
+    /// How many customers they belong to.
+    pub customers: u64,
+    /// The binary to measure.
+    pub service: PathBuf,
+    /// Where files of a run go.
+    pub folder: PathBuf,
+    /// Where the server's programs are, pgbench among them.
+    pub programs: PathBuf,
+    /// What the server says of itself.
+    pub version: String,
+    postgres: Postgres,
+}
+
+impl World {
+    /// Starts the server and generates what is not there from a run before.
+    pub async fn start(orders: u64, service: &Path) -> Result<Self> {
+        let service = std::path::absolute(service)?;
+        if !service.is_file() {
+            let missing = service.display();
+            return Err(format!("{missing} is missing: run 'cargo build --release'").into());
+        }
+        let folder = std::path::absolute(FOLDER)?;
+        std::fs::create_dir_all(&folder)?;
+        let settings = Settings {
+            data_dir: folder.join("postgres"),
+            port: None,
+            durability: Durability::Durable,
+            max_connections: MAX_CONNECTIONS,
+            fresh: false,
+        };
+        let postgres = Postgres::start(settings, |line| eprintln!("{line}")).await?;
+        let mut conn = PgConnection::connect_with(&postgres.options("postgres")).await?;
+        let programs: String =
+            sqlx::query_scalar("select setting from pg_config where name = 'BINDIR'")
+                .fetch_one(&mut conn)
+                .await?;
+        let version: String = sqlx::query_scalar("show server_version")
+            .fetch_one(&mut conn)
+            .await?;
+        let world = Self {
+            orders,
+            customers: orders.div_ceil(ORDERS_PER_CUSTOMER),
+            service,
+            folder,
+            programs: programs.into(),
+            version,
+            postgres,
+        };
+        world.fill(&mut conn).await?;
+        Ok(world)
+    }
+
+    /// The database of the generated orders.
+    pub fn base(&self) -> String {
+        format!("orders_{}", self.orders)
+    }
+
+    /// A fresh copy of it.
+    pub async fn copy(&self, name: &str) -> Result {
+        let mut conn = self.connect("postgres").await?;
+        run(&mut conn, format!("drop database if exists {name}")).await?;
+        let base = self.base();
+        let sql = format!("create database {name} template {base} strategy file_copy");
+        run(&mut conn, sql).await
+    }
+
+    /// Removes a copy.
+    pub async fn remove(&self, name: &str) -> Result {
+        let mut conn = self.connect("postgres").await?;
+        run(&mut conn, format!("drop database {name} with (force)")).await
+    }
+
+    /// A connection to a database.
+    pub async fn connect(&self, name: &str) -> Result<PgConnection> {
+        Ok(PgConnection::connect_with(&self.postgres.options(name)).await?)
+    }
+
+    /// The URL of a database.
+    pub fn url(&self, name: &str) -> String {
+        self.postgres.url(name)
+    }
+
+    /// Stops the server.
+    pub async fn stop(self) -> Result {
+        Ok(self.postgres.stop().await?)
+    }
+
+    /// Under another name until it is whole.
+    async fn fill(&self, server: &mut PgConnection) -> Result {
+        let base = self.base();
+        let is_there: bool =
+            sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
+                .bind(&base)
+                .fetch_one(&mut *server)
+                .await?;
+        if is_there {
+            return Ok(());
+        }
+        run(server, "drop database if exists making".to_owned()).await?;
+        run(server, "create database making".to_owned()).await?;
+        for command in [
+            vec!["migrate".to_owned()],
+            vec![
+                "generate".to_owned(),
+                format!("--orders={}", self.orders),
+                format!("--customers={}", self.customers),
+                "--until=2026-11-22T00:00:00Z".to_owned(),
+            ],
+        ] {
+            let status = Command::new(&self.service)
+                .args(&command)
+                .current_dir(&self.folder)
+                .env_clear()
+                .env("DATABASE_URL", self.url("making"))
+                .stdin(Stdio::null())
+                .status()
+                .await?;
+            if !status.success() {
+                return Err(format!("'order-service {}' failed", command.join(" ")).into());
+            }
+        }
+        run(server, "checkpoint".to_owned()).await?;
+        run(server, format!("alter database making rename to {base}")).await
+    }
+}
+
+/// Runs a statement that names a database.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "names of databases cannot be bound, and are the benchmark's own"
+)]
+pub async fn run(conn: &mut PgConnection, sql: String) -> Result {
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(conn).await?;
+    Ok(())
+}
