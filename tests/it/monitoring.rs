@@ -5,9 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use sqlx::Executor as _;
 
 use crate::support::app::TestApp;
 use crate::support::client::cart;
+use crate::support::database::TestDatabase;
 use crate::support::service::eventually;
 
 mod promql;
@@ -161,6 +163,20 @@ async fn every_query_asks_for_metrics_and_labels_that_there_are() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[tokio::test]
+async fn every_statement_of_the_runbook_fits_the_tables() {
+    let database = TestDatabase::new().await;
+    let mut connection = database.connection().await;
+    let statements = blocks(&read("docs/runbook.md"), "sql");
+    assert!(statements.len() > 4, "{statements:?}");
+    for statements in statements {
+        let done = connection
+            .execute(sqlx::AssertSqlSafe(statements.as_str()))
+            .await;
+        assert!(done.is_ok(), "{statements}: {done:?}");
+    }
 }
 
 #[test]
