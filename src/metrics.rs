@@ -49,6 +49,8 @@ pub struct Metrics {
     pub sagas_open: IntGaugeVec,
     /// Fulfilments that wait for a person, by age.
     pub sagas_stuck: IntGaugeVec,
+    /// For how many seconds the fulfilment that has been due longest waits to be claimed.
+    pub sagas_due_lag: IntGauge,
     /// What the last reconciliation found, by kind.
     pub reconciliation_findings: IntGaugeVec,
     /// When reconciliation last came to its end, as a Unix time.
@@ -127,6 +129,10 @@ impl Metrics {
                 "sagas_stuck",
                 "Fulfilments that wait for a person, by how long they have waited.",
                 &["age"],
+            )?,
+            sagas_due_lag: new.gauge(
+                "sagas_due_lag_seconds",
+                "For how long the fulfilment that has been due longest waits to be claimed; 0 if none is due.",
             )?,
             reconciliation_findings: new.gauges(
                 "reconciliation_findings",

@@ -27,7 +27,7 @@ pub use claims::{claim_due, claim_one, give_back, hasten, renew};
 pub use comparison::{
     Compared, Ground, clock, compared_after, compared_of, leave_to_person, take_in_hand,
 };
-pub use counts::{OpenCounts, count_open};
+pub use counts::{OpenCounts, count_open, due_lag};
 pub use record::{Mark, Next, Written, record};
 
 /// The right to drive an order's fulfilment, until the lease ends or somebody else claims it.

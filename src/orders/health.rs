@@ -1,7 +1,7 @@
 //! Whether orders can be taken, and what an operator watches.
 
 use crate::db::check_migrated;
-use crate::db::fulfilments::count_open;
+use crate::db::fulfilments::{count_open, due_lag};
 use crate::db::idempotency::purge;
 use crate::db::run;
 
@@ -43,6 +43,8 @@ impl Orders {
     /// Refreshes the metrics that are read off the tables.
     pub async fn measure_fulfilments(&self) -> Result<(), Error> {
         let counts = run!(self.db, |conn| count_open(conn)).await?;
+        let lag = run!(self.db, |conn| due_lag(conn)).await?;
+        self.metrics.sagas_due_lag.set(lag);
         // Those of which there are none are zero: an alert cannot tell absent from well.
         for phase in ["doing", "recalling", "undoing", "stuck"] {
             let open = counts.iter().find(|open| open.phase == phase);

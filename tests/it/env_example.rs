@@ -83,3 +83,24 @@ fn nobody_runs_on_the_example_as_it_stands() {
     }
     assert!(!environment.has_database(), "`dev` would not bring its own");
 }
+
+#[test]
+fn the_manifests_set_variables_that_there_are_to_what_the_service_takes() {
+    let manifest = include_str!("../../k8s/config.yaml");
+    let manifest: serde_json::Value = serde_yaml_ng::from_str(manifest).unwrap();
+    let known: BTreeSet<&str> = VARIABLES.iter().map(|variable| variable.name).collect();
+    let mut environment = Environment::default();
+    for (name, value) in manifest["data"].as_object().unwrap() {
+        assert!(known.contains(name.as_str()), "{name} is no variable");
+        environment.set(name, value.as_str().unwrap());
+    }
+    // These come from Secrets.
+    for (name, value) in [
+        ("DB_USER", "orders"),
+        ("DB_PASSWORD", "of the database"),
+        ("SECRET_KEY", "a secret of at least thirty-two bytes"),
+    ] {
+        environment.set(name, value);
+    }
+    environment.read(Config::read).unwrap();
+}

@@ -18,6 +18,7 @@ mod import;
 mod large;
 mod live;
 mod model;
+mod monitoring;
 mod pages;
 mod peers;
 mod policy;

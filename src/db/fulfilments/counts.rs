@@ -1,4 +1,5 @@
-//! How many fulfilments are open or stuck, and for how long: what an operator watches.
+//! How many fulfilments are open or stuck, for how long, and whether they are claimed when they are
+//! due: what an operator watches.
 
 use sqlx::PgConnection;
 
@@ -40,4 +41,20 @@ pub async fn count_open(conn: &mut PgConnection) -> Result<Vec<OpenCounts>, Erro
     .fetch_all(conn)
     .await?;
     Ok(counts)
+}
+
+/// For how many seconds the fulfilment that has been due longest waits to be claimed; 0 if none is
+/// due. Reads one entry of an index.
+#[tracing::instrument(name = "db.fulfilments.due_lag", skip_all)]
+pub async fn due_lag(conn: &mut PgConnection) -> Result<i64, Error> {
+    let lag = sqlx::query_scalar!(
+        r#"
+        select coalesce(extract(epoch from now() - min(due_at)), 0)::bigint as "lag!"
+        from fulfilments
+        where due_at <= now()
+        "#,
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(lag)
 }

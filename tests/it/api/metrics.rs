@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Method;
-use sqlx::Executor as _;
+use sqlx::{Connection as _, Executor as _};
 
 use super::whole_cart;
 use crate::support::app::TestApp;
@@ -166,4 +166,30 @@ async fn labels_stay_few_whatever_is_asked() {
             assert!(!sample.contains(&format!("/{number}/")), "{sample}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_due_and_not_claimed_is_seen() {
+    let mut app = TestApp::start().await;
+    let order_id = app.customer(5).place(&whole_cart()).await.order_id();
+    app.stop().await;
+    let late = "update fulfilments set due_at = now() - interval '1 hour' where order_id = $1";
+    let mut connection = app.database.connection().await;
+    sqlx::query(late)
+        .bind(order_id)
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    // Who claims passes over what somebody holds.
+    let mut holder = connection.begin().await.unwrap();
+    holder
+        .execute("select 1 from fulfilments for update")
+        .await
+        .unwrap();
+    app.start_again().await;
+    eventually("the order is seen to be due", async || {
+        let lag = scrape(&app).await["sagas_due_lag_seconds"];
+        (lag >= 3600.0).then_some(())
+    })
+    .await;
 }

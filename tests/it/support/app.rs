@@ -68,6 +68,11 @@ impl TestApp {
     /// Stops the service in good order and starts it again, at another port.
     pub async fn restart(&mut self) {
         self.stop().await;
+        self.start_again().await;
+    }
+
+    /// Starts the service that was stopped, at another port.
+    pub async fn start_again(&mut self) {
         let app = App::start(self.environment.read(Config::read).unwrap())
             .await
             .unwrap();

@@ -1,0 +1,88 @@
+"""Checks Kubernetes manifests: manifests.py FILE...
+
+What Kubernetes itself knows is checked against its own schemas, strictly; what operators bring against
+those in `schemas/`, which have the fields that are used here and no others. Of anything else nobody
+could say whether it is right, so it is a fault. Pods must meet the Pod Security Standard *restricted*,
+and more than that: nothing to write to, no token of an account, a bound on memory.
+"""
+
+import json
+import pathlib
+import sys
+
+import jsonschema
+import kubernetes_validate
+import yaml
+
+SCHEMAS = pathlib.Path(__file__).parent / "schemas"
+
+
+def fault(document):
+    """What is wrong with it, or None."""
+    kind = document.get("kind", "nothing")
+    own = SCHEMAS / f"{kind}.json"
+    try:
+        if own.exists():
+            jsonschema.validate(document, json.loads(own.read_text()))
+        else:
+            version = kubernetes_validate.latest_version()
+            kubernetes_validate.validate(document, version, strict=True)
+    except kubernetes_validate.SchemaNotFoundError:
+        return "no schema"
+    except (jsonschema.ValidationError, kubernetes_validate.ValidationError) as error:
+        return f"{'/'.join(map(str, error.path))}: {error.message}"
+    return None
+
+
+def pod_of(document):
+    """The pod that it makes, if it makes one."""
+    return document.get("spec", {}).get("template", {}).get("spec")
+
+
+def laxities(pod):
+    """What the pod may and should not."""
+    inside = pod.get("securityContext", {})
+    if not inside.get("runAsNonRoot") or not inside.get("runAsUser"):
+        yield "may run as root"
+    if inside.get("seccompProfile", {}).get("type") != "RuntimeDefault":
+        yield "has no seccomp profile"
+    if pod.get("automountServiceAccountToken") is not False:
+        yield "gets a token of an account"
+    for container in pod.get("initContainers", []) + pod["containers"]:
+        name = container["name"]
+        inside = container.get("securityContext", {})
+        if inside.get("allowPrivilegeEscalation") is not False:
+            yield f"{name} may escalate"
+        if inside.get("capabilities", {}).get("drop") != ["ALL"]:
+            yield f"{name} keeps capabilities"
+        if not inside.get("readOnlyRootFilesystem"):
+            yield f"{name} may write to its image"
+        if "memory" not in container.get("resources", {}).get("limits", {}):
+            yield f"{name} has no bound on memory"
+
+
+def faults_of(document):
+    """Everything that is wrong with it."""
+    found = fault(document)
+    if found:
+        yield found
+    pod = pod_of(document)
+    if pod and "containers" in pod:
+        yield from laxities(pod)
+
+
+def main(paths):
+    checked = faults = 0
+    for path in paths:
+        for document in yaml.safe_load_all(pathlib.Path(path).read_text()):
+            checked += 1
+            for found in faults_of(document):
+                faults += 1
+                name = document.get("metadata", {}).get("name")
+                print(f"{path}: {document.get('kind')} {name}: {found}", file=sys.stderr)
+    print(f"{checked} manifests checked")
+    return 1 if faults or not checked else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
