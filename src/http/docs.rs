@@ -24,6 +24,8 @@ use super::orders::ALIASES;
 use super::pages::{self, session};
 use super::problem::{Fault, Kind, Problem, no_such_route};
 
+mod shapes;
+
 /// What the document says beside the routes.
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -106,11 +108,18 @@ pub struct ProblemSchema {
     current_version: Option<i32>,
 }
 
-/// Adds what holds for all routes: the problems that any of them may answer, and the aliases.
+/// Adds what holds for all routes: the problems that any of them may answer, the shapes of texts, and
+/// the aliases.
 pub fn complete(mut document: OpenApi) -> OpenApi {
+    shapes::shape_bodies(&mut document);
     for (path, item) in &mut document.paths.paths {
         for (operation, has_body) in operations(item) {
             add_problems(path, operation, has_body);
+            for parameter in operation.parameters.iter_mut().flatten() {
+                if let RefOr::T(parameter) = parameter {
+                    shapes::shape_parameter(parameter);
+                }
+            }
         }
         if let Some(operation) = item.get.as_mut().filter(|_| pages::is_negotiated(path)) {
             add_page(operation);

@@ -68,7 +68,7 @@ struct Asked {
     path = "/v1/orders/{order_id}/events/",
     tag = "orders",
     params(("order_id" = i64, Path, description = "The order's number", minimum = 1), EventParams,
-        ("Last-Event-ID" = Option<u32>, Header, description = "Of a stream: goes before `after`"),
+        ("Last-Event-ID" = Option<String>, Header, description = "Of a stream: goes before `after`"),
         ("If-None-Match" = Option<String>, Header, description = "Of a list: a tag that is known already")),
     responses(
         (status = 200, description = "Events, oldest first",

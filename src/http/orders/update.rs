@@ -28,14 +28,20 @@ use super::views::OrderView;
 )]
 pub struct UpdateOrder {
     /// `SHIPPED` or `DELIVERED`; for staff.
-    #[schema(example = "SHIPPED")]
+    #[schema(
+        example = "SHIPPED",
+        pattern = "^(PENDING|CONFIRMED|SHIPPED|DELIVERED|CANCELLING|CANCELLED)$"
+    )]
     order_status: Option<String>,
     /// `PAID`, `FAILED` or `REFUNDED`. While the order is being fulfilled or cancelled, this only
     /// makes the service ask PaymentService sooner.
-    #[schema(example = "REFUNDED")]
+    #[schema(example = "REFUNDED", pattern = "^(PENDING|PAID|FAILED|REFUNDED)$")]
     payment_status: Option<String>,
     /// Our status, or the carrier's: `PACKED`, `PICKED_UP`, `IN_TRANSIT`, `OUT_FOR_DELIVERY`.
-    #[schema(example = "IN_TRANSIT")]
+    #[schema(
+        example = "IN_TRANSIT",
+        pattern = "^(PENDING|SHIPPED|DELIVERED|FAILED|CANCELLED|RETURNED|UNKNOWN|PACKED|PICKED_UP|IN_TRANSIT|OUT_FOR_DELIVERY)$"
+    )]
     shipping_status: Option<String>,
 }
 
