@@ -139,7 +139,7 @@ impl App {
             }),
             keeping_house: tokio::spawn(keep_house(orders.clone(), stop_fulfilling.clone())),
             keeping_keys: tokio::spawn({
-                let stop = stop_fulfilling.clone().child_token();
+                let stop = stop_fulfilling.clone();
                 async move { stop.run_until_cancelled(verifier.keep_fresh()).await }
             }),
             reconciling: tokio::spawn({

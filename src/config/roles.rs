@@ -26,19 +26,15 @@ pub(super) fn roles(reader: &mut Reader<'_>) -> Option<Roles> {
     let service = reader.value("JWT_SERVICE_ROLES", names);
     let (staff_claim, role_claim, scope_claim) = (staff_claim?, role_claim?, scope_claim?);
     let (staff, service) = (staff?, service?);
-    if role_claim == staff_claim || scope_claim == staff_claim {
-        let other = if role_claim == staff_claim {
-            "JWT_ROLE_CLAIM"
-        } else {
-            "JWT_SCOPE_CLAIM"
-        };
-        reader.fault(
-            "JWT_STAFF_CLAIM",
-            format!("and {other} name the same claim"),
-        );
-    }
-    if role_claim == scope_claim {
-        reader.fault("JWT_ROLE_CLAIM", "and JWT_SCOPE_CLAIM name the same claim");
+    let claims = [
+        ("JWT_STAFF_CLAIM", &staff_claim),
+        ("JWT_ROLE_CLAIM", &role_claim),
+        ("JWT_SCOPE_CLAIM", &scope_claim),
+    ];
+    for (at, (name, claim)) in claims.iter().enumerate() {
+        for (other, _) in claims[at + 1..].iter().filter(|(_, other)| other == claim) {
+            reader.fault(name, format!("and {other} name the same claim"));
+        }
     }
     if staff.iter().any(|name| service.contains(name)) {
         reader.fault(
