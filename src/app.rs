@@ -62,6 +62,7 @@ pub struct App {
     fulfilling: JoinHandle<()>,
     listeners: JoinHandle<()>,
     keeping_house: JoinHandle<()>,
+    keeping_keys: JoinHandle<Option<()>>,
     reconciling: JoinHandle<()>,
     drain: Duration,
     grace: Duration,
@@ -71,8 +72,11 @@ impl App {
     /// Starts to listen and to fulfil.
     pub async fn start(config: Config) -> Result<Self, Error> {
         let metrics = Arc::new(Metrics::new()?);
-        let verifier = Arc::new(Verifier::new(&config.auth)?);
         let peers = Peers::new(config.peers, metrics.clone())?;
+        let verifier = Verifier::new(&config.auth, metrics.clone(), |url| {
+            Ok::<_, Error>(Arc::new(peers.issuer(url.clone())?))
+        });
+        let verifier = Arc::new(verifier?);
         let users = peers.users(config.user_service)?;
         let database = Database::new(config.database, config.limits, metrics.clone())?;
         let asked = SocketAddr::new(config.listen.host, config.listen.port);
@@ -107,7 +111,7 @@ impl App {
         let (stopping, is_stopping) = watch::channel(false);
         let service = http::service(Shared {
             orders: orders.clone(),
-            verifier,
+            verifier: verifier.clone(),
             metrics,
             users: Arc::new(users),
             forms: Arc::new(Forms::new(&config.cursor_key)),
@@ -134,6 +138,10 @@ impl App {
                 async move { orders.serve_listeners(stop).await }
             }),
             keeping_house: tokio::spawn(keep_house(orders.clone(), stop_fulfilling.clone())),
+            keeping_keys: tokio::spawn({
+                let stop = stop_fulfilling.clone();
+                async move { stop.run_until_cancelled(verifier.keep_fresh()).await }
+            }),
             reconciling: tokio::spawn({
                 let stop = stop_claiming.clone();
                 async move { reconciliation.run_daily(stop).await }
@@ -177,6 +185,7 @@ impl App {
             let _ = self.fulfilling.await;
             let _ = self.listeners.await;
             let _ = self.keeping_house.await;
+            let _ = self.keeping_keys.await;
             let _ = self.reconciling.await;
         };
         if tokio::time::timeout(self.grace, in_order).await.is_err() {

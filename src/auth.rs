@@ -1,40 +1,37 @@
-//! Who calls: bearer tokens, verified against one key and one algorithm, both pinned by
-//! configuration.
+//! Who calls: bearer tokens, verified by the algorithm that configuration pins, with one key or with those
+//! that their issuer publishes.
+
+use std::sync::Arc;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
 
 use crate::domain::principal::Principal;
+use crate::metrics::Metrics;
 
 mod claims;
+mod key_ring;
+mod key_set;
+mod keys;
+mod roles;
 mod sign_in;
 
 pub use claims::Claims;
+pub use key_ring::{KeySource, KeysState, NotFetched, Pace};
+pub use key_set::{KeySet, NotAKeySet};
+pub use keys::{Key, KeyError, MIN_SECRET_BYTES, check_key, check_secret};
+pub use roles::Roles;
 pub use sign_in::{Credentials, NotSignedIn, SignIn};
 
-/// Shorter secrets can be guessed.
-pub const MIN_SECRET_BYTES: usize = 32;
+use claims::Payload;
+use key_ring::KeyRing;
+
 /// Longer tokens are not looked at.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
-/// SHA-256 of the secret that the service's earlier documentation published.
-const PUBLISHED_SECRET: &str = "ec6295d057dd374c15c65209b4a525e552b4a92f442fa944a3ccb652eaebf318";
 
-/// With what tokens are verified.
-#[derive(Clone, Debug)]
-pub enum Key {
-    /// HS256.
-    Secret(SecretString),
-    /// RS256, ES256 or EdDSA.
-    Public {
-        /// PEM.
-        pem: String,
-        /// Which of the three.
-        algorithm: Algorithm,
-    },
-}
-
-/// What is asked of a token.
-#[derive(Clone, Debug)]
+/// What is asked of a token. No `Debug`: a URL may carry a password.
+#[derive(Clone)]
 pub struct Settings {
     /// With what it is verified.
     pub key: Key,
@@ -44,6 +41,8 @@ pub struct Settings {
     pub audience: Option<String>,
     /// By how much clocks may differ, in seconds.
     pub leeway_s: u64,
+    /// What in it makes staff, and what a peer service.
+    pub roles: Roles,
 }
 
 /// Why a token is not accepted, in words that help its holder and tell nobody anything about keys.
@@ -69,25 +68,9 @@ pub enum Rejection {
     /// It names nobody.
     #[error("the token names no customer: it needs a numeric user_id or sub")]
     Nobody,
-}
-
-/// Why a key cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// Too short.
-    #[error("must be at least {MIN_SECRET_BYTES} bytes; make one with 'openssl rand -hex 32'")]
-    TooShort,
-    /// Known to the world.
-    #[error(
-        "is the secret that earlier documentation published; make one with 'openssl rand -hex 32'"
-    )]
-    Published,
-    /// Not a key for that algorithm.
-    #[error("is no public key in PEM for {0:?}")]
-    NotAKey(Algorithm),
-    /// Not an algorithm that is supported with a public key.
-    #[error("{0:?} is not supported; use RS256, ES256 or EdDSA")]
-    Algorithm(Algorithm),
+    /// Nothing is wrong with it so far: the issuer's keys could not be had.
+    #[error("the keys that tokens are verified with are not available; try again")]
+    NoKeys,
 }
 
 /// What a token is good for.
@@ -101,107 +84,130 @@ pub struct Access {
 
 /// Verifies tokens.
 pub struct Verifier {
-    key: DecodingKey,
+    keys: Keys,
+    algorithm: Algorithm,
     validation: Validation,
+    roles: Roles,
+}
+
+/// Where keys come from.
+enum Keys {
+    One(Arc<DecodingKey>),
+    Published(Arc<KeyRing>),
 }
 
 impl Verifier {
-    /// A verifier for one key.
-    pub fn new(settings: &Settings) -> Result<Self, KeyError> {
-        let (key, algorithm) = decoding_key(&settings.key)?;
-        let mut validation = Validation::new(algorithm);
-        validation.leeway = settings.leeway_s;
-        validation.validate_nbf = true;
-        // Claims that are missing pass unless they are listed as required.
-        let mut required = vec!["exp"];
-        match &settings.issuer {
-            Some(issuer) => {
-                validation.set_issuer(&[issuer]);
-                required.push("iss");
+    /// A verifier; `source` makes what fetches keys from a URL, where they are published.
+    pub fn new<E: From<KeyError>>(
+        settings: &Settings,
+        metrics: Arc<Metrics>,
+        source: impl FnOnce(&Url) -> Result<Arc<dyn KeySource>, E>,
+    ) -> Result<Self, E> {
+        let (keys, algorithm) = match &settings.key {
+            Key::Published {
+                url,
+                algorithm,
+                pace,
+            } => {
+                keys::check_algorithm(*algorithm)?;
+                let ring = KeyRing::new(source(url)?, *algorithm, *pace, metrics);
+                (Keys::Published(Arc::new(ring)), *algorithm)
             }
-            None => validation.iss = None,
-        }
-        match &settings.audience {
-            Some(audience) => {
-                validation.set_audience(&[audience]);
-                required.push("aud");
+            pinned => {
+                let (key, algorithm) = keys::decoding_key(pinned)?;
+                metrics.token_keys.set(1);
+                (Keys::One(Arc::new(key)), algorithm)
             }
-            None => validation.validate_aud = false,
-        }
-        validation.set_required_spec_claims(&required);
-        Ok(Self { key, validation })
+        };
+        Ok(Self {
+            keys,
+            algorithm,
+            validation: validation(settings, algorithm),
+            roles: settings.roles.clone(),
+        })
     }
 
-    /// Who holds this token, and for how long.
-    pub fn verify(&self, token: &str) -> Result<Access, Rejection> {
-        use jsonwebtoken::errors::ErrorKind as E;
+    /// Who holds this token, and for how long. Waits for keys to be fetched, where they are published and
+    /// the token names one that is not known.
+    pub async fn verify(&self, token: &str) -> Result<Access, Rejection> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Rejection::Invalid);
         }
-        let token = jsonwebtoken::decode::<Claims>(token, &self.key, &self.validation).map_err(
-            |error| match error.kind() {
-                E::ExpiredSignature | E::ImmatureSignature => Rejection::Expired,
-                E::MissingRequiredClaim(_)
-                | E::InvalidClaimFormat(_)
-                | E::InvalidIssuer
-                | E::InvalidAudience => Rejection::Claims,
-                _ => Rejection::Invalid,
-            },
-        )?;
+        let header = jsonwebtoken::decode_header(token).map_err(|_| Rejection::Invalid)?;
         // Whoever signed it wants what we do not know to be understood (RFC 7515, 4.1.11).
-        if token.header.crit.is_some() {
+        if header.alg != self.algorithm || header.crit.is_some() {
             return Err(Rejection::Invalid);
         }
+        let key = match &self.keys {
+            Keys::One(key) => key.clone(),
+            Keys::Published(ring) => ring.key(header.kid.as_deref()).await?,
+        };
+        self.accept(token, &key)
+    }
+
+    fn accept(&self, token: &str, key: &DecodingKey) -> Result<Access, Rejection> {
+        use jsonwebtoken::errors::ErrorKind as E;
+        let token =
+            jsonwebtoken::decode::<Payload>(token, key, &self.validation).map_err(|error| {
+                match error.kind() {
+                    E::ExpiredSignature | E::ImmatureSignature => Rejection::Expired,
+                    E::MissingRequiredClaim(_)
+                    | E::InvalidClaimFormat(_)
+                    | E::InvalidIssuer
+                    | E::InvalidAudience => Rejection::Claims,
+                    _ => Rejection::Invalid,
+                }
+            })?;
+        let payload = token.claims;
         // The library takes a list as well, which is no issuer (RFC 7519, 4.1.1).
-        if self.validation.iss.is_some() && !token.claims.has_one_issuer() {
+        if self.validation.iss.is_some() && !payload.has_one_issuer() {
             return Err(Rejection::Claims);
         }
         let leeway = i64::try_from(self.validation.leeway).unwrap_or(i64::MAX);
         Ok(Access {
-            principal: token.claims.principal()?,
-            until: token.claims.exp.saturating_add(leeway),
+            until: payload.expires().saturating_add(leeway),
+            principal: payload.principal(&self.roles)?,
         })
     }
-}
 
-/// Whether a key can be used.
-pub fn check_key(key: &Key) -> Result<(), KeyError> {
-    decoding_key(key).map(|_| ())
-}
-
-fn decoding_key(key: &Key) -> Result<(DecodingKey, Algorithm), KeyError> {
-    Ok(match key {
-        Key::Secret(secret) => {
-            check_secret(secret)?;
-            (
-                DecodingKey::from_secret(secret.expose_secret().as_bytes()),
-                Algorithm::HS256,
-            )
+    /// Whether there are keys, and how fresh they are.
+    pub fn keys_state(&self) -> KeysState {
+        match &self.keys {
+            Keys::One(_) => KeysState::Ok,
+            Keys::Published(ring) => ring.state(),
         }
-        Key::Public { pem, algorithm } => (public_key(pem, *algorithm)?, *algorithm),
-    })
+    }
+
+    /// Fetches published keys again and again, for as long as it is polled.
+    pub async fn keep_fresh(&self) {
+        if let Keys::Published(ring) = &self.keys {
+            ring.keep_fresh().await;
+        }
+    }
 }
 
-/// Whether a secret may be used at all.
-pub fn check_secret(secret: &SecretString) -> Result<(), KeyError> {
-    let bytes = secret.expose_secret().as_bytes();
-    if bytes.len() < MIN_SECRET_BYTES {
-        return Err(KeyError::TooShort);
+/// What is asked of claims. Those that are missing pass unless they are listed as required.
+fn validation(settings: &Settings, algorithm: Algorithm) -> Validation {
+    let mut validation = Validation::new(algorithm);
+    validation.leeway = settings.leeway_s;
+    validation.validate_nbf = true;
+    let mut required = vec!["exp"];
+    match &settings.issuer {
+        Some(issuer) => {
+            validation.set_issuer(&[issuer]);
+            required.push("iss");
+        }
+        None => validation.iss = None,
     }
-    if hex(&sha256(bytes)) == PUBLISHED_SECRET {
-        return Err(KeyError::Published);
+    match &settings.audience {
+        Some(audience) => {
+            validation.set_audience(&[audience]);
+            required.push("aud");
+        }
+        None => validation.validate_aud = false,
     }
-    Ok(())
-}
-
-fn public_key(pem: &str, algorithm: Algorithm) -> Result<DecodingKey, KeyError> {
-    let key = match algorithm {
-        Algorithm::RS256 => DecodingKey::from_rsa_pem(pem.as_bytes()),
-        Algorithm::ES256 => DecodingKey::from_ec_pem(pem.as_bytes()),
-        Algorithm::EdDSA => DecodingKey::from_ed_pem(pem.as_bytes()),
-        other => return Err(KeyError::Algorithm(other)),
-    };
-    key.map_err(|_| KeyError::NotAKey(algorithm))
+    validation.set_required_spec_claims(&required);
+    validation
 }
 
 /// Signs claims with a secret, as UserService does.
@@ -215,12 +221,4 @@ pub fn sha256(bytes: &[u8]) -> Vec<u8> {
     aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes)
         .as_ref()
         .to_vec()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -17,6 +17,7 @@ mod environment;
 mod keys;
 mod reader;
 mod reconciling;
+mod roles;
 mod variables;
 
 pub use environment::{DEV_DATABASE, DEV_KEY, Environment, dev_folder};
@@ -179,11 +180,13 @@ fn auth_settings(reader: &mut Reader<'_>) -> Option<auth::Settings> {
     let issuer = reader.text("JWT_ISSUER");
     let audience = reader.text("JWT_AUDIENCE");
     let leeway_s = reader.number("JWT_LEEWAY_S", 0..=300);
+    let roles = roles::roles(reader);
     Some(auth::Settings {
         key: key?,
         issuer,
         audience,
         leeway_s: leeway_s?,
+        roles: roles?,
     })
 }
 

@@ -61,6 +61,10 @@ pub struct Metrics {
     pub live_events_sent: IntCounter,
     /// Those who were dropped because they did not read.
     pub live_listeners_dropped: IntCounter,
+    /// Keys that tokens are verified with.
+    pub token_keys: IntGauge,
+    /// When those that their issuer publishes were last fetched, as a Unix time.
+    pub token_keys_fetched: IntGauge,
     /// Connections to the database, by state.
     pub pool_connections: IntGaugeVec,
     /// Callers that wait for a connection to the database.
@@ -151,6 +155,11 @@ impl Metrics {
             live_listeners_dropped: new.counter(
                 "live_listeners_dropped_total",
                 "Those who followed an order live and did not read what they were sent.",
+            )?,
+            token_keys: new.gauge("jwt_keys", "Keys that tokens are verified with.")?,
+            token_keys_fetched: new.gauge(
+                "jwt_keys_fetched_timestamp_seconds",
+                "When the published keys of tokens were last fetched; 0 if they never were.",
             )?,
             pool_connections: new.gauges(
                 "db_pool_connections",

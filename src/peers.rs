@@ -12,6 +12,7 @@ mod breaker;
 mod echo;
 mod exchange;
 mod gate;
+mod issuer;
 mod json;
 mod list;
 mod pages;
@@ -30,6 +31,7 @@ use call::Peer;
 pub use call::{Error, Observer, Settings, Tag};
 pub use gate::Limits;
 pub use inventory::{Inventory, Reservation};
+pub use issuer::Issuer;
 pub use pages::{Cursor, Listed, Page};
 pub use payment::{Charge, Charged, Payment, PaymentRecord, PaymentState};
 pub use shipping::{Parcel, ParcelStatus, Shipment, Shipping};
@@ -70,6 +72,20 @@ impl Peers {
     pub fn users(&self, base: Url) -> Result<Users, Error> {
         let peer = peer("user", base, &self.client, &self.settings, &self.observer)?;
         Ok(Users::new(peer))
+    }
+
+    /// A client of whoever publishes the keys of tokens at `url`.
+    ///
+    /// It has no breaker: who asks for keys paces that by themselves, and needs to know when they are back.
+    pub fn issuer(&self, url: Url) -> Result<Issuer, Error> {
+        let mut settings = self.settings.clone();
+        settings.timeout = settings.timeout.min(issuer::TIMEOUT);
+        settings.limits.breaker_failures = u32::MAX;
+        let mut base = url.clone();
+        base.set_query(None);
+        base.set_fragment(None);
+        let peer = peer("issuer", base, &self.client, &settings, &self.observer)?;
+        Ok(Issuer::new(peer, url))
     }
 }
 

@@ -74,7 +74,8 @@ impl Environment {
     /// whatever is not given.
     pub fn or_dev(&self) -> Self {
         let mut environment = self.clone();
-        if !self.is_given("SECRET_KEY") && !self.is_given("JWT_PUBLIC_KEY") {
+        let keys = ["SECRET_KEY", "JWT_PUBLIC_KEY", "JWT_JWKS_URL"];
+        if !keys.iter().any(|name| self.is_given(name)) {
             environment.fall_back_to_file("SECRET_KEY", DEV_KEY);
         }
         if !self.has_database() {

@@ -1,12 +1,19 @@
 //! Where the database is and with what tokens are verified: the settings that hold secrets.
 
+use std::time::Duration;
+
 use jsonwebtoken::Algorithm;
 use secrecy::SecretString;
 use sqlx::postgres::PgConnectOptions;
 
-use crate::auth::{self, Key, check_secret};
+use crate::auth::{self, Key, Pace, check_secret};
 
-use super::Reader;
+use super::{Reader, parse_url, seconds};
+
+/// At least so long lies between two fetches of published keys for tokens that name unknown ones.
+const REST: Duration = Duration::from_secs(30);
+/// So long at most a request waits for published keys.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Reads where the database is: `DATABASE_URL`, or the five `DB_` variables.
 pub fn database(reader: &mut Reader<'_>) -> Option<PgConnectOptions> {
@@ -67,11 +74,13 @@ pub fn token_key(reader: &mut Reader<'_>) -> Option<SecretString> {
     }
 }
 
-/// Reads the key that tokens are verified with.
+/// Reads what tokens are verified with: a secret, a public key, or where public keys are published.
 pub(super) fn verification_key(reader: &mut Reader<'_>) -> Option<Key> {
     let has_secret = reader.text("SECRET_KEY").is_some();
     let secret = token_key(reader);
     let pem = reader.text("JWT_PUBLIC_KEY");
+    let url = reader.text("JWT_JWKS_URL");
+    let pace = pace(reader);
     let algorithm = reader.value("JWT_ALGORITHM", |text| match text {
         "RS256" => Ok(Algorithm::RS256),
         "ES256" => Ok(Algorithm::ES256),
@@ -79,18 +88,52 @@ pub(super) fn verification_key(reader: &mut Reader<'_>) -> Option<Key> {
         "HS256" if has_secret => Ok(Algorithm::HS256),
         _ => Err("must be RS256, ES256 or EdDSA".to_owned()),
     });
-    match (has_secret, pem) {
-        (true, Some(_)) => {
+    match (has_secret, pem, url) {
+        (true, None, None) => secret.map(Key::Secret),
+        (false, Some(pem), None) => public_key(reader, pem, algorithm?),
+        (false, None, Some(url)) => {
+            let url = parse_url(&url).map_err(|fault| reader.fault("JWT_JWKS_URL", fault));
+            Some(Key::Published {
+                url: url.ok()?,
+                algorithm: algorithm?,
+                pace: pace?,
+            })
+        }
+        (false, None, None) => {
+            reader.fault(
+                "SECRET_KEY",
+                "is not set, nor is JWT_PUBLIC_KEY, nor JWT_JWKS_URL",
+            );
+            None
+        }
+        (true, Some(_), _) => {
             reader.fault("JWT_PUBLIC_KEY", "and SECRET_KEY are both set; keep one");
             None
         }
-        (false, None) => {
-            reader.fault("SECRET_KEY", "is not set, nor is JWT_PUBLIC_KEY");
+        (_, _, Some(_)) => {
+            let other = if has_secret {
+                "SECRET_KEY"
+            } else {
+                "JWT_PUBLIC_KEY"
+            };
+            reader.fault(
+                "JWT_JWKS_URL",
+                format!("and {other} are both set; keep one"),
+            );
             None
         }
-        (true, None) => secret.map(Key::Secret),
-        (false, Some(pem)) => public_key(reader, pem, algorithm?),
     }
+}
+
+fn pace(reader: &mut Reader<'_>) -> Option<Pace> {
+    let refresh_every = seconds(reader, "JWT_JWKS_REFRESH_S", 1..=86_400);
+    let stale_for = seconds(reader, "JWT_JWKS_STALE_S", 0..=2_592_000);
+    Some(Pace {
+        refresh_every: refresh_every?,
+        stale_for: stale_for?,
+        rest: REST,
+        patience: PATIENCE,
+    })
 }
 
 /// Reads the key that cursors are signed with: one of its own, or what tokens are verified with, which
@@ -113,6 +156,8 @@ pub(super) fn cursor_key(
     match &auth?.key {
         Key::Secret(secret) => Some(secret.clone()),
         Key::Public { pem, .. } => Some(SecretString::from(pem.clone())),
+        // The keys themselves change.
+        Key::Published { url, .. } => Some(SecretString::from(url.as_str())),
     }
 }
 

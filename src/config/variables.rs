@@ -72,16 +72,30 @@ pub const VARIABLES: &[Variable] = &[
     ),
     without(
         "SECRET_KEY",
-        "secret of at least 32 bytes that UserService signs tokens with (HS256); or JWT_PUBLIC_KEY",
+        "secret of at least 32 bytes that UserService signs tokens with (HS256); or JWT_PUBLIC_KEY, or JWT_JWKS_URL",
     ),
     without(
         "JWT_PUBLIC_KEY",
         "public key of UserService: PEM with \\n for line breaks, or the path of a PEM file",
     ),
+    without(
+        "JWT_JWKS_URL",
+        "where UserService publishes its public keys, as a JSON Web Key Set; use https outside of a trusted network",
+    ),
+    with_default(
+        "JWT_JWKS_REFRESH_S",
+        "300",
+        "seconds after which published keys are fetched again",
+    ),
+    with_default(
+        "JWT_JWKS_STALE_S",
+        "86400",
+        "seconds that published keys are used for after that, while they cannot be fetched",
+    ),
     with_default(
         "JWT_ALGORITHM",
         "RS256",
-        "how JWT_PUBLIC_KEY verifies: RS256, ES256 or EdDSA",
+        "how public keys verify: RS256, ES256 or EdDSA; tokens and keys of others are refused",
     ),
     without(
         "JWT_ISSUER",
@@ -95,6 +109,31 @@ pub const VARIABLES: &[Variable] = &[
         "JWT_LEEWAY_S",
         "10",
         "by how many seconds the clock of UserService may differ",
+    ),
+    with_default(
+        "JWT_STAFF_CLAIM",
+        "is_staff",
+        "the claim that is true for staff",
+    ),
+    with_default(
+        "JWT_ROLE_CLAIM",
+        "role",
+        "the claim of a role, or of a list of roles",
+    ),
+    with_default(
+        "JWT_SCOPE_CLAIM",
+        "scope",
+        "the claim of scopes: words separated by spaces, or a list",
+    ),
+    with_default(
+        "JWT_STAFF_ROLES",
+        "staff,admin,orders:staff",
+        "roles and scopes that stand for staff, separated by comma",
+    ),
+    with_default(
+        "JWT_SERVICE_ROLES",
+        "service,orders:service",
+        "roles and scopes that stand for a peer service, separated by comma",
     ),
     without(
         "CURSOR_KEY",

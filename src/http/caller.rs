@@ -50,7 +50,7 @@ pub async fn require(
         Some(token) => Ok(token),
         None => bearer(request.headers()),
     };
-    let access = token.and_then(|token| verifier.verify(token))?;
+    let access = verifier.verify(token?).await?;
     let known = Known(access.principal.actor().as_str().to_owned());
     let extensions = request.extensions_mut();
     extensions.insert(Caller(access.principal));

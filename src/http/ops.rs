@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::auth::Rejection;
+use crate::auth::{KeysState, Rejection};
 
 use super::Shared;
 use super::caller::bearer;
@@ -48,6 +48,17 @@ pub struct Health {
 pub struct Components {
     /// PostgreSQL.
     database: Component,
+    /// The keys that tokens are verified with.
+    token_keys: TokenKeys,
+}
+
+/// The keys that tokens are verified with.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TokenKeys {
+    /// `ok`; `stale` when their issuer could not be asked again, which does no harm for a while;
+    /// `unavailable` when there are none, so that nobody can be let in.
+    #[schema(example = "ok")]
+    status: &'static str,
 }
 
 /// One dependency.
@@ -61,7 +72,7 @@ pub struct Component {
     latency_ms: f64,
 }
 
-/// How the service and its database are.
+/// How the service and what it depends on are.
 #[utoipa::path(get, path = "/health/", tag = "operations", responses(
     (status = 200, description = "Orders can be taken", body = Health),
     (status = 503, description = "They cannot", body = Health),
@@ -70,7 +81,9 @@ async fn health(State(shared): State<Shared>) -> (StatusCode, Json<Health>) {
     let asked = Instant::now();
     let answer = timeout(PATIENCE, shared.orders.check_database()).await;
     let database_ok = matches!(answer, Ok(Ok(())));
-    let status = match (*shared.stopping.borrow(), database_ok) {
+    let keys = shared.verifier.keys_state();
+    let is_able = database_ok && keys != KeysState::Missing;
+    let status = match (*shared.stopping.borrow(), is_able) {
         (true, _) => "stopping",
         (false, true) => "ok",
         (false, false) => "unavailable",
@@ -79,12 +92,22 @@ async fn health(State(shared): State<Shared>) -> (StatusCode, Json<Health>) {
         status: if database_ok { "ok" } else { "unavailable" },
         latency_ms: (asked.elapsed().as_secs_f64() * 100_000.0).round() / 100.0,
     };
+    let token_keys = TokenKeys {
+        status: match keys {
+            KeysState::Ok => "ok",
+            KeysState::Stale => "stale",
+            KeysState::Missing => "unavailable",
+        },
+    };
     let code = if status == "ok" {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let components = Components { database };
+    let components = Components {
+        database,
+        token_keys,
+    };
     (
         code,
         Json(Health {
@@ -105,7 +128,7 @@ async fn live() -> &'static str {
 /// Whether requests should be sent here.
 #[utoipa::path(get, path = "/health/ready/", tag = "operations", responses(
     (status = 200, description = "Send requests", body = Health),
-    (status = 503, description = "Stopping, or the database is away", body = Health),
+    (status = 503, description = "Stopping, or the database or the keys of tokens are away", body = Health),
 ))]
 async fn ready(state: State<Shared>) -> (StatusCode, Json<Health>) {
     health(state).await

@@ -240,7 +240,10 @@ impl From<Error> for Problem {
 
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
-        Self::new(Kind::Unauthenticated, rejection.to_string())
+        match rejection {
+            Rejection::NoKeys => Self::new(Kind::Unavailable, rejection.to_string()).retry_after(5),
+            _ => Self::new(Kind::Unauthenticated, rejection.to_string()),
+        }
     }
 }
 

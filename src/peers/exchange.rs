@@ -80,6 +80,11 @@ impl Peer {
         self.send(Method::GET, url, tag, Bytes::new()).await
     }
 
+    /// Asks for what is at a URL of the peer.
+    pub async fn get(&self, tag: &Tag<'_>, url: &Url) -> Result<Reply, Trouble> {
+        self.send(Method::GET, url.clone(), tag, Bytes::new()).await
+    }
+
     fn url(&self, path: &[&str]) -> Result<Url, Trouble> {
         // Such a segment would vanish from the path and lead to another resource.
         if path

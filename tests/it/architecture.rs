@@ -30,7 +30,7 @@ const LAYERS: &[Layer] = &[
     layer("failpoints", &[], &[]),
     layer("metrics", &["domain"], &[]),
     layer("telemetry", &[], &[]),
-    layer("auth", &["domain", "clock"], &[]),
+    layer("auth", &["domain", "metrics", "clock"], &["tokio"]),
     layer("db", &["domain", "metrics"], &["sqlx", "deadpool", "tokio"]),
     layer(
         "peers",

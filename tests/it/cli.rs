@@ -7,10 +7,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use order_service::auth::{Key, Settings, Verifier};
 use order_service::config::VARIABLES;
 use order_service::domain::principal::Role;
-use secrecy::SecretString;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -18,6 +16,7 @@ use tokio::time::timeout;
 
 use crate::support::app::TestApp;
 use crate::support::client::SECRET;
+use crate::support::issuer::verifier;
 use crate::support::service::BINARY;
 
 /// For whatever has to happen, on however busy a machine; PostgreSQL may have to be fetched.
@@ -96,13 +95,7 @@ async fn help_names_every_command_and_every_variable() {
 
 #[tokio::test]
 async fn the_last_line_of_token_is_a_token_that_is_accepted() {
-    let verifier = Verifier::new(&Settings {
-        key: Key::Secret(SecretString::from(SECRET)),
-        issuer: None,
-        audience: None,
-        leeway_s: 0,
-    })
-    .unwrap();
+    let verifier = verifier(&[("SECRET_KEY", SECRET)]);
     for (arguments, role, number) in [
         (&["token", "--customer", "7"][..], Role::Customer, 7),
         (&["token", "--staff"], Role::Staff, 1000),
@@ -111,7 +104,7 @@ async fn the_last_line_of_token_is_a_token_that_is_accepted() {
         let printed = run(arguments, &[("SECRET_KEY", SECRET)]).await;
         assert_eq!(printed.code, Some(0), "{printed:?}");
         let token = printed.stdout.lines().last().unwrap();
-        let principal = verifier.verify(token).unwrap().principal;
+        let principal = verifier.verify(token).await.unwrap().principal;
         let customer_id = principal.customer_id.map(|id| id.0);
         assert_eq!((principal.role, customer_id), (role, Some(number)));
     }

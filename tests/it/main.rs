@@ -15,6 +15,7 @@ mod env_example;
 mod fulfilment;
 mod generate;
 mod import;
+mod keys;
 mod large;
 mod live;
 mod model;

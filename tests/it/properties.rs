@@ -1,6 +1,8 @@
 //! What holds of money, totals and statuses for any value, not only for those that somebody thought
 //! of.
 
+mod tokens;
+
 use std::collections::HashSet;
 
 use order_service::domain::event::Fact;

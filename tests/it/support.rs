@@ -5,6 +5,8 @@ pub mod browser;
 pub mod client;
 pub mod database;
 pub mod documented;
+pub mod issuer;
+pub mod key_host;
 pub mod ledger;
 pub mod listener;
 pub mod pgbouncer;

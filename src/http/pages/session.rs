@@ -87,14 +87,12 @@ pub async fn admit(
         Some(token) => Ok(token),
         None => return ask(shared, &request, false),
     };
-    let verified = token.and_then(|token| {
-        let Access { principal, .. } = shared.verifier.verify(token)?;
-        let proof = shared.forms.proof(token);
-        Ok(Visitor { principal, proof })
-    });
-    let visitor = match verified {
+    let visitor = match visitor(shared, token).await {
         Ok(visitor) => visitor,
-        Err(rejection) if has_header => return Problem::from(rejection).into_response(),
+        // The token may be as good as ever.
+        Err(rejection) if has_header || rejection == Rejection::NoKeys => {
+            return Problem::from(rejection).into_response();
+        }
         Err(_) => return ask(shared, &request, true),
     };
     let known = Known(visitor.principal.actor().as_str().to_owned());
@@ -104,9 +102,19 @@ pub async fn admit(
     response
 }
 
+async fn visitor(shared: &Shared, token: Result<&str, Rejection>) -> Result<Visitor, Rejection> {
+    let token = token?;
+    let Access { principal, .. } = shared.verifier.verify(token).await?;
+    let proof = shared.forms.proof(token);
+    Ok(Visitor { principal, proof })
+}
+
 /// Whether a browser has sent a token that still stands for somebody.
-pub fn is_signed_in(shared: &Shared, headers: &HeaderMap) -> bool {
-    cookie(headers).is_some_and(|token| shared.verifier.verify(token).is_ok())
+pub async fn is_signed_in(shared: &Shared, headers: &HeaderMap) -> bool {
+    match cookie(headers) {
+        Some(token) => shared.verifier.verify(token).await.is_ok(),
+        None => false,
+    }
 }
 
 fn ask(shared: &Shared, request: &Request, is_stale: bool) -> Response {

@@ -40,7 +40,7 @@ pub async fn ask(
     let next = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "next");
     let next = next.and_then(|(_, next)| local(&next));
     let next = next.as_deref().unwrap_or("/");
-    if session::is_signed_in(&shared, &headers) {
+    if session::is_signed_in(&shared, &headers).await {
         return redirect(next);
     }
     page(&Page {
@@ -111,7 +111,7 @@ async fn token(
         return Err(NotSignedIn::Wrong);
     }
     let token = shared.users.sign_in(credentials).await?;
-    let access = shared.verifier.verify(token.expose_secret());
+    let access = shared.verifier.verify(token.expose_secret()).await;
     let access = access.map_err(|rejection| {
         NotSignedIn::Unavailable(format!("gave a token that is not accepted: {rejection}"))
     })?;

@@ -61,6 +61,8 @@ fn every_fault_is_told_at_once_and_no_value_is_repeated() {
         "SECRET_KEY",
         "JWT_ALGORITHM",
         "JWT_LEEWAY_S",
+        "JWT_JWKS_REFRESH_S",
+        "JWT_JWKS_STALE_S",
         "USER_SERVICE_URL",
         "INVENTORY_SERVICE_URL",
         "PAYMENT_SERVICE_URL",
@@ -135,6 +137,77 @@ fn a_secret_and_a_public_key_exclude_each_other() {
             text.contains("JWT_ALGORITHM must be RS256, ES256 or EdDSA"),
             "{text}"
         );
+    }
+}
+
+#[test]
+fn published_keys_exclude_a_key_of_ones_own() {
+    let url = ("JWT_JWKS_URL", "https://users.example/keys");
+    let text = faults(&[url]);
+    assert!(
+        text.contains("JWT_JWKS_URL and SECRET_KEY are both set"),
+        "{text}"
+    );
+    let text = faults(&[url, ("SECRET_KEY", ""), ("JWT_PUBLIC_KEY", MARK)]);
+    assert!(
+        text.contains("JWT_JWKS_URL and JWT_PUBLIC_KEY are both set"),
+        "{text}"
+    );
+    for wrong in [MARK, "ftp://hunter2/keys", "/hunter2/keys.json"] {
+        let text = faults(&[("SECRET_KEY", ""), ("JWT_JWKS_URL", wrong)]);
+        assert!(text.contains("JWT_JWKS_URL must be a URL"), "{text}");
+        assert!(!text.contains(MARK), "{text}");
+    }
+    for algorithm in ["HS256", "none", "PS256", "rs256"] {
+        let text = faults(&[url, ("SECRET_KEY", ""), ("JWT_ALGORITHM", algorithm)]);
+        assert!(text.contains("JWT_ALGORITHM must be"), "{text}");
+    }
+}
+
+#[test]
+fn roles_that_are_unclear_are_refused() {
+    for (settings, expected) in [
+        (
+            &[("JWT_STAFF_ROLES", ",")][..],
+            "JWT_STAFF_ROLES must be one or several names",
+        ),
+        (
+            &[("JWT_STAFF_ROLES", "staff,,admin")],
+            "JWT_STAFF_ROLES must be one or",
+        ),
+        (
+            &[("JWT_SERVICE_ROLES", "peer service")],
+            "JWT_SERVICE_ROLES must be one or",
+        ),
+        (
+            &[("JWT_STAFF_ROLES", "staff, service")],
+            "JWT_STAFF_ROLES and JWT_SERVICE_ROLES have a name in common",
+        ),
+        (
+            &[("JWT_ROLE_CLAIM", "is_staff")],
+            "JWT_STAFF_CLAIM and JWT_ROLE_CLAIM name the same claim",
+        ),
+        (
+            &[("JWT_SCOPE_CLAIM", "is_staff")],
+            "JWT_STAFF_CLAIM and JWT_SCOPE_CLAIM name the same claim",
+        ),
+        (
+            &[("JWT_SCOPE_CLAIM", "role")],
+            "JWT_ROLE_CLAIM and JWT_SCOPE_CLAIM name the same claim",
+        ),
+        // Whoever may choose a name would choose this one.
+        (
+            &[("JWT_ROLE_CLAIM", "sub")],
+            "JWT_ROLE_CLAIM is a claim that says something else",
+        ),
+        (
+            &[("JWT_STAFF_CLAIM", "user_id")],
+            "JWT_STAFF_CLAIM is a claim that says",
+        ),
+    ] {
+        let text = faults(settings);
+        assert!(text.contains(expected), "{text}");
+        assert!(text.contains(" 1 fault(s)"), "{text}");
     }
 }
 

@@ -1,6 +1,10 @@
-//! Who may do what: every route under /v1, for everybody who may call it.
+//! Who may do what: every route of the service, for everybody who may call it. The routes are those of
+//! the document that is served; one that has no rule here, and a rule without a route, fails.
 
-use std::collections::BTreeSet;
+mod pages;
+mod routes;
+
+use std::collections::BTreeMap;
 
 use order_service::auth::Claims;
 use order_service::clock;
@@ -9,91 +13,103 @@ use serde_json::{Value, json};
 
 use super::{AT_REST, whole_cart};
 use crate::support::app::TestApp;
-use crate::support::client::{Client, Reply, claims, send, token};
+use crate::support::client::{Client, Reply, cart, claims, send, token};
 
-/// A route and what each caller gets: without a token, with an expired one, another customer, the
-/// owner, staff, a peer service.
-type Line = (&'static str, &'static str, [u16; 6]);
+/// A method and a path, and what each of [`CALLERS`] is answered there.
+type Rules = BTreeMap<(String, String), [u16; 6]>;
 
-const TABLE: &[Line] = &[
-    ("get", "/v1/orders/", [401, 401, 200, 200, 200, 403]),
-    ("get", "/v1/orders/export/", [401, 401, 200, 200, 200, 403]),
-    ("post", "/v1/orders/", [401, 401, 403, 201, 201, 403]),
-    ("post", "/v1/orders/create/", [401, 401, 403, 201, 201, 403]),
-    (
-        "get",
-        "/v1/orders/{order_id}/",
-        [401, 401, 404, 200, 200, 200],
-    ),
-    (
-        "get",
-        "/v1/orders/{order_id}/detail/",
-        [401, 401, 404, 200, 200, 200],
-    ),
-    (
-        "get",
-        "/v1/orders/{order_id}/details/",
-        [401, 401, 404, 200, 200, 200],
-    ),
-    (
-        "get",
-        "/v1/orders/{order_id}/tracking/",
-        [401, 401, 404, 200, 200, 200],
-    ),
-    (
-        "get",
-        "/v1/orders/{order_id}/events/",
-        [401, 401, 404, 200, 200, 200],
-    ),
-    (
-        "post",
-        "/v1/orders/{order_id}/cancel/",
-        [401, 401, 404, 200, 200, 403],
-    ),
-    (
-        "patch",
-        "/v1/orders/{order_id}/update/",
-        [401, 401, 404, 403, 200, 200],
-    ),
-    (
-        "get",
-        "/v1/orders/my-orders/{customer_id}/",
-        [401, 401, 404, 200, 200, 403],
-    ),
-    (
-        "get",
-        "/v1/ops/orders/stuck/",
-        [401, 401, 403, 403, 200, 403],
-    ),
-    (
-        "post",
-        "/v1/ops/orders/{order_id}/retry/",
-        [401, 401, 403, 403, 200, 403],
-    ),
-    // Nothing is stuck.
-    (
-        "post",
-        "/v1/ops/orders/{order_id}/resolve/",
-        [401, 401, 403, 403, 409, 403],
-    ),
-];
+const CALLERS: [&str; 6] = ["nobody", "expired", "another", "owner", "staff", "service"];
 
+/// What is in the document. `/metrics/` asks for a token of its own, which none of them has.
+const RULES: &str = "
+                                               nobody expired another owner staff service
+    get   /v1/orders/                             401     401     200   200   200     403
+    post  /v1/orders/                             401     401     403   201   201     403
+    post  /v1/orders/create/                      401     401     403   201   201     403
+    get   /v1/orders/export/                      401     401     200   200   200     403
+    get   /v1/orders/my-orders/{customer_id}/     401     401     404   200   200     403
+    get   /v1/orders/{order_id}/                  401     401     404   200   200     200
+    get   /v1/orders/{order_id}/detail/           401     401     404   200   200     200
+    get   /v1/orders/{order_id}/details/          401     401     404   200   200     200
+    get   /v1/orders/{order_id}/tracking/         401     401     404   200   200     200
+    get   /v1/orders/{order_id}/events/           401     401     404   200   200     200
+    post  /v1/orders/{order_id}/cancel/           401     401     404   200   200     403
+    patch /v1/orders/{order_id}/update/           401     401     404   403   200     200
+    get   /v1/ops/orders/stuck/                   401     401     403   403   200     403
+    post  /v1/ops/orders/{order_id}/retry/        401     401     403   403   200     403
+    post  /v1/ops/orders/{order_id}/resolve/      401     401     403   403   409     403
+    get   /health/                                200     200     200   200   200     200
+    get   /health/live/                           200     200     200   200   200     200
+    get   /health/ready/                          200     200     200   200   200     200
+    get   /metrics/                               401     401     401   401   401     401
+";
+
+/// For the routes that need an order: this customer's.
 const OWNER: i64 = 5;
 
-fn callers(app: &TestApp) -> [(&'static str, Client); 6] {
-    let expired = Claims {
-        exp: clock::now().unix_timestamp() - 3600,
-        user_id: Some(json!(OWNER)),
+/// Reads a table of rules, whose first line names the callers.
+fn rules(table: &str) -> Rules {
+    let mut lines = table.lines().filter(|line| !line.trim().is_empty());
+    let callers: Vec<&str> = lines.next().unwrap().split_whitespace().collect();
+    assert_eq!(callers, CALLERS);
+    let mut rules = Rules::new();
+    for line in lines {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [method, path, statuses @ ..] = words.as_slice() else {
+            panic!("no rule: {line}");
+        };
+        let statuses: Vec<u16> = statuses.iter().map(|word| word.parse().unwrap()).collect();
+        let key = ((*method).to_owned(), (*path).to_owned());
+        let other = rules.insert(key, statuses.try_into().unwrap());
+        assert!(other.is_none(), "two rules: {line}");
+    }
+    rules
+}
+
+/// The tokens of [`CALLERS`].
+fn tokens() -> [Option<String>; 6] {
+    let of = |user_id: i64, is_staff: bool, lasts_s: i64| {
+        token(&Claims {
+            exp: clock::now().unix_timestamp() + lasts_s,
+            user_id: Some(json!(user_id)),
+            is_staff: is_staff.then_some(json!(true)),
+            ..claims()
+        })
+    };
+    let service = Claims {
+        sub: Some(json!("shipping")),
+        role: Some(json!("service")),
         ..claims()
     };
     [
-        ("nobody", app.nobody()),
-        ("expired", Client::with_token(&app.base, token(&expired))),
-        ("another", app.customer(6)),
-        ("owner", app.customer(OWNER)),
-        ("staff", app.staff()),
-        ("service", app.service()),
+        None,
+        Some(of(OWNER, false, -3600)),
+        Some(of(6, false, 3600)),
+        Some(of(OWNER, false, 3600)),
+        Some(of(1000, true, 3600)),
+        Some(token(&service)),
     ]
+}
+
+fn callers(app: &TestApp) -> [Client; 6] {
+    tokens().map(|token| match token {
+        Some(token) => Client::with_token(&app.base, token),
+        None => app.nobody(),
+    })
+}
+
+/// What the path of a template is for this order of the owner.
+fn path_of(template: &str, order_id: i64) -> String {
+    template
+        .replace("{order_id}", &order_id.to_string())
+        .replace("{customer_id}", &OWNER.to_string())
+}
+
+/// Places an order for the owner. Its stock does not run out however often.
+async fn place(app: &TestApp) -> Reply {
+    let placed = app.customer(OWNER).place(&cart("SKU0003", 1, "1.00")).await;
+    assert_eq!(placed.status, 201, "{placed:?}");
+    placed
 }
 
 async fn call(client: &Client, method: &str, path: &str) -> Reply {
@@ -112,60 +128,56 @@ async fn call(client: &Client, method: &str, path: &str) -> Reply {
     .await
 }
 
-#[test]
-fn the_table_has_every_route_of_the_document() {
-    let document = serde_json::to_value(order_service::http::openapi()).unwrap();
-    let mut documented = BTreeSet::new();
+/// The methods and paths of the document that the service serves.
+async fn documented(app: &TestApp) -> Vec<(String, String)> {
+    let document = app.nobody().get("/orders-doc/openapi.json").await.body;
+    let mut found = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
-        let methods = item
-            .as_object()
-            .unwrap()
-            .keys()
-            .filter(|name| *name != "parameters");
-        documented.extend(methods.map(|method| (method.clone(), path.clone())));
+        let methods = item.as_object().unwrap().keys();
+        let methods = methods.filter(|name| *name != "parameters");
+        found.extend(methods.map(|method| (method.clone(), path.clone())));
     }
-    documented.retain(|(_, path)| path.starts_with("/v1/"));
-    let judged = TABLE
-        .iter()
-        .map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned()))
-        .collect();
-    assert_eq!(documented, judged);
+    found
+}
+
+/// An app whose metrics ask for a token.
+async fn guarded() -> TestApp {
+    TestApp::with(&[AT_REST, &[("METRICS_TOKEN", "scrape-me")]].concat()).await
 }
 
 #[tokio::test]
 async fn everybody_gets_on_every_route_what_is_theirs() {
-    let app = TestApp::with(AT_REST).await;
-    for (method, template, expected) in TABLE {
-        for ((who, client), expected) in callers(&app).into_iter().zip(expected) {
-            let placed = app.customer(OWNER).place(&whole_cart()).await;
-            let order_id = placed.order_id().to_string();
-            let path = template
-                .replace("{order_id}", &order_id)
-                .replace("{customer_id}", &OWNER.to_string());
-            let reply = call(&client, method, &path).await;
-            assert_eq!(
-                reply.status, *expected,
-                "{method} {path} by {who}: {reply:?}"
-            );
-            match reply.status {
+    let app = guarded().await;
+    let mut rules = rules(RULES);
+    for (method, template) in documented(&app).await {
+        let Some(expected) = rules.remove(&(method.clone(), template.clone())) else {
+            panic!("{method} {template} has no rule: say who may call it");
+        };
+        let callers = CALLERS.into_iter().zip(callers(&app));
+        for ((who, client), expected) in callers.zip(expected) {
+            let placed = place(&app).await;
+            let path = path_of(&template, placed.order_id());
+            let reply = call(&client, &method, &path).await;
+            let what = format!("{method} {path} by {who}");
+            assert_eq!(reply.status, expected, "{what}: {reply:?}");
+            match expected {
                 401 => {
                     reply.assert_problem(401, "unauthenticated");
                     assert_eq!(reply.header("www-authenticate"), Some("Bearer"));
                 }
                 403 => reply.assert_problem(403, "forbidden"),
                 404 => reply.assert_problem(404, "not-found"),
+                // Nothing is stuck.
                 409 => reply.assert_problem(409, "nothing-to-decide"),
                 _ => {}
             }
-            if *expected >= 400 {
+            if expected >= 400 {
                 let now = app.customer(OWNER).details(placed.order_id()).await.body;
-                assert_eq!(
-                    now, placed.body,
-                    "{method} {path} by {who} changed something"
-                );
+                assert_eq!(now, placed.body, "{what} changed something");
             }
         }
     }
+    assert!(rules.is_empty(), "rules without a route: {rules:?}");
 }
 
 #[tokio::test]
@@ -173,10 +185,13 @@ async fn somebody_elses_order_looks_like_none() {
     let app = TestApp::with(AT_REST).await;
     let theirs = app.customer(OWNER).place(&whole_cart()).await.order_id();
     let none = theirs + 1_000_000;
-    for (method, template, _) in TABLE.iter().filter(|line| line.1.contains("{order_id}")) {
+    for (method, template) in documented(&app).await {
+        if !template.contains("{order_id}") {
+            continue;
+        }
         let of = async |order_id: i64| {
-            let path = template.replace("{order_id}", &order_id.to_string());
-            let mut reply = call(&app.customer(6), method, &path).await;
+            let path = path_of(&template, order_id);
+            let mut reply = call(&app.customer(6), &method, &path).await;
             reply.body["request_id"] = Value::Null;
             let told = reply.body.to_string().replace(&order_id.to_string(), "N");
             (reply.status, told)

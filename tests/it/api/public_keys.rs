@@ -1,112 +1,20 @@
 //! Tokens that are verified with a public key.
 
-use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256,
-    RsaKeyPair,
-};
-use base64::Engine as _;
-use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use order_service::clock;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::app::TestApp;
 use crate::support::client::Client;
+use crate::support::issuer::{Issuer, customer};
 
-type Sign = dyn Fn(&[u8]) -> Vec<u8> + Send + Sync;
-
-/// Signs, and the key that verifies it, in PEM.
-struct Issuer {
-    algorithm: &'static str,
-    public_pem: String,
-    sign: Box<Sign>,
+/// The same signature under the name of another algorithm.
+fn by_name(issuer: &Issuer, algorithm: &str) -> String {
+    let header = json!({ "alg": algorithm, "typ": "JWT" });
+    issuer.signed(&header.to_string(), customer().to_string())
 }
 
-impl Issuer {
-    fn rs256() -> Self {
-        let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
-        let der: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
-        Self {
-            algorithm: "RS256",
-            public_pem: pem(der.as_ref()),
-            sign: Box::new(move |message| {
-                let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(
-                    &RSA_PKCS1_SHA256,
-                    &SystemRandom::new(),
-                    message,
-                    &mut signature,
-                )
-                .unwrap();
-                signature
-            }),
-        }
-    }
-
-    fn es256() -> Self {
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-        let der: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
-        Self {
-            algorithm: "ES256",
-            public_pem: pem(der.as_ref()),
-            sign: Box::new(move |message| {
-                let signature = pair.sign(&SystemRandom::new(), message).unwrap();
-                signature.as_ref().to_vec()
-            }),
-        }
-    }
-
-    fn eddsa() -> Self {
-        let pair = Ed25519KeyPair::generate().unwrap();
-        let der: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
-        Self {
-            algorithm: "EdDSA",
-            public_pem: pem(der.as_ref()),
-            sign: Box::new(move |message| pair.sign(message).as_ref().to_vec()),
-        }
-    }
-
-    fn token_by_name(&self, algorithm: &str) -> String {
-        let header = json!({ "alg": algorithm, "typ": "JWT" });
-        let part = |part: &Value| BASE64_URL_SAFE_NO_PAD.encode(part.to_string());
-        let message = format!("{}.{}", part(&header), part(&claims()));
-        let signature = (self.sign)(message.as_bytes());
-        format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
-    }
-
-    fn token(&self) -> String {
-        self.token_by_name(self.algorithm)
-    }
-
-    /// A service that trusts this issuer.
-    async fn app(&self, pem: &str) -> TestApp {
-        let settings = [
-            ("SECRET_KEY", ""),
-            ("JWT_PUBLIC_KEY", pem),
-            ("JWT_ALGORITHM", self.algorithm),
-        ];
-        TestApp::with(&settings).await
-    }
-}
-
-fn claims() -> Value {
-    json!({ "user_id": 5, "token_type": "access", "exp": clock::now().unix_timestamp() + 3600 })
-}
-
-fn pem(der: &[u8]) -> String {
-    let body = BASE64_STANDARD.encode(der);
-    let lines: Vec<_> = body
-        .as_bytes()
-        .chunks(64)
-        .map(String::from_utf8_lossy)
-        .collect();
-    format!(
-        "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
-        lines.join("\n")
-    )
+fn good(issuer: &Issuer) -> String {
+    issuer.token(&customer())
 }
 
 async fn status(app: &TestApp, token: String) -> u16 {
@@ -118,21 +26,16 @@ async fn status(app: &TestApp, token: String) -> u16 {
 
 /// Its own tokens pass; nobody else's do, by whatever algorithm they claim to be signed.
 async fn trusts_only(issuer: &Issuer, stranger: &Issuer, others: &[&Issuer]) {
-    let app = issuer.app(&issuer.public_pem).await;
-    assert_eq!(status(&app, issuer.token()).await, 200);
+    let app = issuer.app().await;
+    assert_eq!(status(&app, good(issuer)).await, 200);
     assert_eq!(
-        status(&app, stranger.token()).await,
+        status(&app, good(stranger)).await,
         401,
         "the same algorithm, another key"
     );
     for other in others {
-        assert_eq!(
-            status(&app, other.token()).await,
-            401,
-            "{}",
-            other.algorithm
-        );
-        let disguised = other.token_by_name(issuer.algorithm);
+        assert_eq!(status(&app, good(other)).await, 401, "{}", other.algorithm);
+        let disguised = by_name(other, issuer.algorithm);
         assert_eq!(
             status(&app, disguised).await,
             401,
@@ -144,7 +47,7 @@ async fn trusts_only(issuer: &Issuer, stranger: &Issuer, others: &[&Issuer]) {
     for secret in [issuer.public_pem.as_str(), issuer.public_pem.trim()] {
         for algorithm in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {
             let key = EncodingKey::from_secret(secret.as_bytes());
-            let token = encode(&Header::new(algorithm), &claims(), &key).unwrap();
+            let token = encode(&Header::new(algorithm), &customer(), &key).unwrap();
             assert_eq!(
                 status(&app, token).await,
                 401,
@@ -153,11 +56,7 @@ async fn trusts_only(issuer: &Issuer, stranger: &Issuer, others: &[&Issuer]) {
         }
     }
     for name in ["none", "HS256", "RS384", "PS256", "ES384"] {
-        assert_eq!(
-            status(&app, issuer.token_by_name(name)).await,
-            401,
-            "{name}"
-        );
+        assert_eq!(status(&app, by_name(issuer, name)).await, 401, "{name}");
     }
 }
 
@@ -184,12 +83,12 @@ async fn a_secret_takes_no_token_of_a_key_pair() {
     let app = TestApp::start().await;
     for issuer in [Issuer::rs256(), Issuer::es256(), Issuer::eddsa()] {
         assert_eq!(
-            status(&app, issuer.token()).await,
+            status(&app, good(&issuer)).await,
             401,
             "{}",
             issuer.algorithm
         );
-        assert_eq!(status(&app, issuer.token_by_name("HS256")).await, 401);
+        assert_eq!(status(&app, by_name(&issuer, "HS256")).await, 401);
     }
 }
 
@@ -200,7 +99,7 @@ async fn a_key_may_be_a_file_or_one_line() {
     std::fs::write(file.path(), &issuer.public_pem).unwrap();
     let one_line = issuer.public_pem.trim().replace('\n', "\\n");
     for pem in [file.path().to_str().unwrap(), &one_line] {
-        let app = issuer.app(pem).await;
-        assert_eq!(status(&app, issuer.token()).await, 200);
+        let app = issuer.app_with(pem).await;
+        assert_eq!(status(&app, good(&issuer)).await, 200);
     }
 }

@@ -12,7 +12,7 @@ use url::form_urlencoded;
 use super::rows::Row;
 use super::{CREATE, send_json};
 use crate::support::app::TestApp;
-use crate::support::client::Reply;
+use crate::support::client::{Reply, send};
 use crate::support::ledger::{all_orders, violations};
 
 /// How many of each kind are sent.
@@ -30,6 +30,22 @@ fn assert_answered(reply: &Reply, sent: &str) {
     if reply.status >= 400 {
         assert_ne!(reply.status, 422, "{sent:?}");
         reply.assert_problem(reply.status, reply.body["code"].as_str().unwrap());
+    }
+}
+
+/// Fails unless every fault of a body names a value that was sent, or one that an object lacks.
+#[track_caller]
+fn assert_named(reply: &Reply, sent: &Value) {
+    if reply.body["code"] != "invalid-request" {
+        return;
+    }
+    let pointers = reply.pointers();
+    assert!(!pointers.is_empty(), "{sent}: {reply:?}");
+    for pointer in pointers {
+        let (parent, _) = pointer.rsplit_once('/').unwrap_or_default();
+        let is_there = sent.pointer(pointer).is_some();
+        let is_missing = sent.pointer(parent).is_some_and(Value::is_object);
+        assert!(is_there || is_missing, "{pointer} of {sent}");
     }
 }
 
@@ -135,6 +151,7 @@ async fn no_body_makes_a_placement_fail() {
     for body in bodies {
         let reply = app.customer(5).place(&body).await;
         assert_answered(&reply, &body.to_string());
+        assert_named(&reply, &body);
     }
     let orders = all_orders(&app.staff()).await;
     assert_eq!(violations(&orders, &app.sandbox.ledger()), [""; 0]);
@@ -151,8 +168,12 @@ async fn no_bytes_make_a_placement_fail() {
             bytes[at] = byte;
         }
         let sent = format!("{}", bytes.escape_ascii());
+        let body: Option<Value> = serde_json::from_slice(&bytes).ok();
         let reply = send_json(&app.customer(5), Method::POST, CREATE, bytes).await;
         assert_answered(&reply, &sent);
+        if let Some(body) = body {
+            assert_named(&reply, &body);
+        }
     }
 }
 
@@ -172,6 +193,7 @@ async fn no_body_makes_an_update_fail() {
         let path = format!("/v1/orders/{order_id}/update/");
         let reply = app.staff().patch(&path, &body).await;
         assert_answered(&reply, &body.to_string());
+        assert_named(&reply, &body);
     }
 }
 
@@ -209,9 +231,20 @@ async fn no_query_makes_a_list_fail() {
     let pairs = proptest::collection::vec((proptest::sample::select(NAMES), value), 0..4);
     for pairs in samples(pairs) {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(pairs);
+        query.extend_pairs(&pairs);
         let path = format!("/v1/orders/?{}", query.finish());
-        assert_answered(&app.staff().get(&path).await, &path);
+        let reply = app.staff().get(&path).await;
+        assert_answered(&reply, &path);
+        let pointers = reply.pointers();
+        assert_eq!(
+            pointers.is_empty(),
+            reply.status == 200,
+            "{path}: {reply:?}"
+        );
+        for pointer in pointers {
+            let is_sent = pairs.iter().any(|(name, _)| *name == &pointer[1..]);
+            assert!(is_sent, "{pointer} of {path}");
+        }
     }
     for bytes in samples(proptest::collection::vec(any::<u8>(), 0..60)) {
         let mut path = "/v1/orders/?search=".to_owned();
@@ -219,5 +252,105 @@ async fn no_query_makes_a_list_fail() {
             let _ = write!(path, "%{byte:02X}");
         }
         assert_answered(&app.customer(5).get(&path).await, &path);
+    }
+}
+
+/// Parameters of a list, each with a value that it takes.
+fn question() -> impl Strategy<Value = Vec<(&'static str, String)>> {
+    // What a browser or the service itself would have replaced is refused.
+    let text = "\\PC{1,20}".prop_filter("has letters", |text| {
+        !text.trim().is_empty() && !text.contains(char::REPLACEMENT_CHARACTER)
+    });
+    let statuses = |known: &'static [&'static str]| {
+        proptest::sample::subsequence(known, 1..=known.len()).prop_map(|some| some.join(","))
+    };
+    let one_of =
+        |known: &'static [&'static str]| proptest::sample::select(known).prop_map(str::to_owned);
+    let moment = "20[0-9]{2}-0[1-9]-[12][0-9]T[01][0-9]:[0-5][0-9]:[0-5][0-9](Z|[+-]0[0-9]:30)";
+    let total = "[0-9]{1,9}(\\.[0-9]{1,2})?";
+    let values: Vec<(&'static str, BoxedStrategy<String>)> = vec![
+        (
+            "status_filter",
+            statuses(&["PENDING", "confirmed", "Shipped"]).boxed(),
+        ),
+        ("payment_filter", statuses(&["paid", "REFUNDED"]).boxed()),
+        (
+            "shipping_filter",
+            statuses(&["UNKNOWN", "returned"]).boxed(),
+        ),
+        ("search", text.clone().boxed()),
+        ("sku", text.boxed()),
+        ("created_from", moment.boxed()),
+        ("created_to", moment.boxed()),
+        ("min_total", total.boxed()),
+        ("max_total", total.boxed()),
+        ("currency", one_of(&["USD", "inr"]).boxed()),
+        ("open", one_of(&["true", "false"]).boxed()),
+        (
+            "sort_by",
+            one_of(&["created_at", "total", "order_id"]).boxed(),
+        ),
+        ("sort_dir", one_of(&["asc", "DESC"]).boxed()),
+        (
+            "page_size",
+            (1..=100_u32).prop_map(|size| size.to_string()).boxed(),
+        ),
+    ];
+    let some = proptest::sample::subsequence(values, 0..=8).prop_shuffle();
+    some.prop_flat_map(|some| {
+        let pairs = some.into_iter().map(|(name, value)| (Just(name), value));
+        pairs.collect::<Vec<_>>()
+    })
+}
+
+#[tokio::test]
+async fn a_question_is_the_same_in_the_links_of_its_answer() {
+    let app = TestApp::start().await;
+    for mut pairs in samples(question()) {
+        let of_page = |page: &'static str, pairs: &[(&'static str, String)]| {
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            query.extend_pairs(pairs).append_pair("page", page);
+            format!("/v1/orders/?{}", query.finish())
+        };
+        let path = of_page("2", &pairs);
+        let reply = app.customer(5).get(&path).await;
+        assert_eq!(reply.status, 200, "{path}: {reply:?}");
+        let link = reply.body["previous"].as_str().unwrap();
+        let (_, query) = link.split_once('?').unwrap();
+        let linked: Vec<_> = form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect();
+        pairs.push(("page", "1".to_owned()));
+        let asked: Vec<_> = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect();
+        assert_eq!(linked, asked, "{path}");
+        let first = app
+            .customer(5)
+            .get(link.strip_prefix(&app.base).unwrap())
+            .await;
+        assert_eq!(
+            (first.status, first.body["previous"].is_null()),
+            (200, true),
+            "{first:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn no_header_makes_a_request_fail() {
+    let app = TestApp::start().await;
+    let value = prop_oneof![
+        "[ -~]{0,80}".prop_map(String::into_bytes),
+        "(Bearer|bearer|Basic) [ -~]{0,80}".prop_map(String::into_bytes),
+        "Bearer [A-Za-z0-9_=-]{0,40}(\\.[A-Za-z0-9_=-]{0,40}){0,4}".prop_map(String::into_bytes),
+        proptest::collection::vec(0x80..=0xff_u8, 1..40),
+    ];
+    for value in samples(value) {
+        let request = app.nobody().request(Method::GET, "/v1/orders/");
+        let reply = send(request.header("authorization", &value[..])).await;
+        reply.assert_problem(401, "unauthenticated");
+        assert_eq!(reply.header("www-authenticate"), Some("Bearer"));
     }
 }

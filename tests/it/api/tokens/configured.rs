@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::super::rows::Row;
 use super::{ask, claims, refused, signed};
 use crate::support::app::TestApp;
 use crate::support::client::Client;
@@ -39,6 +40,56 @@ async fn issuer_and_audience_are_asked_for_when_they_are_configured() {
         json!({ "iss": ["https://evil.example", "https://users.example"], "aud": aud }),
     ] {
         refused(&app, &others.to_string(), &signed(&claims(&others))).await;
+    }
+}
+
+#[tokio::test]
+async fn the_names_of_roles_and_of_their_claims_are_configured() {
+    let settings = [
+        ("JWT_STAFF_CLAIM", "is_superuser"),
+        ("JWT_ROLE_CLAIM", "cognito:groups"),
+        ("JWT_SCOPE_CLAIM", "scp"),
+        ("JWT_STAFF_ROLES", "shop-admins, orders.all"),
+        ("JWT_SERVICE_ROLES", "machines"),
+    ];
+    let app = TestApp::with(&settings).await;
+    let of_another = Row::default().insert(&app).await;
+    let [staff, service, neither] = [(200, 200), (200, 403), (404, 403)];
+    for (others, expected) in [
+        (json!({ "is_superuser": true }), staff),
+        (json!({ "cognito:groups": "shop-admins" }), staff),
+        (
+            json!({ "cognito:groups": ["customers", "shop-admins"] }),
+            staff,
+        ),
+        (json!({ "scp": "profile orders.all" }), staff),
+        (json!({ "scp": ["orders.all"] }), staff),
+        (
+            json!({ "cognito:groups": ["machines", "shop-admins"] }),
+            staff,
+        ),
+        (json!({ "cognito:groups": ["machines"] }), service),
+        (json!({ "scp": "machines" }), service),
+        (json!({ "is_superuser": "true" }), neither),
+        (json!({ "cognito:groups": "shop-admins machines" }), neither),
+        (json!({ "cognito:groups": "Shop-Admins" }), neither),
+        (json!({ "scp": "orders.all,machines" }), neither),
+        // What it was called before means nothing any more.
+        (
+            json!({ "is_staff": true, "role": "staff", "scope": "orders:staff" }),
+            neither,
+        ),
+        (
+            json!({ "is_staff": true, "cognito:groups": "staff", "scp": "orders:service" }),
+            neither,
+        ),
+    ] {
+        let mut claims = claims(&others);
+        claims["user_id"] = json!(6);
+        let client = Client::with_token(&app.base, signed(&claims));
+        let details = client.details(of_another).await.status;
+        let desk = client.get("/v1/ops/orders/stuck/").await.status;
+        assert_eq!((details, desk), expected, "{others}");
     }
 }
 

@@ -1,0 +1,139 @@
+//! The keys that an issuer publishes: a JSON Web Key Set (RFC 7517), of which only those count that can
+//! verify what the pinned algorithm signs.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use jsonwebtoken::jwk::{
+    AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse,
+};
+use jsonwebtoken::{Algorithm, DecodingKey};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::keys::check_public;
+
+/// Why a document is no set of keys that could be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAKeySet {
+    /// Not what it should be.
+    #[error("answered what is no JSON Web Key Set")]
+    Malformed,
+    /// Nothing in it is for us.
+    #[error("published {0} keys, of which none can verify {1:?}")]
+    NoneFits(usize, Algorithm),
+}
+
+/// Published keys, by their names.
+#[derive(Default)]
+pub struct KeySet {
+    /// `None`: several have this name, so it names none.
+    named: HashMap<String, Option<Arc<DecodingKey>>>,
+    nameless: Vec<Arc<DecodingKey>>,
+    ignored: usize,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    keys: Vec<Value>,
+}
+
+impl KeySet {
+    /// Reads a document and keeps the keys for an algorithm. One without such keys is refused: an issuer
+    /// that publishes nothing is taken for a broken one, not for one that withdraws all keys.
+    pub fn read(document: &[u8], algorithm: Algorithm) -> Result<Self, NotAKeySet> {
+        let document: Document =
+            serde_json::from_slice(document).map_err(|_| NotAKeySet::Malformed)?;
+        let published = document.keys.len();
+        let mut set = Self::default();
+        for jwk in document.keys {
+            let Some((name, key)) = read_key(jwk, algorithm) else {
+                continue;
+            };
+            let key = Arc::new(key);
+            match name {
+                None => set.nameless.push(key),
+                Some(name) => match set.named.entry(name) {
+                    Entry::Vacant(free) => drop(free.insert(Some(key))),
+                    Entry::Occupied(mut taken) => drop(taken.insert(None)),
+                },
+            }
+        }
+        if set.len() == 0 {
+            return Err(NotAKeySet::NoneFits(published, algorithm));
+        }
+        set.ignored = published - set.len();
+        Ok(set)
+    }
+
+    /// The key of that name; for a token that names none the only one, if there is no other.
+    pub(super) fn find(&self, name: Option<&str>) -> Option<Arc<DecodingKey>> {
+        match name {
+            Some(name) => self.named.get(name)?.clone(),
+            None if self.len() == 1 => self.keys().next().cloned(),
+            None => None,
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.keys().count()
+    }
+
+    /// How many others were published.
+    pub(super) fn ignored(&self) -> usize {
+        self.ignored
+    }
+
+    /// Whether the same names are in another set.
+    pub(super) fn has_names_of(&self, other: &Self) -> bool {
+        let names = |set: &Self| -> Vec<String> {
+            let mut names: Vec<_> = set.named.keys().cloned().collect();
+            names.sort_unstable();
+            names
+        };
+        self.len() == other.len() && names(self) == names(other)
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &Arc<DecodingKey>> {
+        self.named.values().flatten().chain(&self.nameless)
+    }
+}
+
+/// A key and its name, if it is public, meant for signatures, and of that algorithm.
+fn read_key(jwk: Value, algorithm: Algorithm) -> Option<(Option<String>, DecodingKey)> {
+    // A private key that is published is everybody's.
+    if jwk.get("d").is_some() {
+        return None;
+    }
+    let jwk: Jwk = serde_json::from_value(jwk).ok()?;
+    let common = &jwk.common;
+    let is_for_signatures = match &common.public_key_use {
+        None => true,
+        Some(meant) => *meant == PublicKeyUse::Signature,
+    };
+    let verifies = common
+        .key_operations
+        .as_ref()
+        .is_none_or(|operations| operations.contains(&KeyOperations::Verify));
+    let is_of_algorithm = common
+        .key_algorithm
+        .is_none_or(|named| named == KeyAlgorithm::from(algorithm));
+    let is_of_kind = match (algorithm, &jwk.algorithm) {
+        (Algorithm::RS256, AlgorithmParameters::RSA(_)) => true,
+        (Algorithm::ES256, AlgorithmParameters::EllipticCurve(key)) => {
+            key.curve == EllipticCurve::P256
+        }
+        (Algorithm::EdDSA, AlgorithmParameters::OctetKeyPair(key)) => {
+            key.curve == EllipticCurve::Ed25519
+        }
+        _ => false,
+    };
+    if !(is_for_signatures && verifies && is_of_algorithm && is_of_kind) {
+        return None;
+    }
+    let key = DecodingKey::from_jwk(&jwk).ok()?;
+    check_public(&key, algorithm).ok()?;
+    Some((jwk.common.key_id, key))
+}

@@ -1,0 +1,69 @@
+//! Which claims of a token make staff, and which a peer service.
+
+use crate::auth::Roles;
+
+use super::Reader;
+
+/// Claims that say something else: whoever may choose their own name must not become staff by it.
+const TAKEN: [&str; 9] = [
+    "aud",
+    "exp",
+    "iat",
+    "iss",
+    "jti",
+    "nbf",
+    "sub",
+    "token_type",
+    "user_id",
+];
+
+/// Reads them.
+pub(super) fn roles(reader: &mut Reader<'_>) -> Option<Roles> {
+    let staff_claim = reader.value("JWT_STAFF_CLAIM", claim);
+    let role_claim = reader.value("JWT_ROLE_CLAIM", claim);
+    let scope_claim = reader.value("JWT_SCOPE_CLAIM", claim);
+    let staff = reader.value("JWT_STAFF_ROLES", names);
+    let service = reader.value("JWT_SERVICE_ROLES", names);
+    let (staff_claim, role_claim, scope_claim) = (staff_claim?, role_claim?, scope_claim?);
+    let (staff, service) = (staff?, service?);
+    let claims = [
+        ("JWT_STAFF_CLAIM", &staff_claim),
+        ("JWT_ROLE_CLAIM", &role_claim),
+        ("JWT_SCOPE_CLAIM", &scope_claim),
+    ];
+    for (at, (name, claim)) in claims.iter().enumerate() {
+        for (other, _) in claims[at + 1..].iter().filter(|(_, other)| other == claim) {
+            reader.fault(name, format!("and {other} name the same claim"));
+        }
+    }
+    if staff.iter().any(|name| service.contains(name)) {
+        reader.fault(
+            "JWT_STAFF_ROLES",
+            "and JWT_SERVICE_ROLES have a name in common; each stands for one of them",
+        );
+    }
+    Some(Roles {
+        staff_claim,
+        role_claim,
+        scope_claim,
+        staff,
+        service,
+    })
+}
+
+fn claim(text: &str) -> Result<String, String> {
+    if TAKEN.contains(&text) {
+        return Err("is a claim that says something else".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// Names, separated by comma.
+fn names(text: &str) -> Result<Vec<String>, String> {
+    let names: Vec<&str> = text.split(',').map(str::trim).collect();
+    let is_name = |name: &&str| !name.is_empty() && !name.contains(char::is_whitespace);
+    if !names.iter().all(is_name) {
+        return Err("must be one or several names, separated by comma".to_owned());
+    }
+    Ok(names.into_iter().map(str::to_owned).collect())
+}

@@ -1,0 +1,94 @@
+//! The same for what people look at: the pages that are no part of the document, and the paths of the API
+//! that are pages for browsers.
+
+use order_service::http::Forms;
+use reqwest::Method;
+use secrecy::SecretString;
+use url::form_urlencoded::Serializer;
+
+use super::{AT_REST, CALLERS, OWNER, path_of, place, rules, tokens};
+use crate::support::app::TestApp;
+use crate::support::client::{Reply, SECRET, send};
+use crate::support::visitor::Visitor;
+
+/// What browsers get. `303` for those who are not signed in leads to `/sign-in/`.
+pub const RULES: &str = "
+                                               nobody expired another owner staff service
+    get   /                                       303     303     303   303   303     303
+    get   /sign-in/                               200     200     303   303   303     303
+    post  /sign-in/                               401     401     401   401   401     401
+    post  /sign-out/                              303     303     303   303   303     303
+    get   /v1/orders/my-orders/{customer_id}/     303     303     404   200   200     403
+    get   /v1/orders/{order_id}/                  303     303     404   200   200     200
+    get   /v1/orders/{order_id}/detail/           303     303     404   200   200     200
+    get   /v1/orders/{order_id}/details/          303     303     404   200   200     200
+    get   /orders/{order_id}/cancel/              303     303     404   200   200     409
+    post  /orders/{order_id}/cancel/              303     303     404   303   303     403
+    get   /desk/                                  303     303     403   403   200     403
+    get   /desk/orders/{order_id}/                303     303     403   403   200     403
+    post  /desk/orders/{order_id}/                303     303     403   403   303     403
+    get   /orders-doc/                            200     200     200   200   200     200
+    get   /orders-doc/openapi.json/               200     200     200   200   200     200
+    get   /orders-doc/{file}/                     200     200     200   200   200     200
+    get   /problems/{code}/                       200     200     200   200   200     200
+    get   /assets/{file}/                         200     200     200   200   200     200
+";
+
+/// A browser that was signed in with this token.
+fn visitor(app: &TestApp, token: Option<&str>) -> Visitor {
+    match token {
+        Some(token) => Visitor::with_cookie(app, &format!("order_session={token}")),
+        None => Visitor::stranger(app),
+    }
+}
+
+/// Sends what the page's own form would send, with the proof of this token.
+async fn call(visitor: &Visitor, token: Option<&str>, method: &str, path: &str) -> Reply {
+    if method == "get" {
+        return visitor.get(path).await;
+    }
+    let proof = Forms::new(&SecretString::from(SECRET)).proof(token.unwrap_or_default());
+    let mut form = Serializer::new(String::new());
+    form.extend_pairs([("proof", proof.as_str()), ("version", "5")]);
+    form.extend_pairs([("decision", "retry"), ("reason", "mended")]);
+    let request = visitor
+        .request(Method::POST, path)
+        .header("content-type", "application/x-www-form-urlencoded");
+    send(request.body(form.finish())).await
+}
+
+#[tokio::test]
+async fn everybody_sees_the_pages_that_are_theirs() {
+    let app = TestApp::with(AT_REST).await;
+    let sign_in = Visitor::stranger(&app).get("/sign-in/").await.text;
+    let (_, asset) = sign_in.split_once("/assets/").unwrap();
+    let asset = asset.split('"').next().unwrap();
+    let tokens = tokens();
+    for ((method, template), expected) in rules(RULES) {
+        let callers = CALLERS.into_iter().zip(&tokens);
+        for ((who, token), expected) in callers.zip(expected) {
+            let placed = place(&app).await;
+            assert_eq!(placed.body["version"], 5, "{placed:?}");
+            let file = match template.starts_with("/assets/") {
+                true => asset,
+                false => "swagger-ui.css",
+            };
+            let path = path_of(&template, placed.order_id())
+                .replace("{file}", file)
+                .replace("{code}", "not-found");
+            let visitor = visitor(&app, token.as_deref());
+            let reply = call(&visitor, token.as_deref(), &method, &path).await;
+            let what = format!("{method} {path} by {who}");
+            assert_eq!(reply.status, expected, "{what}: {reply:?}");
+            if expected == 303 {
+                let to = reply.header("location").unwrap();
+                let is_stranger = matches!(who, "nobody" | "expired") || template == "/sign-out/";
+                assert_eq!(to.starts_with("/sign-in/"), is_stranger, "{what}: {to}");
+            }
+            if method == "get" || expected >= 400 {
+                let now = app.customer(OWNER).details(placed.order_id()).await.body;
+                assert_eq!(now, placed.body, "{what} changed something");
+            }
+        }
+    }
+}
