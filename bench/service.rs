@@ -52,6 +52,8 @@ impl Service {
             .env("PORT", address.port().to_string())
             .env("LOG_FORMAT", "json")
             .env("RECONCILE_EVERY_HOURS", "0")
+            // One token stands for all customers.
+            .env("RATE_LIMIT_PER_S", "0")
             .envs(settings.iter().copied())
             .stdout(Stdio::null())
             .stderr(log)

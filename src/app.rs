@@ -4,21 +4,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::Request;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Verifier;
-use crate::config::{Config, Reconciling};
+use crate::config::{Config, Listen, Reconciling};
 use crate::db::Database;
 use crate::fulfilment::Fulfilments;
-use crate::http::{self, Cursors, Forms, Shared};
+use crate::http::{self, Cursors, Edge, Forms, Shared};
 use crate::metrics::Metrics;
 use crate::orders::Orders;
 use crate::peers::Peers;
 use crate::reconciliation::Reconciliation;
+use crate::server;
 use crate::signals::Signals;
 
 /// How often idempotency keys whose time is over are removed.
@@ -52,13 +52,15 @@ pub enum Error {
 /// The running service.
 pub struct App {
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     orders: Orders,
     database: Database,
     stopping: watch::Sender<bool>,
     stop_listening: CancellationToken,
     stop_claiming: CancellationToken,
     stop_fulfilling: CancellationToken,
-    server: JoinHandle<std::io::Result<()>>,
+    server: JoinHandle<()>,
+    operators: Option<JoinHandle<()>>,
     fulfilling: JoinHandle<()>,
     listeners: JoinHandle<()>,
     keeping_house: JoinHandle<()>,
@@ -79,13 +81,12 @@ impl App {
         let verifier = Arc::new(verifier?);
         let users = peers.users(config.user_service)?;
         let database = Database::new(config.database, config.limits, metrics.clone())?;
-        let asked = SocketAddr::new(config.listen.host, config.listen.port);
-        let listener = TcpListener::bind(asked)
-            .await
-            .map_err(|error| Error::Listen(asked, error))?;
-        let address = listener
-            .local_addr()
-            .map_err(|error| Error::Listen(asked, error))?;
+        let Listen { host, port } = config.listen;
+        let (listener, address) = listen(SocketAddr::new(host, port))?;
+        let for_metrics = match config.metrics_port {
+            Some(port) => Some(listen(SocketAddr::new(host, port))?),
+            None => None,
+        };
 
         let (signals, wakes) = Signals::new();
         let orders = Orders::new(
@@ -109,29 +110,40 @@ impl App {
             config.reconciliation,
         );
         let (stopping, is_stopping) = watch::channel(false);
-        let service = http::service(Shared {
+        let shared = Shared {
             orders: orders.clone(),
             verifier: verifier.clone(),
-            metrics,
+            metrics: metrics.clone(),
             users: Arc::new(users),
             forms: Arc::new(Forms::new(&config.cursor_key)),
+            edge: Arc::new(Edge::new(config.requests)),
             cursors: Arc::new(Cursors::new(&config.cursor_key)),
+            has_metrics_port: for_metrics.is_some(),
             metrics_token: config.metrics_token.map(Arc::new),
             public_url: config.public_url.map(Arc::new),
             heartbeat: config.heartbeat,
             stopping: is_stopping,
-        });
+        };
 
         let stop_listening = CancellationToken::new();
         let stop_fulfilling = CancellationToken::new();
         let stop_claiming = stop_fulfilling.child_token();
-        let service = <_ as axum::ServiceExt<Request>>::into_make_service(service);
-        let server = axum::serve(listener, service)
-            .with_graceful_shutdown(stop_listening.clone().cancelled_owned());
+        let metrics_address = for_metrics.as_ref().map(|(_, address)| *address);
+        let operators = for_metrics.map(|(listener, _)| {
+            let service = http::operators_service(shared.clone());
+            let stop = stop_listening.clone();
+            let (limits, metrics) = (config.connections, metrics.clone());
+            tokio::spawn(server::serve(listener, service, limits, metrics, stop))
+        });
+        let service = http::service(shared);
+        let stop = stop_listening.clone();
+        let server = server::serve(listener, service, config.connections, metrics, stop);
         let (drain, stop) = (stop_claiming.clone(), stop_fulfilling.clone());
         Ok(Self {
             address,
-            server: tokio::spawn(server.into_future()),
+            metrics_address,
+            server: tokio::spawn(server),
+            operators,
             fulfilling: tokio::spawn(async move { fulfilments.run(wakes, drain, stop).await }),
             listeners: tokio::spawn({
                 let (orders, stop) = (orders.clone(), stop_listening.clone());
@@ -162,6 +174,11 @@ impl App {
         self.address
     }
 
+    /// Where the metrics are, if they have a port of their own.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
+    }
+
     /// Stops: readiness fails while requests are still taken, requests in flight finish, leases are
     /// given back. What is not done within the grace time is left to other replicas, which take over
     /// when its leases end.
@@ -178,6 +195,9 @@ impl App {
             // finish must not keep the leases from being given back.
             let requests = async {
                 let _ = self.server.await;
+                if let Some(operators) = self.operators {
+                    let _ = operators.await;
+                }
                 self.orders.drain().await;
             };
             let _ = tokio::time::timeout(self.grace.mul_f64(SHARE_FOR_REQUESTS), requests).await;
@@ -194,6 +214,16 @@ impl App {
         }
         self.database.close();
     }
+}
+
+/// Takes a port.
+fn listen(asked: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+    let bind = || {
+        let listener = server::listen(asked)?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    bind().map_err(|error| Error::Listen(asked, error))
 }
 
 /// What compares orders with the peers' ledgers, in a process that does nothing else. Its metrics are

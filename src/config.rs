@@ -11,8 +11,9 @@ use url::Url;
 use crate::db::pool::{Limits, Pooler};
 use crate::domain::money::{Currency, Money, MoneyError, parse_decimal};
 use crate::domain::order::Rates;
-use crate::{auth, fulfilment, orders, peers, reconciliation, telemetry};
+use crate::{auth, fulfilment, http, orders, peers, reconciliation, server, telemetry};
 
+mod edge;
 mod environment;
 mod keys;
 mod reader;
@@ -56,6 +57,12 @@ pub struct Config {
     pub reconciliation: reconciliation::Settings,
     /// How clients reach the service, where that is known.
     pub public_url: Option<Url>,
+    /// What connections may take.
+    pub connections: server::Limits,
+    /// What requests may take.
+    pub requests: http::Limits,
+    /// The port of /metrics, where it has one of its own; 0 for any that is free.
+    pub metrics_port: Option<u16>,
     /// What /metrics asks for, if anything.
     pub metrics_token: Option<SecretString>,
     /// How often a silent stream of events sends a sign of life.
@@ -91,6 +98,10 @@ impl Config {
         let fulfilment = fulfilment_settings(reader, lease);
         let reconciliation = reconciling::settings(reader, peers.as_ref(), fulfilment.as_ref());
         let public_url = optional_url(reader);
+        let connections = edge::connection_limits(reader);
+        let settle_wait = orders.as_ref().map(|orders| orders.settle_wait);
+        let requests = edge::request_limits(reader, settle_wait);
+        let metrics_port = edge::metrics_port(reader);
         let metrics_token = reader.text("METRICS_TOKEN").map(SecretString::from);
         let heartbeat = milliseconds(reader, "LIVE_HEARTBEAT_MS", 10..=600_000);
         let shutdown_drain = milliseconds(reader, "SHUTDOWN_DRAIN_MS", 0..=600_000);
@@ -112,6 +123,9 @@ impl Config {
             fulfilment: fulfilment?,
             reconciliation: reconciliation?,
             public_url,
+            connections: connections?,
+            requests: requests?,
+            metrics_port,
             metrics_token,
             heartbeat: heartbeat?,
             shutdown_drain: shutdown_drain?,

@@ -1,11 +1,14 @@
 //! The edge towards clients: decode, call one use case, encode. Every route is registered here or in
 //! `orders`, together with its documentation.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::handler::Handler as _;
+use axum::http::{Extensions, HeaderMap};
+use axum::middleware::from_fn_with_state;
 use secrecy::SecretString;
 use tower::Layer as _;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -24,6 +27,7 @@ mod body;
 mod caller;
 mod cursor;
 mod docs;
+mod edge;
 mod etag;
 mod extract;
 mod idempotency;
@@ -36,6 +40,7 @@ mod problem;
 mod query;
 
 pub use cursor::Cursors;
+pub use edge::{Edge, Limits};
 pub use pages::Forms;
 pub use problem::{Kind, Problem};
 
@@ -52,8 +57,12 @@ pub struct Shared {
     pub forms: Arc<Forms>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What requests may take.
+    pub edge: Arc<Edge>,
     /// Where lists go on.
     pub cursors: Arc<Cursors>,
+    /// Whether `/metrics` has a port of its own.
+    pub has_metrics_port: bool,
     /// What `/metrics` asks for, if anything.
     pub metrics_token: Option<Arc<SecretString>>,
     /// How clients reach the service, where that is known.
@@ -62,6 +71,14 @@ pub struct Shared {
     pub heartbeat: std::time::Duration,
     /// Turns to `true` when the process is about to stop.
     pub stopping: tokio::sync::watch::Receiver<bool>,
+}
+
+impl Shared {
+    /// The address of a request's client.
+    fn client_of(&self, extensions: &Extensions, headers: &HeaderMap) -> IpAddr {
+        let trusted = &self.edge.limits().trusted_proxies;
+        edge::client::address(extensions, headers, trusted)
+    }
 }
 
 impl FromRef<Shared> for Orders {
@@ -96,21 +113,52 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub fn service(shared: Shared) -> NormalizePath<Router> {
     let (orders, _) = orders::routes().split_for_parts();
     let (attention, _) = attention::routes().split_for_parts();
-    let (ops, _) = ops::routes().split_for_parts();
+    let by_address = from_fn_with_state(shared.clone(), edge::rate::by_address);
     let guarded = orders
         .merge(attention)
         .merge(orders::aliases())
         .route_layer(from_fn_with_state(shared.clone(), caller::require))
         .route_layer(from_fn_with_state(shared.clone(), pages::negotiate));
+    let open = pages::open_routes()
+        .merge(docs::routes(&openapi()))
+        .route_layer(by_address.clone());
+    let ops = if shared.has_metrics_port {
+        ops::health_routes()
+    } else {
+        ops::routes()
+    };
     let router = guarded
         .merge(pages::routes(&shared))
-        .merge(ops)
-        .merge(docs::routes(&openapi()))
+        .merge(open)
+        .merge(ops.split_for_parts().0)
+        .fallback(problem::no_such_route.layer(by_address.clone()))
+        .method_not_allowed_fallback(problem::no_such_method.layer(by_address));
+    layered(router, shared)
+}
+
+/// What operators' machines ask, for a port of its own.
+pub fn operators_service(shared: Shared) -> NormalizePath<Router> {
+    let (ops, _) = ops::routes().split_for_parts();
+    let router = ops
         .fallback(problem::no_such_route)
-        .method_not_allowed_fallback(problem::no_such_method)
+        .method_not_allowed_fallback(problem::no_such_method);
+    layered(router, shared)
+}
+
+/// Adds what every request meets; the last one first.
+fn layered(router: Router<Shared>, shared: Shared) -> NormalizePath<Router> {
+    let mut router = router
         .layer(CatchPanicLayer::custom(problem::from_panic))
-        .layer(from_fn(extract::limit_body))
+        .layer(from_fn_with_state(shared.clone(), edge::deadline))
+        .layer(from_fn_with_state(shared.clone(), edge::shed))
+        .layer(from_fn_with_state(shared.clone(), extract::limit_body));
+    if let Some(cors) = edge::cors(&shared.edge.limits().cors_origins) {
+        router = router.layer(cors);
+    }
+    let router = router
         .layer(from_fn_with_state(shared.clone(), access_log::observe))
+        .layer(from_fn_with_state(shared.clone(), edge::guard))
+        .layer(edge::compression())
         .with_state(shared);
     NormalizePathLayer::append_trailing_slash().layer(router)
 }

@@ -15,6 +15,7 @@
 //! | a query, an index, a table | [`db`] and `migrations/`; then `docs/development.md` |
 //! | who may call, which tokens count | [`auth`], [`domain::principal`] |
 //! | a setting, its default, its meaning | [`config`]`::variables`, `.env.example` |
+//! | what slow or too many clients meet | [`server`] for connections, [`http`]`::edge` for requests |
 //! | a metric, a log line | [`metrics`], [`http`]`::access_log`, [`telemetry`] |
 //! | made-up orders, for benchmarks | [`generate`] |
 //! | a command of the binary | [`cli`] |
@@ -44,5 +45,6 @@ pub mod peers;
 pub mod reconciliation;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod server;
 pub mod signals;
 pub mod telemetry;

@@ -19,6 +19,27 @@ const MILLISECONDS: &[f64] = &[
     1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10000.0,
 ];
 
+/// Why requests are turned away, each with the code of its problem.
+const REFUSALS: [&str; 4] = ["body-too-slow", "overloaded", "rate-limited", "timed-out"];
+/// Why connections end.
+const CONNECTION_ENDS: [&str; 5] = [
+    "header_timeout",
+    "idle",
+    "not_accepted",
+    "refused",
+    "stalled",
+];
+
+/// A connection of a client, while it is there.
+#[derive(Debug)]
+pub struct OpenConnection(IntGauge);
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 /// Every metric of the service, in a registry of its own.
 #[derive(Debug)]
 pub struct Metrics {
@@ -39,6 +60,12 @@ pub struct Metrics {
     pub http_request_duration: HistogramVec,
     /// Requests that are being answered.
     pub http_requests_in_flight: IntGauge,
+    /// Requests that were turned away unanswered, by reason.
+    http_refused: IntCounterVec,
+    /// Connections of clients.
+    http_connections: IntGauge,
+    /// Connections that the service ended, or did not begin, by reason.
+    http_connections_ended: IntCounterVec,
     /// How long calls to peers take, in seconds, by peer, operation and outcome.
     pub peer_calls: HistogramVec,
     /// Peers that are left alone after many failures in a row: 1, else 0.
@@ -108,6 +135,17 @@ impl Metrics {
             http_requests_in_flight: new.gauge(
                 "http_requests_in_flight",
                 "Requests that are being answered.",
+            )?,
+            http_refused: new.counters(
+                "http_refused_total",
+                "Requests that were turned away, by reason.",
+                &["reason"],
+            )?,
+            http_connections: new.gauge("http_connections", "Connections of clients.")?,
+            http_connections_ended: new.counters(
+                "http_connections_ended_total",
+                "Connections that the service ended, or did not begin, by reason.",
+                &["reason"],
             )?,
             peer_calls: new.histograms(
                 "peer_call_duration_seconds",
@@ -182,6 +220,12 @@ impl Metrics {
                 .orders_cancelled
                 .with_label_values(&[reason.as_str()]);
         }
+        for reason in REFUSALS {
+            metrics.http_refused.with_label_values(&[reason]);
+        }
+        for reason in CONNECTION_ENDS {
+            metrics.http_connections_ended.with_label_values(&[reason]);
+        }
         for reason in ["conflict", "lost"] {
             metrics.db_repeats.with_label_values(&[reason]);
         }
@@ -194,6 +238,24 @@ impl Metrics {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// Notes that a connection has begun; it ends when what is returned is dropped.
+    pub fn connection_opened(&self) -> OpenConnection {
+        self.http_connections.inc();
+        OpenConnection(self.http_connections.clone())
+    }
+
+    /// Notes that the service has ended a connection, or has not begun it.
+    pub fn connection_ended(&self, reason: &str) {
+        self.http_connections_ended
+            .with_label_values(&[reason])
+            .inc();
+    }
+
+    /// Notes that a request was turned away.
+    pub fn request_refused(&self, reason: &str) {
+        self.http_refused.with_label_values(&[reason]).inc();
     }
 
     /// Notes that a call to a peer has ended.

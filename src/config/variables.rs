@@ -70,6 +70,60 @@ pub const VARIABLES: &[Variable] = &[
         "PUBLIC_URL",
         "URL by which clients reach the service, for the links in lists; else each request's Host",
     ),
+    with_default(
+        "MAX_CONNECTIONS",
+        "10000",
+        "how many connections of clients one process has; each takes a file descriptor",
+    ),
+    with_default(
+        "HEADER_TIMEOUT_MS",
+        "10000",
+        "milliseconds that the head of a request may take to arrive",
+    ),
+    with_default(
+        "BODY_TIMEOUT_MS",
+        "10000",
+        "milliseconds that its body may take to arrive",
+    ),
+    with_default(
+        "KEEP_ALIVE_MS",
+        "75000",
+        "milliseconds that a connection is kept without a request; more than proxies keep theirs",
+    ),
+    with_default(
+        "WRITE_TIMEOUT_MS",
+        "30000",
+        "milliseconds that a client may take for 64 KiB of its answer",
+    ),
+    with_default(
+        "REQUEST_TIMEOUT_MS",
+        "30000",
+        "milliseconds until an answer must begin; more than SETTLE_WAIT_MS",
+    ),
+    with_default(
+        "MAX_REQUESTS",
+        "1000",
+        "how many requests one process answers at a time; 503 beyond, but for health and metrics",
+    ),
+    with_default(
+        "RATE_LIMIT_PER_S",
+        "50",
+        "requests per second of one caller, ten times as many of staff and peers; 0: no limit",
+    ),
+    with_default("RATE_LIMIT_BURST", "200", "how many of them at once"),
+    with_default(
+        "SIGN_IN_LIMIT_PER_MIN",
+        "10",
+        "attempts per minute to sign in with one name from one address; 0: no limit",
+    ),
+    without(
+        "TRUSTED_PROXIES",
+        "addresses and networks whose X-Forwarded-For is believed, by commas; else that of nobody",
+    ),
+    without(
+        "CORS_ORIGINS",
+        "origins whose scripts may read answers, by commas; else none but our own",
+    ),
     without(
         "SECRET_KEY",
         "secret of at least 32 bytes that UserService signs tokens with (HS256); or JWT_PUBLIC_KEY, or JWT_JWKS_URL",
@@ -279,6 +333,10 @@ pub const VARIABLES: &[Variable] = &[
         "SHUTDOWN_GRACE_S",
         "25",
         "seconds that a stop waits for requests and fulfilments under way",
+    ),
+    without(
+        "METRICS_PORT",
+        "port for /metrics and health alone; else /metrics is at PORT",
     ),
     without(
         "METRICS_TOKEN",

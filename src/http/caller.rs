@@ -12,6 +12,7 @@ use axum::response::Response;
 use crate::auth::{Rejection, Verifier};
 use crate::domain::principal::Principal;
 
+use super::edge::rate;
 use super::pages::session;
 use super::problem::Problem;
 
@@ -44,20 +45,27 @@ pub async fn require(
     axum::extract::State(shared): axum::extract::State<super::Shared>,
     mut request: Request,
     next: Next,
-) -> Result<Response, Problem> {
+) -> Response {
     let verifier: Arc<Verifier> = FromRef::from_ref(&shared);
     let token = match session::for_reading(&request) {
         Some(token) => Ok(token),
         None => bearer(request.headers()),
     };
-    let access = verifier.verify(token?).await?;
+    let verified = match token {
+        Ok(token) => verifier.verify(token).await,
+        Err(rejection) => Err(rejection),
+    };
+    let access = match verified {
+        Ok(access) => access,
+        Err(rejection) => return rate::rejected(&shared, &request, rejection),
+    };
     let known = Known(access.principal.actor().as_str().to_owned());
     let extensions = request.extensions_mut();
-    extensions.insert(Caller(access.principal));
+    extensions.insert(Caller(access.principal.clone()));
     extensions.insert(AcceptedUntil(access.until));
-    let mut response = next.run(request).await;
+    let mut response = rate::of_principal(&shared, &access.principal, next.run(request)).await;
     response.extensions_mut().insert(known);
-    Ok(response)
+    response
 }
 
 /// The token of a request's one `Authorization: Bearer` header.

@@ -1,5 +1,6 @@
 //! The OpenAPI document, made from the routes, and the Swagger page that shows it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
@@ -14,7 +15,7 @@ use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
 };
 use utoipa::openapi::{
-    ContentBuilder, OpenApi, Ref, RefOr, Response as Described, ResponseBuilder,
+    ContentBuilder, HeaderBuilder, OpenApi, Ref, RefOr, Response as Described, ResponseBuilder,
 };
 use utoipa::{Modify, ToSchema};
 use utoipa_swagger_ui::Config;
@@ -26,6 +27,9 @@ use super::problem::{Fault, Kind, Problem, no_such_route};
 
 mod shapes;
 
+/// The media type of problems.
+const PROBLEM: &str = "application/problem+json";
+
 /// What the document says beside the routes.
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -36,7 +40,8 @@ mod shapes;
             UserService has issued: `Authorization: Bearer <token>`. Browsers, which prefer HTML, get pages \
             of a customer's history and of an order. Paths answer with and without the \
             slash at their end. Errors are problem details (RFC 9457) with a stable `code`; all faults of a \
-            request are told at once. Amounts are exact decimals as texts, times are UTC.",
+            request are told at once. Who asks too often gets `429`, and the `RateLimit` header tells before \
+            how often that is. Amounts are exact decimals as texts, times are UTC.",
     ),
     components(schemas(ProblemSchema)),
     tags(
@@ -174,7 +179,10 @@ fn add_problems(path: &str, operation: &mut Operation, has_body: bool) {
             Kind::InvalidRequest,
             Kind::Unauthenticated,
             Kind::Forbidden,
+            Kind::RateLimited,
             Kind::Unavailable,
+            Kind::Overloaded,
+            Kind::TimedOut,
         ]);
         if path.contains('{') {
             kinds.push(Kind::NotFound);
@@ -188,10 +196,56 @@ fn add_problems(path: &str, operation: &mut Operation, has_body: bool) {
         kinds.push(Kind::UnsupportedMediaType);
     }
     for kind in kinds {
-        let responses = &mut operation.responses.responses;
-        responses
-            .entry(kind.status().as_u16().to_string())
-            .or_insert_with(|| RefOr::T(described(kind)));
+        add_problem(operation, kind);
+    }
+    if operation.security.is_some() {
+        add_headers(operation);
+    }
+}
+
+/// Adds a problem; beside others of the same status, if there are any.
+fn add_problem(operation: &mut Operation, kind: Kind) {
+    let status = kind.status().as_u16().to_string();
+    let words = format!("`{}`: {}", kind.code(), kind.title());
+    match operation.responses.responses.get_mut(&status) {
+        Some(RefOr::T(known)) if known.content.contains_key(PROBLEM) => {
+            if !known.description.contains(&format!("`{}`", kind.code())) {
+                known.description = format!("{}; {words}", known.description);
+            }
+        }
+        Some(_) => {}
+        None => {
+            let described = RefOr::T(described(words));
+            operation.responses.responses.insert(status, described);
+        }
+    }
+}
+
+/// Adds the headers that tell callers how often they may ask, and when to come again.
+fn add_headers(operation: &mut Operation) {
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else {
+            continue;
+        };
+        let mut add = |name: &str, meaning: &str| {
+            let header = HeaderBuilder::new()
+                .schema(Some(utoipa::schema!(String)))
+                .description(Some(meaning));
+            response
+                .headers
+                .insert(name.to_owned(), RefOr::T(header.build()));
+        };
+        add(
+            "RateLimit-Policy",
+            "How many requests the caller may send at once (`q`), and in how many seconds as many more (`w`)",
+        );
+        add(
+            "RateLimit",
+            "How many of these are left (`r`), and in how many seconds there are more (`t`)",
+        );
+        if matches!(status.as_str(), "429" | "503") {
+            add("Retry-After", "In how many seconds to try again");
+        }
     }
 }
 
@@ -223,14 +277,11 @@ fn allow_session(operation: &mut Operation) {
     operation.security.get_or_insert_default().push(session);
 }
 
-fn described(kind: Kind) -> Described {
+fn described(words: String) -> Described {
     let schema = Ref::from_schema_name("Problem");
     ResponseBuilder::new()
-        .description(format!("`{}`: {}", kind.code(), kind.title()))
-        .content(
-            "application/problem+json",
-            ContentBuilder::new().schema(Some(schema)).build(),
-        )
+        .description(words)
+        .content(PROBLEM, ContentBuilder::new().schema(Some(schema)).build())
         .build()
 }
 
@@ -268,7 +319,12 @@ async fn asset(
     let Some(found) = found.filter(|_| file != "index.html") else {
         return Err(no_such_route().await);
     };
-    let mut response = found.bytes.into_owned().into_response();
+    // What everybody gets is there once, however many take it slowly.
+    let bytes = match found.bytes {
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => Bytes::from(bytes),
+    };
+    let mut response = bytes.into_response();
     let headers = response.headers_mut();
     if let Ok(content_type) = found.content_type.parse() {
         headers.insert(CONTENT_TYPE, content_type);

@@ -1,9 +1,7 @@
 //! What handlers take from a request, each with problems of our own shape when it is not there.
 
-use std::time::Duration;
-
 use axum::body::{Body, to_bytes};
-use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::middleware::Next;
@@ -14,13 +12,11 @@ use tokio::time::timeout;
 
 use crate::domain::ids::{CustomerId, OrderId};
 
+use super::Shared;
 use super::problem::{Fault, Kind, Problem};
 
 /// How large a body may be, in bytes; a hundred lines take a tenth of it.
 pub const MAX_BODY_BYTES: usize = 128 * 1024;
-
-/// How long a body may take to arrive: whoever sends a byte now and then holds nothing for long.
-const BODY_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A JSON body.
 #[derive(Debug)]
@@ -68,7 +64,12 @@ fn is_json(request: &Request) -> bool {
 }
 
 /// Reads bodies up to a limit of size and time, before anything looks at them; a layer of every route.
-pub async fn limit_body(request: Request, next: Next) -> Result<Response, Problem> {
+/// Whoever sends a byte now and then holds nothing for long.
+pub async fn limit_body(
+    State(shared): State<Shared>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
     let announced = request
         .headers()
         .get(CONTENT_LENGTH)
@@ -78,13 +79,14 @@ pub async fn limit_body(request: Request, next: Next) -> Result<Response, Proble
         return Err(too_large());
     }
     let (parts, body) = request.into_parts();
-    let bytes = match timeout(BODY_PATIENCE, to_bytes(body, MAX_BODY_BYTES)).await {
+    let patience = shared.edge.limits().body_timeout;
+    let bytes = match timeout(patience, to_bytes(body, MAX_BODY_BYTES)).await {
         Ok(Ok(bytes)) => bytes,
         Err(_) => {
-            return Err(Problem::new(
-                Kind::BodyTooSlow,
-                format!("the body must be here within {} s", BODY_PATIENCE.as_secs()),
-            ));
+            let kind = Kind::BodyTooSlow;
+            shared.metrics.request_refused(kind.code());
+            let detail = format!("the body must be here within {} ms", patience.as_millis());
+            return Err(Problem::new(kind, detail));
         }
         Ok(Err(error)) if is_length_limit(&error) => return Err(too_large()),
         Ok(Err(_)) => {

@@ -10,7 +10,7 @@ use super::body::Faults;
 /// The client's own name for what it asks.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Tells that it was asked before.
-const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+pub const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// The key of a request for `what`, if it has one; nothing when there is a fault in it.
 pub fn key(headers: &HeaderMap, what: &[u8], faults: &mut Faults) -> Option<ClientKey> {

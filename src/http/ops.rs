@@ -23,11 +23,15 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Every route, with its documentation.
 pub fn routes() -> OpenApiRouter<Shared> {
+    health_routes().routes(routes!(metrics))
+}
+
+/// Those that say how the service is.
+pub fn health_routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .routes(routes!(health))
         .routes(routes!(live))
         .routes(routes!(ready))
-        .routes(routes!(metrics))
 }
 
 /// How the service is.
@@ -134,7 +138,7 @@ async fn ready(state: State<Shared>) -> (StatusCode, Json<Health>) {
     health(state).await
 }
 
-/// What Prometheus scrapes.
+/// What Prometheus scrapes; at a port of its own where `METRICS_PORT` names one.
 #[utoipa::path(get, path = "/metrics/", tag = "operations",
     responses((status = 200, description = "Metrics as text", body = String, content_type = "text/plain")))]
 async fn metrics(State(shared): State<Shared>, request: Request) -> Result<Response, Problem> {

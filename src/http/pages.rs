@@ -64,7 +64,7 @@ pub fn is_negotiated(path: &str) -> bool {
     path == HISTORY || ORDER.contains(&path)
 }
 
-/// The pages that are nothing else.
+/// The pages that are nothing else, for who is signed in.
 pub fn routes(shared: &Shared) -> Router<Shared> {
     Router::new()
         .route(
@@ -78,6 +78,11 @@ pub fn routes(shared: &Shared) -> Router<Shared> {
         )
         .route("/sign-out/", axum::routing::post(sign_in::sign_out))
         .route_layer(from_fn_with_state(shared.clone(), session::require))
+}
+
+/// The pages that are for anyone, and what all of them are made of.
+pub fn open_routes() -> Router<Shared> {
+    Router::new()
         .route("/", get(home))
         .route("/sign-in/", get(sign_in::ask).post(sign_in::sign_in))
         .route("/assets/{file}/", get(assets::serve))

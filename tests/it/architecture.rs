@@ -66,6 +66,7 @@ const LAYERS: &[Layer] = &[
         &["domain", "orders", "auth", "metrics", "clock"],
         &["axum", "tower", "utoipa", "tokio"],
     ),
+    layer("server", &["metrics"], &["axum", "hyper", "tower", "tokio"]),
     layer("import", &["domain"], &["sqlx", "tokio"]),
     layer("generate", &["domain"], &["sqlx", "tokio"]),
     layer(
@@ -83,6 +84,8 @@ const LAYERS: &[Layer] = &[
             "fulfilment",
             "peers",
             "reconciliation",
+            "http",
+            "server",
             "telemetry",
         ],
         &["sqlx"],
@@ -99,9 +102,10 @@ const LAYERS: &[Layer] = &[
             "fulfilment",
             "reconciliation",
             "http",
+            "server",
             "metrics",
         ],
-        &["axum", "deadpool", "tokio"],
+        &["deadpool", "tokio"],
     ),
     layer(
         "dev",
@@ -129,8 +133,8 @@ const LAYERS: &[Layer] = &[
 ];
 
 /// The libraries that tie a part to a database, a protocol or a runtime.
-const LIBRARIES: [&str; 8] = [
-    "axum", "clap", "deadpool", "reqwest", "sqlx", "tokio", "tower", "utoipa",
+const LIBRARIES: [&str; 9] = [
+    "axum", "clap", "deadpool", "hyper", "reqwest", "sqlx", "tokio", "tower", "utoipa",
 ];
 
 /// How long a file may be, in lines.

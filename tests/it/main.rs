@@ -11,6 +11,7 @@ mod browser;
 mod cli;
 mod crash;
 mod database;
+mod edge;
 mod env_example;
 mod fulfilment;
 mod generate;

@@ -8,6 +8,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
+use http_body_util::BodyExt as _;
 use http_body_util::channel::{Channel, Sender};
 use tracing::Instrument as _;
 
@@ -94,7 +95,8 @@ pub async fn export_orders(
             format!("attachment; filename=\"{name}\""),
         ),
     ];
-    Ok((headers, Body::new(body)).into_response())
+    // Who compresses it asks once more after its end, which a channel does not stand.
+    Ok((headers, Body::new(body.fuse())).into_response())
 }
 
 fn read(query: Option<&str>, caller: &Principal) -> Result<(Format, Search), Problem> {

@@ -7,7 +7,7 @@ use axum::http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use url::form_urlencoded;
 
 use crate::auth::{Access, Rejection};
@@ -15,6 +15,7 @@ use crate::clock;
 use crate::domain::principal::{Principal, Role};
 use crate::http::Shared;
 use crate::http::caller::{Known, bearer};
+use crate::http::edge::rate;
 use crate::http::problem::Problem;
 
 use super::redirect;
@@ -91,13 +92,14 @@ pub async fn admit(
         Ok(visitor) => visitor,
         // The token may be as good as ever.
         Err(rejection) if has_header || rejection == Rejection::NoKeys => {
-            return Problem::from(rejection).into_response();
+            return rate::rejected(shared, &request, rejection);
         }
         Err(_) => return ask(shared, &request, true),
     };
     let known = Known(visitor.principal.actor().as_str().to_owned());
+    let principal = visitor.principal.clone();
     request.extensions_mut().insert(visitor);
-    let mut response = next(request).await;
+    let mut response = rate::of_principal(shared, &principal, next(request)).await;
     response.extensions_mut().insert(known);
     response
 }

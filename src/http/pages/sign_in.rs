@@ -10,6 +10,8 @@ use url::{Position, Url, form_urlencoded};
 
 use crate::auth::{Credentials, NotSignedIn};
 use crate::http::Shared;
+use crate::http::edge::client::ClientAddress;
+use crate::http::edge::rate;
 use crate::http::problem::Problem;
 
 use super::forms::{Form, OpenForm};
@@ -52,10 +54,17 @@ pub async fn ask(
 }
 
 /// Signs somebody in by UserService.
-pub async fn sign_in(State(shared): State<Shared>, OpenForm(fields): OpenForm) -> Response {
+pub async fn sign_in(
+    State(shared): State<Shared>,
+    ClientAddress(address): ClientAddress,
+    OpenForm(fields): OpenForm,
+) -> Response {
     let next = local(fields.get("next"));
     let next = next.as_deref().unwrap_or("/");
     let username = fields.get("username");
+    if let Err(refusal) = rate::sign_in(&shared, address, username) {
+        return *refusal;
+    }
     let credentials = Credentials {
         username: username.to_owned(),
         password: SecretString::from(fields.exact("password")),

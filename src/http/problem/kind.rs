@@ -76,8 +76,14 @@ kinds! {
     IdempotencyKeyReused = UNPROCESSABLE_ENTITY "idempotency-key-reused" "The idempotency key was used before",
     /// The caller has as many streams of events as it may have.
     TooManyListeners = TOO_MANY_REQUESTS "too-many-listeners" "Too many streams of events",
+    /// The caller has asked more often than it may.
+    RateLimited = TOO_MANY_REQUESTS "rate-limited" "Too many requests",
     /// A fault of ours.
     Internal = INTERNAL_SERVER_ERROR "internal-error" "Internal error",
     /// The database is away.
     Unavailable = SERVICE_UNAVAILABLE "unavailable" "Not available at the moment",
+    /// More requests at a time than this process answers.
+    Overloaded = SERVICE_UNAVAILABLE "overloaded" "Too much to do at the moment",
+    /// Begun, and not answered in time.
+    TimedOut = SERVICE_UNAVAILABLE "timed-out" "The request took too long",
 }

@@ -79,6 +79,19 @@ fn every_fault_is_told_at_once_and_no_value_is_repeated() {
         "POLL_INTERVAL_MS",
         "MAX_SAGAS",
         "SHUTDOWN_GRACE_S",
+        "MAX_CONNECTIONS",
+        "HEADER_TIMEOUT_MS",
+        "BODY_TIMEOUT_MS",
+        "KEEP_ALIVE_MS",
+        "WRITE_TIMEOUT_MS",
+        "REQUEST_TIMEOUT_MS",
+        "MAX_REQUESTS",
+        "RATE_LIMIT_PER_S",
+        "RATE_LIMIT_BURST",
+        "SIGN_IN_LIMIT_PER_MIN",
+        "TRUSTED_PROXIES",
+        "CORS_ORIGINS",
+        "METRICS_PORT",
     ];
     let text = faults(&names.map(|name| (name, MARK)));
     for name in names {
@@ -231,6 +244,16 @@ fn values_at_the_edge_of_their_meaning_are_refused() {
         ("SHIPPING_FEE", "-1"),
         ("LEASE_S", "0"),
         ("LEASE_S", "14"),
+        ("REQUEST_TIMEOUT_MS", "5000"),
+        ("MAX_CONNECTIONS", "0"),
+        ("RATE_LIMIT_BURST", "0"),
+        ("METRICS_PORT", "65536"),
+        ("TRUSTED_PROXIES", "10.0.0.0/33"),
+        ("TRUSTED_PROXIES", "10.0.0.1, proxy.example"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "https://shop.example/"),
+        ("CORS_ORIGINS", "https://shop.example:443"),
+        ("CORS_ORIGINS", "https://shop.example, shop.example"),
         ("LOG_FORMAT", "xml"),
     ] {
         if name == "LOG_FORMAT" {

@@ -193,7 +193,7 @@ fn what_needs_a_token_says_so() {
             .is_some_and(|all| !all.is_empty());
         assert_eq!(secured, name.contains("/v1/"), "{name}");
         if secured {
-            for status in ["400", "401", "403", "500", "503"] {
+            for status in ["400", "401", "403", "408", "429", "500", "503"] {
                 assert!(
                     operation["responses"][status].is_object(),
                     "{name} {status}"

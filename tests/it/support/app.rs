@@ -90,6 +90,12 @@ impl TestApp {
         self.app.take().unwrap()
     }
 
+    /// Where the metrics are, if they have a port of their own.
+    pub fn metrics_base(&self) -> String {
+        let address = self.app.as_ref().and_then(App::metrics_address);
+        format!("http://{}", address.unwrap())
+    }
+
     pub fn nobody(&self) -> Client {
         Client::nobody(&self.base)
     }
@@ -143,6 +149,8 @@ pub fn environment_of(database_url: &str, sandbox: &Sandbox) -> Environment {
         ("PEER_BREAKER_REST_MS", "50".to_owned()),
         ("FOLLOW_INTERVAL_MS", "100".to_owned()),
         ("RECONCILE_EVERY_HOURS", "0".to_owned()),
+        ("RATE_LIMIT_PER_S", "10000".to_owned()),
+        ("RATE_LIMIT_BURST", "10000".to_owned()),
     ] {
         environment.set(name, value);
     }
