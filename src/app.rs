@@ -54,6 +54,7 @@ pub struct App {
     address: SocketAddr,
     metrics_address: Option<SocketAddr>,
     orders: Orders,
+    metrics: Arc<Metrics>,
     database: Database,
     stopping: watch::Sender<bool>,
     stop_listening: CancellationToken,
@@ -137,7 +138,7 @@ impl App {
         });
         let service = http::service(shared);
         let stop = stop_listening.clone();
-        let server = server::serve(listener, service, config.connections, metrics, stop);
+        let server = server::serve(listener, service, config.connections, metrics.clone(), stop);
         let (drain, stop) = (stop_claiming.clone(), stop_fulfilling.clone());
         Ok(Self {
             address,
@@ -159,6 +160,7 @@ impl App {
                 async move { reconciliation.run_daily(stop).await }
             }),
             orders,
+            metrics,
             database,
             stopping,
             stop_listening,
@@ -177,6 +179,11 @@ impl App {
     /// Where the metrics are, if they have a port of their own.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics_address
+    }
+
+    /// What it counts.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Stops: readiness fails while requests are still taken, requests in flight finish, leases are

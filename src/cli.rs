@@ -89,9 +89,13 @@ fn moment(text: &str) -> std::result::Result<OffsetDateTime, String> {
         .map_err(|_| "must be a time of RFC 3339, such as 2026-11-22T00:00:00Z".to_owned())
 }
 
-/// Sets logs up as configured.
+/// Sets logs up as configured. Traces are sent by `serve` alone.
 fn init_logs(environment: &Environment) -> Result {
-    Ok(telemetry::init(&environment.read(config::telemetry)?)?)
+    telemetry::init(telemetry::Settings {
+        traces: None,
+        ..environment.read(config::telemetry)?
+    })?;
+    Ok(())
 }
 
 fn run(command: Command) -> Result<ExitCode> {

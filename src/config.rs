@@ -11,7 +11,7 @@ use url::Url;
 use crate::db::pool::{Limits, Pooler};
 use crate::domain::money::{Currency, Money, MoneyError, parse_decimal};
 use crate::domain::order::Rates;
-use crate::{auth, fulfilment, http, orders, peers, reconciliation, server, telemetry};
+use crate::{auth, fulfilment, http, orders, peers, reconciliation, server};
 
 mod edge;
 mod environment;
@@ -19,12 +19,14 @@ mod keys;
 mod reader;
 mod reconciling;
 mod roles;
+mod telemetry;
 mod variables;
 
 pub use environment::{DEV_DATABASE, DEV_KEY, Environment, dev_folder};
 pub use keys::{database, token_key};
 pub use reader::{Faults, Reader};
 pub use reconciling::Reconciling;
+pub use telemetry::telemetry;
 pub use variables::{VARIABLES, Variable, manual};
 
 /// After how many failures in a row a peer is left alone.
@@ -162,22 +164,6 @@ pub fn currency(reader: &mut Reader<'_>) -> Option<Currency> {
     reader.value("CURRENCY", |text| {
         Currency::from_code(text)
             .ok_or("must be a currency code of ISO 4217, such as USD".to_owned())
-    })
-}
-
-/// Reads how logs are written.
-pub fn telemetry(reader: &mut Reader<'_>) -> Option<telemetry::Settings> {
-    let filter = reader.value("RUST_LOG", |text| Ok(text.to_owned()));
-    let format = reader.value("LOG_FORMAT", |text| {
-        match text.to_ascii_lowercase().as_str() {
-            "json" => Ok(telemetry::LogFormat::Json),
-            "pretty" => Ok(telemetry::LogFormat::Pretty),
-            _ => Err("must be json or pretty".to_owned()),
-        }
-    });
-    Some(telemetry::Settings {
-        filter: filter?,
-        format: format?,
     })
 }
 

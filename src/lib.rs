@@ -16,7 +16,7 @@
 //! | who may call, which tokens count | [`auth`], [`domain::principal`] |
 //! | a setting, its default, its meaning | [`config`]`::variables`, `.env.example` |
 //! | what slow or too many clients meet | [`server`] for connections, [`http`]`::edge` for requests |
-//! | a metric, a log line | [`metrics`], [`http`]`::access_log`, [`telemetry`] |
+//! | a metric, a log line, a trace | [`metrics`], [`http`]`::access_log`, [`telemetry`] |
 //! | made-up orders, for benchmarks | [`generate`] |
 //! | a command of the binary | [`cli`] |
 //! | how it all starts and stops | [`app`] |

@@ -98,6 +98,8 @@ pub struct Metrics {
     pub pool_waiting: IntGauge,
     /// Pieces of work with the database that were done again, by reason: `conflict` or `lost`.
     pub db_repeats: IntCounterVec,
+    /// Spans of traces, by result: `sent`, `failed` or `dropped`.
+    pub trace_spans: IntCounterVec,
 }
 
 impl Metrics {
@@ -213,6 +215,11 @@ impl Metrics {
                 "Pieces of work with the database that were done again: conflict, or lost connection.",
                 &["reason"],
             )?,
+            trace_spans: new.counters(
+                "trace_spans_total",
+                "Spans of traces: sent, failed to be sent, or dropped because too many waited.",
+                &["result"],
+            )?,
             registry: new.0,
         };
         for reason in CancelReason::ALL {
@@ -228,6 +235,9 @@ impl Metrics {
         }
         for reason in ["conflict", "lost"] {
             metrics.db_repeats.with_label_values(&[reason]);
+        }
+        for result in ["sent", "failed", "dropped"] {
+            metrics.trace_spans.with_label_values(&[result]);
         }
         metrics.register_process()?;
         Ok(metrics)

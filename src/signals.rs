@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
+use tracing::Span;
 
 use crate::db::fulfilments::Fulfilment;
 use crate::domain::ids::OrderId;
@@ -17,10 +18,11 @@ const QUEUE: usize = 1024;
 /// What fulfilment should look at.
 #[derive(Debug)]
 pub enum Wake {
-    /// An order that this process has just placed, and whose lease it has held since then.
-    Begun(Box<Fulfilment>, Instant),
-    /// An order whose fulfilment has something new to decide.
-    Nudge(OrderId),
+    /// An order that this process has just placed, and whose lease it has held since then; and the span
+    /// of the request that placed it.
+    Begun(Box<Fulfilment>, Instant, Span),
+    /// An order whose fulfilment has something new to decide, and the span of who has brought it.
+    Nudge(OrderId, Span),
 }
 
 /// The hints of a process. Cheap to clone.
@@ -38,7 +40,8 @@ pub struct Place(mpsc::OwnedPermit<Wake>);
 impl Place {
     /// Hands over the order, whose lease began no earlier than `leased_at`.
     pub fn begin(self, fulfilment: Fulfilment, leased_at: Instant) {
-        self.0.send(Wake::Begun(Box::new(fulfilment), leased_at));
+        let begun = Wake::Begun(Box::new(fulfilment), leased_at, Span::current());
+        self.0.send(begun);
     }
 }
 
@@ -72,7 +75,7 @@ impl Signals {
     /// Lets fulfilment look at an order now rather than when it is due.
     pub fn nudge(&self, order_id: OrderId) {
         // A full queue costs this order the wait for its turn, nothing else.
-        let _ = self.wakes.try_send(Wake::Nudge(order_id));
+        let _ = self.wakes.try_send(Wake::Nudge(order_id, Span::current()));
         self.changed(order_id);
     }
 

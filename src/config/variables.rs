@@ -348,6 +348,29 @@ pub const VARIABLES: &[Variable] = &[
         "what is logged: a level, or levels by module such as info,order_service=debug",
     ),
     with_default("LOG_FORMAT", "pretty", "how it is logged: json or pretty"),
+    without(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "URL of the OpenTelemetry collector that traces go to, by HTTP; else there are none",
+    ),
+    without(
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "headers for the collector, as name=value pairs separated by commas, values percent-encoded",
+    ),
+    with_default(
+        "OTEL_SERVICE_NAME",
+        "order-service",
+        "what the service is called in traces",
+    ),
+    with_default(
+        "OTEL_TRACES_SAMPLER",
+        "parentbased_always_on",
+        "which traces are kept: always_on, always_off, traceidratio, or one of these behind parentbased_",
+    ),
+    with_default(
+        "OTEL_TRACES_SAMPLER_ARG",
+        "1",
+        "which share of them traceidratio keeps, from 0 to 1",
+    ),
 ];
 
 /// The manual, for `--help`.
@@ -360,7 +383,7 @@ pub fn manual() -> String {
         meaning,
     } in VARIABLES
     {
-        let _ = write!(text, "  {name:<26}{meaning}");
+        let _ = write!(text, "  {name:<28}{meaning}");
         if let Some(default) = default {
             let _ = write!(text, " [{default}]");
         }

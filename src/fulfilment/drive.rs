@@ -2,12 +2,14 @@
 
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
 
 use crate::db::fulfilments::{self, Claim, Fulfilment, Mark, Next, Written};
 use crate::db::{self, run};
 use crate::domain::event::Fact;
 use crate::domain::plan::{Doubt, Outcome, Plan, Step};
 use crate::failpoints;
+use crate::telemetry;
 
 use super::attempt::Attempt;
 use super::backoff::delay;
@@ -43,18 +45,31 @@ struct Held {
 
 impl Fulfilments {
     /// Drives a claimed fulfilment as far as it goes now. At a graceful stop the lease is given back
-    /// between two turns.
-    #[tracing::instrument(name = "fulfilment.drive", skip_all, fields(order_id = fulfilment.order.order_id.0))]
+    /// between two turns. A trace links it with the span that gave cause to it.
     pub async fn drive(
         &self,
         fulfilment: Fulfilment,
         leased_at: Instant,
+        cause: Span,
         stop: &CancellationToken,
     ) {
-        let mut held = Held {
+        let identity = fulfilment.identity;
+        let span = tracing::info_span!(
+            "fulfilment.drive",
+            order_id = fulfilment.order.order_id.0,
+            trace_id = %identity.simple()
+        );
+        // Whoever placed the order holds it at epoch 1, and nobody else.
+        telemetry::fulfil(&span, identity, fulfilment.claim.epoch == 1, &cause);
+        drop(cause);
+        let held = Held {
             fulfilment,
             leased_at,
         };
+        self.drive_on(held, stop).instrument(span).await;
+    }
+
+    async fn drive_on(&self, mut held: Held, stop: &CancellationToken) {
         loop {
             if stop.is_cancelled() {
                 self.give_back(&held.fulfilment).await;
@@ -81,10 +96,16 @@ impl Fulfilments {
     }
 
     /// Loads what a claim, made no earlier than `leased_at`, is about, and drives it.
-    pub async fn drive_claim(&self, claim: Claim, leased_at: Instant, stop: &CancellationToken) {
+    pub async fn drive_claim(
+        &self,
+        claim: Claim,
+        leased_at: Instant,
+        cause: Span,
+        stop: &CancellationToken,
+    ) {
         failpoints::pass(&["fulfilment", "claim", "after_write"]);
         match self.load(claim).await {
-            Ok(Some(fulfilment)) => self.drive(fulfilment, leased_at, stop).await,
+            Ok(Some(fulfilment)) => self.drive(fulfilment, leased_at, cause, stop).await,
             Ok(None) => {}
             Err(error) => {
                 tracing::warn!(

@@ -7,6 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Span;
 
 use crate::db::fulfilments::{self, Claim};
 use crate::db::{self, run};
@@ -81,7 +82,8 @@ impl Fulfilments {
             };
             let (this, stop) = (self.clone(), stop.clone());
             tasks.spawn(async move {
-                this.drive_claim(claim, leased_at, &stop).await;
+                this.drive_claim(claim, leased_at, Span::none(), &stop)
+                    .await;
                 drop(slot);
             });
         }
@@ -97,15 +99,17 @@ impl Fulfilments {
 
     async fn on_wake(&self, wake: Wake, stop: &CancellationToken) {
         match wake {
-            Wake::Begun(fulfilment, leased_at) => self.drive(*fulfilment, leased_at, stop).await,
-            Wake::Nudge(order_id) if !stop.is_cancelled() => {
+            Wake::Begun(fulfilment, leased_at, cause) => {
+                self.drive(*fulfilment, leased_at, cause, stop).await;
+            }
+            Wake::Nudge(order_id, cause) if !stop.is_cancelled() => {
                 let leased_at = Instant::now();
                 let lease = self.settings.lease;
                 let claimed = run!(self.db, |conn| fulfilments::claim_one(
                     conn, order_id, lease
                 ));
                 match claimed.await {
-                    Ok(Some(claim)) => self.drive_claim(claim, leased_at, stop).await,
+                    Ok(Some(claim)) => self.drive_claim(claim, leased_at, cause, stop).await,
                     // Somebody is at it and will see for themselves.
                     Ok(None) => {}
                     Err(error) => {
@@ -116,7 +120,7 @@ impl Fulfilments {
                     }
                 }
             }
-            Wake::Nudge(_) => {}
+            Wake::Nudge(..) => {}
         }
     }
 }

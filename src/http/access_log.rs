@@ -9,12 +9,14 @@ use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument as _;
+use tracing::field::Empty;
 use uuid::Uuid;
 
 use super::Shared;
 use super::caller::Known;
 use super::pages;
 use super::problem::Problem;
+use crate::telemetry;
 
 /// The header in which a request's id comes and goes.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -35,11 +37,26 @@ pub async fn observe(State(shared): State<Shared>, request: Request, next: Next)
         .get::<MatchedPath>()
         .map_or_else(|| OTHER.to_owned(), |path| path.as_str().to_owned());
     let by_page = pages::are_asked(&request);
-    let span = tracing::info_span!("request", %request_id);
+    let span = tracing::info_span!(
+        "request",
+        %request_id,
+        trace_id = Empty,
+        otel.name = Empty,
+        otel.kind = Empty
+    );
+    telemetry::serve(
+        &span,
+        telemetry::Incoming {
+            method,
+            route: (route != OTHER).then_some(route.as_str()),
+            path: request.uri().path(),
+            headers: request.headers(),
+        },
+    );
 
     shared.metrics.http_requests_in_flight.inc();
     let in_flight = InFlight(shared.metrics.clone());
-    let mut response = next.run(request).instrument(span).await;
+    let mut response = next.run(request).instrument(span.clone()).await;
     drop(in_flight);
 
     let problem = response.extensions().get::<Arc<Problem>>().cloned();
@@ -74,9 +91,15 @@ pub async fn observe(State(shared): State<Shared>, request: Request, next: Next)
     let code = problem.as_ref().map(|problem| problem.code());
     let error = problem.as_ref().and_then(|problem| problem.cause());
     let status = status.as_u16();
+    telemetry::answered(&span, status);
+    let trace_id = telemetry::trace_id(&span);
+    if status >= 500 {
+        telemetry::went_wrong(&span, code.unwrap_or("5xx"));
+    }
     if status >= 500 {
         tracing::error!(
             request_id,
+            trace_id,
             method,
             route,
             status,
@@ -90,6 +113,7 @@ pub async fn observe(State(shared): State<Shared>, request: Request, next: Next)
     } else {
         tracing::info!(
             request_id,
+            trace_id,
             method,
             route,
             status,

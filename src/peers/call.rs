@@ -12,6 +12,7 @@ use super::answer::{Answer, Trouble};
 use super::gate::{Gate, Limits};
 use crate::failpoints;
 use crate::metrics::Metrics;
+use crate::telemetry;
 
 /// Idle connections are given up sooner than common servers do (5 s), so that a call seldom meets
 /// one that is just being closed and gets no answer for it.
@@ -39,7 +40,7 @@ pub struct Settings {
 pub struct Tag<'a> {
     /// `Idempotency-Key`: the same for every attempt at the same thing.
     pub key: &'a str,
-    /// The trace that the call belongs to, for `traceparent`.
+    /// The trace that the call belongs to, for `traceparent`, where this process keeps no traces itself.
     pub trace_id: Uuid,
     /// `X-Request-ID`.
     pub request_id: &'a str,
@@ -128,6 +129,7 @@ macro_rules! operation {
             name: $name,
             span: tracing::info_span!(
                 concat!("peer.", $peer, ".", $name),
+                otel.kind = tracing::field::Empty,
                 status = tracing::field::Empty,
                 outcome = tracing::field::Empty
             ),
@@ -178,6 +180,7 @@ impl Peer {
         work: impl Future<Output = Result<Answer<T>, Trouble>>,
     ) -> Answer<T> {
         let started = Instant::now();
+        telemetry::call(&operation.span, self.name);
         let entered = self.gate.enter(operation.is_forward(), tag.is_repeat).await;
         let answer = match entered {
             Ok(pass) => {
@@ -194,6 +197,9 @@ impl Peer {
         };
         let outcome = answer.outcome();
         operation.span.record("outcome", outcome);
+        if !matches!(answer, Answer::Yes(_) | Answer::No(_)) {
+            telemetry::went_wrong(&operation.span, outcome);
+        }
         self.observer
             .call_ended(self.name, operation.name, outcome, started.elapsed());
         answer

@@ -15,6 +15,7 @@ use super::call::{Peer, Tag};
 use super::pages::Cursor;
 use super::reply::Reply;
 use super::{redirect, retry_after};
+use crate::telemetry;
 
 /// The largest body that is read.
 const MAX_BODY: usize = 256 * 1024;
@@ -111,7 +112,11 @@ impl Peer {
         tag: &Tag<'_>,
         body: Bytes,
     ) -> Result<Reply, Trouble> {
-        let headers = headers(tag, !body.is_empty())?;
+        let mut headers = headers(tag, !body.is_empty())?;
+        let span = Span::current();
+        if !telemetry::continue_trace(&span, method.as_str(), &url, &mut headers) {
+            name_trace(tag, &mut headers);
+        }
         tokio::time::timeout(self.timeout, self.follow(method, url, headers, body))
             .await
             .unwrap_or_else(|_| {
@@ -137,7 +142,9 @@ impl Peer {
                 .send()
                 .await
                 .map_err(|error| broken(&error, hops))?;
-            Span::current().record("status", response.status().as_u16());
+            let status = response.status().as_u16();
+            Span::current().record("status", status);
+            telemetry::answered(&Span::current(), status);
             if !response.status().is_redirection() {
                 return read(response).await;
             }
@@ -154,10 +161,6 @@ fn encode(body: &impl Serialize) -> Result<Bytes, Trouble> {
 }
 
 fn headers(tag: &Tag<'_>, has_body: bool) -> Result<HeaderMap, Trouble> {
-    let trace_id = tag.trace_id.simple();
-    // All zeros would be no span at all.
-    let span_id = rand::random::<u64>().max(1);
-    let traceparent = format!("00-{trace_id}-{span_id:016x}-01");
     let key = HeaderValue::from_str(tag.key)
         .map_err(|_| Trouble::new("the idempotency key does not fit into a header"))?;
 
@@ -167,16 +170,21 @@ fn headers(tag: &Tag<'_>, has_body: bool) -> Result<HeaderMap, Trouble> {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     headers.insert(HeaderName::from_static("idempotency-key"), key);
-    // These two only help to find the call again; without them it is as good.
-    for (name, value) in [
-        ("traceparent", traceparent.as_str()),
-        ("x-request-id", tag.request_id),
-    ] {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
+    // It only helps to find the call again; without it it is as good.
+    if let Ok(value) = HeaderValue::from_str(tag.request_id) {
+        headers.insert(HeaderName::from_static("x-request-id"), value);
     }
     Ok(headers)
+}
+
+/// Names the trace to the peer although we keep none: its spans of the same order then belong together.
+fn name_trace(tag: &Tag<'_>, headers: &mut HeaderMap) {
+    let trace_id = tag.trace_id.simple();
+    // All zeros would be no span at all.
+    let span_id = rand::random::<u64>().max(1);
+    if let Ok(value) = HeaderValue::from_str(&format!("00-{trace_id}-{span_id:016x}-01")) {
+        headers.insert(HeaderName::from_static("traceparent"), value);
+    }
 }
 
 async fn read(mut response: Response) -> Result<Reply, Trouble> {

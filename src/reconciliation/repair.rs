@@ -53,7 +53,10 @@ impl Run {
                 Some(claim) => {
                     let fulfilments = &self.reconciliation.fulfilments;
                     let stop = CancellationToken::new();
-                    fulfilments.drive_claim(claim, Instant::now(), &stop).await;
+                    let cause = tracing::Span::current();
+                    fulfilments
+                        .drive_claim(claim, Instant::now(), cause, &stop)
+                        .await;
                     None
                 }
                 None => Some(CHANGED.to_owned()),

@@ -29,12 +29,23 @@ const LAYERS: &[Layer] = &[
     layer("clock", &[], &[]),
     layer("failpoints", &[], &[]),
     layer("metrics", &["domain"], &[]),
-    layer("telemetry", &[], &[]),
+    layer(
+        "telemetry",
+        &[],
+        &["opentelemetry", "reqwest", "tokio", "tracing_opentelemetry"],
+    ),
     layer("auth", &["domain", "metrics", "clock"], &["tokio"]),
     layer("db", &["domain", "metrics"], &["sqlx", "deadpool", "tokio"]),
     layer(
         "peers",
-        &["domain", "auth", "metrics", "clock", "failpoints"],
+        &[
+            "domain",
+            "auth",
+            "metrics",
+            "telemetry",
+            "clock",
+            "failpoints",
+        ],
         &["reqwest", "tower", "tokio"],
     ),
     layer("signals", &["domain", "db"], &["tokio"]),
@@ -51,6 +62,7 @@ const LAYERS: &[Layer] = &[
             "peers",
             "signals",
             "metrics",
+            "telemetry",
             "clock",
             "failpoints",
         ],
@@ -63,7 +75,7 @@ const LAYERS: &[Layer] = &[
     ),
     layer(
         "http",
-        &["domain", "orders", "auth", "metrics", "clock"],
+        &["domain", "orders", "auth", "metrics", "telemetry", "clock"],
         &["axum", "tower", "utoipa", "tokio"],
     ),
     layer("server", &["metrics"], &["axum", "hyper", "tower", "tokio"]),
@@ -133,8 +145,18 @@ const LAYERS: &[Layer] = &[
 ];
 
 /// The libraries that tie a part to a database, a protocol or a runtime.
-const LIBRARIES: [&str; 9] = [
-    "axum", "clap", "deadpool", "hyper", "reqwest", "sqlx", "tokio", "tower", "utoipa",
+const LIBRARIES: [&str; 11] = [
+    "axum",
+    "clap",
+    "deadpool",
+    "hyper",
+    "opentelemetry",
+    "reqwest",
+    "sqlx",
+    "tokio",
+    "tower",
+    "tracing_opentelemetry",
+    "utoipa",
 ];
 
 /// How long a file may be, in lines.

@@ -29,4 +29,5 @@ mod properties;
 mod reconciliation;
 mod sandbox;
 mod support;
+mod traces;
 mod transitions;

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod browser;
 pub mod client;
+pub mod collector;
 pub mod database;
 pub mod documented;
 pub mod issuer;

@@ -2,11 +2,14 @@
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use order_service::config::Environment;
+use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
 
 /// The binary, as this test run has built it.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_order-service");
@@ -15,6 +18,8 @@ pub const BINARY: &str = env!("CARGO_BIN_EXE_order-service");
 pub struct Service {
     pub base: String,
     child: Child,
+    log: Arc<Mutex<Vec<Value>>>,
+    reading: JoinHandle<()>,
 }
 
 impl Service {
@@ -34,9 +39,9 @@ impl Service {
             .arg("serve")
             .current_dir(std::env::temp_dir())
             .env_clear()
+            .env("RUST_LOG", "info")
             .envs(environment.given())
             .env("LOG_FORMAT", "json")
-            .env("RUST_LOG", "info")
             .env("FAILPOINTS", failpoints)
             .stderr(Stdio::piped())
             .kill_on_drop(true)
@@ -49,14 +54,42 @@ impl Service {
                 .await
                 .unwrap()
                 .expect("ended before it listened");
-            let log: serde_json::Value = serde_json::from_str(&line).expect(&line);
+            let log: Value = serde_json::from_str(&line).expect(&line);
             if log["message"] == "listening" {
                 break format!("http://{}", log["address"].as_str().unwrap());
             }
         };
+        let log = Arc::<Mutex<Vec<Value>>>::default();
+        let written = log.clone();
         // Read on, or the child would block on a full pipe.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { base, child }
+        let reading = tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                written.lock().unwrap().push(line);
+            }
+        });
+        Self {
+            base,
+            child,
+            log,
+            reading,
+        }
+    }
+
+    /// What it has logged since it listens: all of it, once it has stopped.
+    pub fn log(&self) -> Vec<Value> {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// SIGTERM, and how long it took to end in good order.
+    pub async fn stop(&mut self) -> Duration {
+        let begin = Instant::now();
+        self.signal("-TERM");
+        let end = tokio::time::timeout(Duration::from_secs(60), self.child.wait()).await;
+        assert!(end.expect("it does not end").unwrap().success());
+        let took = begin.elapsed();
+        (&mut self.reading).await.unwrap();
+        took
     }
 
     /// The port that it listens on.

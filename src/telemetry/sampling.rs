@@ -1,0 +1,239 @@
+//! Which traces are kept, and by which numbers traces and spans go. The trace of a fulfilment has the
+//! order's identity for its number, and its first span the end of that, so that every process that
+//! drives the order finds into the same trace.
+
+use std::cell::Cell;
+
+use opentelemetry::trace::{
+    Link, SpanContext, SpanId, SpanKind, TraceContextExt as _, TraceFlags, TraceId, TraceState,
+};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::trace::{
+    IdGenerator, RandomIdGenerator, SamplingDecision, SamplingResult, ShouldSample,
+};
+use uuid::Uuid;
+
+/// The span of driving an order.
+const FULFILMENT: &str = "fulfilment.drive";
+
+/// Which traces are kept: the samplers of the standard, but for remote ones.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sampling {
+    /// Whether who called decides for what follows.
+    heeds_parent: bool,
+    /// Which share is kept of what nobody has decided upon, from 0 to 1.
+    share: f64,
+}
+
+impl Sampling {
+    /// By the names of `OTEL_TRACES_SAMPLER`; `share` counts for those that ask for one.
+    pub fn of(name: &str, share: f64) -> Option<Self> {
+        let heeds_parent = name.starts_with("parentbased_");
+        let share = match name.strip_prefix("parentbased_").unwrap_or(name) {
+            "always_on" => 1.0,
+            "always_off" => 0.0,
+            "traceidratio" => share,
+            _ => return None,
+        };
+        Some(Self {
+            heeds_parent,
+            share,
+        })
+    }
+
+    fn keeps(&self, parent: Option<&SpanContext>, trace_id: TraceId) -> bool {
+        match parent {
+            // A trace is kept as a whole.
+            Some(parent) if !parent.is_remote() => parent.is_sampled(),
+            Some(parent) if self.heeds_parent && !is_fulfilment(parent) => parent.is_sampled(),
+            _ => self.share >= 1.0 || position(trace_id) < self.share,
+        }
+    }
+}
+
+/// Where a trace lies between 0 and 1, for all processes alike. Only the end of its number is random: an
+/// order's identity has a time, a version and a counter before that.
+fn position(trace_id: TraceId) -> f64 {
+    let [.., a, b, c, d] = trace_id.to_bytes();
+    f64::from(u32::from_be_bytes([a, b, c, d])) / (f64::from(u32::MAX) + 1.0)
+}
+
+impl ShouldSample for Sampling {
+    fn should_sample(
+        &self,
+        parent: Option<&Context>,
+        trace_id: TraceId,
+        name: &str,
+        kind: &SpanKind,
+        _: &[KeyValue],
+        _: &[Link],
+    ) -> SamplingResult {
+        let parent = parent
+            .map(|parent| parent.span().span_context().clone())
+            .filter(SpanContext::is_valid);
+        // What else begins by itself are loops, which ask the database many times a minute, or the peers
+        // for all that they have.
+        let may_begin = *kind == SpanKind::Server || name == FULFILMENT;
+        let is_kept = (parent.is_some() || may_begin) && self.keeps(parent.as_ref(), trace_id);
+        let is_query = name.starts_with("db.");
+        SamplingResult {
+            decision: match is_kept {
+                true => SamplingDecision::RecordAndSample,
+                false => SamplingDecision::Drop,
+            },
+            attributes: match is_kept && is_query {
+                true => vec![KeyValue::new("db.system.name", "postgresql")],
+                false => Vec::new(),
+            },
+            trace_state: parent.map_or_else(TraceState::default, |it| it.trace_state().clone()),
+        }
+    }
+}
+
+/// The first span of the fulfilment of the order with this identity, which another process, or this
+/// one earlier, has begun.
+pub(super) fn fulfilment(identity: Uuid) -> SpanContext {
+    let (_, random) = identity.as_u64_pair();
+    SpanContext::new(
+        TraceId::from(identity.as_u128()),
+        // Never zero, which would be no span: it begins with the variant of the UUID.
+        SpanId::from(random),
+        // Whether it is kept is decided by its number, by each process alike.
+        TraceFlags::default(),
+        true,
+        TraceState::default(),
+    )
+}
+
+fn is_fulfilment(context: &SpanContext) -> bool {
+    context.is_remote() && context.trace_id().to_bytes()[8..] == context.span_id().to_bytes()
+}
+
+thread_local! {
+    /// The number of the span that this thread is about to begin, where it is no random one.
+    static NEXT: Cell<Option<(TraceId, SpanId)>> = const { Cell::new(None) };
+}
+
+/// Random numbers, except where [`Ids::with`] names them.
+#[derive(Debug, Default)]
+pub(super) struct Ids(RandomIdGenerator);
+
+impl Ids {
+    /// Lets the span that `begin` begins have these numbers.
+    pub fn with(context: &SpanContext, begin: impl FnOnce()) {
+        NEXT.set(Some((context.trace_id(), context.span_id())));
+        begin();
+        NEXT.set(None);
+    }
+}
+
+impl IdGenerator for Ids {
+    fn new_trace_id(&self) -> TraceId {
+        NEXT.get()
+            .map_or_else(|| self.0.new_trace_id(), |next| next.0)
+    }
+
+    fn new_span_id(&self) -> SpanId {
+        NEXT.get()
+            .map_or_else(|| self.0.new_span_id(), |next| next.1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context(trace_id: u128, sampled: bool) -> SpanContext {
+        SpanContext::new(
+            TraceId::from(trace_id),
+            SpanId::from(7),
+            TraceFlags::default().with_sampled(sampled),
+            true,
+            TraceState::default(),
+        )
+    }
+
+    #[test]
+    fn every_sampler_of_the_standard_is_known_and_no_other() {
+        for name in [
+            "always_on",
+            "always_off",
+            "traceidratio",
+            "parentbased_always_on",
+            "parentbased_always_off",
+            "parentbased_traceidratio",
+        ] {
+            assert!(Sampling::of(name, 0.5).is_some(), "{name}");
+        }
+        for name in ["", "jaeger_remote", "parentbased_", "ALWAYS_ON"] {
+            assert!(Sampling::of(name, 0.5).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn who_called_decides_only_where_that_is_heeded() {
+        let trace_id = TraceId::from(1);
+        for (name, by_itself, called_on, called_off) in [
+            ("always_on", true, true, true),
+            ("always_off", false, false, false),
+            ("parentbased_always_on", true, true, false),
+            ("parentbased_always_off", false, true, false),
+        ] {
+            let sampling = Sampling::of(name, 1.0).unwrap();
+            assert_eq!(sampling.keeps(None, trace_id), by_itself, "{name}");
+            for (sampled, expected) in [(true, called_on), (false, called_off)] {
+                let parent = context(1, sampled);
+                assert_eq!(sampling.keeps(Some(&parent), trace_id), expected, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_share_of_fulfilments_is_kept_as_large_as_was_asked_for_and_alike_by_all_who_drive_them() {
+        for share in [0.1, 0.5, 0.9] {
+            let sampling = Sampling::of("parentbased_traceidratio", share).unwrap();
+            let mut kept = 0;
+            for _ in 0..4000 {
+                let first = fulfilment(Uuid::now_v7());
+                let is_kept = sampling.keeps(None, first.trace_id());
+                assert_eq!(sampling.keeps(Some(&first), first.trace_id()), is_kept);
+                kept += i32::from(is_kept);
+            }
+            let off = (f64::from(kept) / 4000.0 - share).abs();
+            assert!(off < 0.05, "{kept} of 4000 at {share}");
+        }
+    }
+
+    #[test]
+    fn a_trace_is_kept_as_a_whole_and_begun_by_requests_and_fulfilments_alone() {
+        let sampling = Sampling::of("always_on", 1.0).unwrap();
+        let sample = |parent: Option<&Context>, name: &str, kind: SpanKind| {
+            let trace_id = TraceId::from(1);
+            sampling.should_sample(parent, trace_id, name, &kind, &[], &[])
+        };
+        for (name, kind, kept) in [
+            ("GET /v1/orders/", SpanKind::Server, true),
+            ("fulfilment.drive", SpanKind::Internal, true),
+            ("db.fulfilments.claim_due", SpanKind::Internal, false),
+            ("reconciliation.run", SpanKind::Internal, false),
+            ("peer.payment.list", SpanKind::Client, false),
+        ] {
+            let decision = sample(None, name, kind).decision;
+            assert_eq!(
+                decision == SamplingDecision::RecordAndSample,
+                kept,
+                "{name}"
+            );
+        }
+        for is_kept in [true, false] {
+            let parent = context(1, is_kept);
+            let (flags, state) = (parent.trace_flags(), TraceState::default());
+            let local = SpanContext::new(parent.trace_id(), parent.span_id(), flags, false, state);
+            let parent = Context::new().with_remote_span_context(local);
+            let query = sample(Some(&parent), "db.orders.find", SpanKind::Internal);
+            assert_eq!(query.decision == SamplingDecision::RecordAndSample, is_kept);
+            let names_database = |it: &KeyValue| it.key.as_str() == "db.system.name";
+            assert_eq!(query.attributes.iter().any(names_database), is_kept);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Without traces, without a collector that takes them, and what is said of settings that are none.
+
+use std::time::Duration;
+
+use order_service::config::{self, Environment};
+
+use super::{CALLER, TRACE, World, place};
+use crate::support::client::Client;
+use crate::support::collector::Collector;
+use crate::support::service::{Service, eventually};
+
+#[tokio::test]
+async fn a_sampler_that_keeps_nothing_sends_nothing_and_tells_the_peers_so() {
+    let collector = Collector::start().await;
+    let mut world = World::sending_to(&collector.url).await;
+    world.environment.set("OTEL_TRACES_SAMPLER", "always_off");
+    let mut service = Service::start(&world.environment).await;
+    let order_id = place(&service, &[]).await;
+    service.stop().await;
+    assert!(collector.headers().is_empty(), "{:?}", collector.spans());
+    let identity = world.identity(order_id).await;
+    for traceparent in world.payment.traceparents() {
+        assert!(traceparent.starts_with(&format!("00-{identity}-")));
+        assert!(traceparent.ends_with("-00"), "{traceparent}");
+    }
+}
+
+/// Whether there is a thread that sends traces.
+fn sends(service: &Service) -> bool {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", service.pid())).unwrap();
+    let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).ok();
+    tasks
+        .filter_map(|task| name(task.unwrap()))
+        .any(|name| name.starts_with("OpenTelemetry"))
+}
+
+#[tokio::test]
+async fn without_a_collector_there_is_nothing_but_the_header_for_the_peers() {
+    let world = World::new().await;
+    let mut service = Service::start(&world.environment).await;
+    let order_id = place(
+        &service,
+        &[("traceparent", &format!("00-{TRACE}-{CALLER}-01"))],
+    )
+    .await;
+    let identity = world.identity(order_id).await;
+    assert!(!sends(&service));
+    service.stop().await;
+    let [traceparent] = &world.payment.traceparents()[..] else {
+        panic!("payment was asked more than once");
+    };
+    assert!(traceparent.starts_with(&format!("00-{identity}-")) && traceparent.ends_with("-01"));
+    let log = service.log();
+    assert!(log.iter().any(|line| line["message"] == "request"));
+    assert!(log.iter().all(|line| line.get("trace_id").is_none()));
+}
+
+#[tokio::test]
+async fn a_collector_that_is_away_costs_one_warning() {
+    // Nobody listens there any more.
+    let gone = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}", listener.local_addr().unwrap())
+    };
+    let world = World::sending_to(&gone).await;
+    let mut service = Service::start(&world.environment).await;
+    assert!(sends(&service));
+    let nobody = Client::nobody(&service.base);
+    let failed = async || {
+        let text = nobody.get("/metrics").await.text;
+        let line = |line: &str| {
+            line.strip_prefix("trace_spans_total{result=\"failed\"} ")
+                .map(str::to_owned)
+        };
+        text.lines().find_map(line).unwrap().parse::<u64>().unwrap()
+    };
+    let mut lost = 0;
+    for _ in 0..2 {
+        place(&service, &[]).await;
+        lost = eventually("a batch is lost", async || {
+            let now = failed().await;
+            (now > lost).then_some(now)
+        })
+        .await;
+    }
+    service.stop().await;
+    let log = service.log();
+    let warnings = log
+        .iter()
+        .filter(|line| line["message"] == "traces are lost");
+    assert_eq!(warnings.count(), 1, "{log:#?}");
+}
+
+#[tokio::test]
+async fn a_collector_that_does_not_answer_holds_up_no_stop() {
+    let collector = Collector::silent().await;
+    let mut world = World::sending_to(&collector.url).await;
+    world.environment.set("SHUTDOWN_GRACE_S", "1");
+    let mut service = Service::start(&world.environment).await;
+    place(&service, &[]).await;
+    let took = service.stop().await;
+    // Less than the collector may take for a batch.
+    assert!(took < Duration::from_millis(4500), "{took:?}");
+}
+
+#[test]
+fn faults_of_the_settings_are_told_without_their_values() {
+    let mut environment = Environment::default();
+    for (name, value) in [
+        (
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "http://user:hunter2@collector:4318",
+        ),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization hunter2"),
+        ("OTEL_TRACES_SAMPLER", "hunter2"),
+        ("OTEL_TRACES_SAMPLER_ARG", "1.5"),
+    ] {
+        environment.set(name, value);
+    }
+    let faults = environment.read(config::telemetry).unwrap_err().to_string();
+    assert!(faults.contains("4 fault(s)"), "{faults}");
+    assert!(!faults.contains("hunter2"), "{faults}");
+
+    environment.set("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector:4318/otlp");
+    environment.set(
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "authorization=hunter2%20x, b=",
+    );
+    environment.set("OTEL_TRACES_SAMPLER", "parentbased_traceidratio");
+    environment.set("OTEL_TRACES_SAMPLER_ARG", "0.25");
+    let settings = environment.read(config::telemetry).unwrap();
+    assert!(!format!("{settings:?}").contains("hunter2"));
+    let traces = settings.traces.unwrap();
+    let names: Vec<&str> = traces.headers.iter().map(|(name, _)| &**name).collect();
+    assert_eq!(names, ["authorization", "b"]);
+}
