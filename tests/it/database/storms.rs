@@ -18,6 +18,14 @@ use crate::support::service::{Service, eventually};
 const STORM: Duration = Duration::from_secs(5);
 const CUSTOMERS: i64 = 8;
 
+/// An order that was acknowledged.
+#[derive(Clone, Copy, Debug)]
+pub struct Acknowledged {
+    pub order_id: i64,
+    /// When its client learnt of it.
+    pub at: Instant,
+}
+
 /// Asks until the database was there.
 async fn answered(mut ask: impl AsyncFnMut() -> Reply) -> Reply {
     eventually("an answer", async || {
@@ -33,9 +41,8 @@ async fn answered(mut ask: impl AsyncFnMut() -> Reply) -> Reply {
     .await
 }
 
-/// Places orders, each with a key of its own until it is acknowledged, and cancels some. Returns
-/// their numbers.
-async fn customer(base: &str, number: i64, until: Instant) -> Vec<i64> {
+/// Places orders, each with a key of its own until it is acknowledged, and cancels some.
+async fn customer(base: &str, number: i64, until: Instant) -> Vec<Acknowledged> {
     let client = Client::customer(base, number);
     let mut acknowledged = Vec::new();
     for turn in 0.. {
@@ -46,7 +53,8 @@ async fn customer(base: &str, number: i64, until: Instant) -> Vec<i64> {
         let placed = answered(async || client.place_with_key(&key, &body).await).await;
         assert!(matches!(placed.status, 201 | 202), "{placed:?}");
         let order_id = placed.order_id();
-        acknowledged.push(order_id);
+        let at = Instant::now();
+        acknowledged.push(Acknowledged { order_id, at });
         let details = answered(async || client.details(order_id).await).await;
         assert_eq!(details.status, 200, "{details:?}");
         if turn % 3 == 0 {
@@ -64,15 +72,22 @@ async fn customer(base: &str, number: i64, until: Instant) -> Vec<i64> {
 
 /// Lets customers shop until the storm is over, and then judges: everything that was acknowledged is
 /// there, once, and nothing else.
-async fn weather(base: &str, sandbox: &Sandbox, trouble: impl AsyncFnOnce(Instant)) {
-    let until = Instant::now() + STORM;
+pub async fn weather(
+    base: &str,
+    sandbox: &Sandbox,
+    storm: Duration,
+    trouble: impl AsyncFnOnce(Instant),
+) -> Vec<Acknowledged> {
+    let until = Instant::now() + storm;
     let customers = (1..=CUSTOMERS).map(|number| customer(base, number, until));
     let (acknowledged, ()) = tokio::join!(join_all(customers), trouble(until));
     let acknowledged = acknowledged.concat();
-    let orders = judge(base, sandbox, &acknowledged).await;
-    let distinct: BTreeSet<i64> = acknowledged.iter().copied().collect();
+    let numbers: Vec<i64> = acknowledged.iter().map(|order| order.order_id).collect();
+    let orders = judge(base, sandbox, &numbers).await;
+    let distinct: BTreeSet<i64> = numbers.into_iter().collect();
     assert_eq!(distinct.len(), acknowledged.len(), "two keys, one order");
     assert_eq!(orders.len(), acknowledged.len(), "one key, two orders");
+    acknowledged
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -84,7 +99,7 @@ async fn connections_that_are_cut_at_random_moments_lose_nothing_and_do_nothing_
     ])
     .await;
     let mut conn = app.database.connection().await;
-    weather(&app.base, &app.sandbox, async |until| {
+    weather(&app.base, &app.sandbox, STORM, async |until| {
         let mut cut = 0_i64;
         while Instant::now() < until {
             cut += sqlx::query_scalar::<_, i64>(
@@ -132,7 +147,7 @@ async fn a_database_that_is_restarted_under_load_loses_nothing_and_does_nothing_
     }
     let service = Service::start(&environment).await;
     let server = &mut Some(server);
-    weather(&service.base, &sandbox, async |until| {
+    weather(&service.base, &sandbox, STORM, async |until| {
         while Instant::now() < until {
             tokio::time::sleep(Duration::from_millis(700)).await;
             server.take().unwrap().stop().await.unwrap();
