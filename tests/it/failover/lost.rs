@@ -4,11 +4,15 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
-use order_service::sandbox::{ChargeStatus, Ledger, ParcelStatus};
+use order_service::sandbox::{ChargeStatus, Fault, Kind, Ledger, Operation, ParcelStatus};
+use sqlx::{Connection as _, PgConnection};
 
 use super::Shop;
 use crate::reconciliation::reconcile;
-use crate::support::client::cart;
+use crate::support::client::{Client, cart};
+use crate::support::service::eventually;
+
+const SETTINGS: &[(&str, &str)] = &[("FOLLOW_INTERVAL_MS", "86400000"), ("SWEEP_AFTER_MS", "0")];
 
 /// Sequences are logged 32 numbers ahead, so that less would not be given again.
 const LOST: usize = 40;
@@ -37,11 +41,7 @@ fn findings(orders: &BTreeSet<i64>) -> Vec<(&'static str, i64)> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn orders_that_a_lagging_standby_never_got_are_found_and_their_numbers_meet_no_old_keys() {
-    let mut shop = Shop::open(&[
-        ("FOLLOW_INTERVAL_MS", "86400000"),
-        ("SWEEP_AFTER_MS", "0"),
-    ])
-    .await;
+    let mut shop = Shop::open(SETTINGS).await;
     let customer = shop.customer(5);
     let body = cart("SKU0001", 1, "10.00");
     let kept = customer.place_with_key("kept", &body).await.order_id();
@@ -62,7 +62,9 @@ async fn orders_that_a_lagging_standby_never_got_are_found_and_their_numbers_mee
     }
     assert_eq!(customer.details(kept).await.status, 200);
     let found = findings(&lost);
-    reconcile(&shop.environment, &[]).await.assert(1, None, &found);
+    reconcile(&shop.environment, &[])
+        .await
+        .assert(1, None, &found);
 
     // A number is given again, to an order that has a charge and a parcel of its own: that of the lost
     // one is not taken for it.
@@ -86,5 +88,61 @@ async fn orders_that_a_lagging_standby_never_got_are_found_and_their_numbers_mee
     let repaired = reconcile(&shop.environment, &["--repair"]).await;
     repaired.assert(1, Some("left"), &found);
     assert_eq!(shop.sandbox.ledger().refunds.len(), 0);
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_drives_an_order_that_was_lost_does_not_touch_the_next_one_of_its_number() {
+    let mut shop = Shop::open(SETTINGS).await;
+    shop.servers.part().await;
+    let (servers, service, sandbox) = (&mut shop.servers, &shop.service, &shop.sandbox);
+    // Both wait for Payment, at the same version of an order of the same number.
+    let slow = Fault::new(Operation::Charge, Kind::Delay);
+    sandbox.set_fault(slow.after_ms(2000).times(2));
+    let place = |customer_id| {
+        let customer = Client::customer(&service.base, customer_id);
+        tokio::spawn(async move { customer.place(&cart("SKU0001", 1, "10.00")).await })
+    };
+    let charges = async |count: u64| {
+        eventually("Payment is asked", async || {
+            let calls = sandbox.ledger().calls;
+            (calls.get(&Operation::Charge) == Some(&count)).then_some(())
+        })
+        .await;
+    };
+    let lost = place(5);
+    charges(1).await;
+    let mut old = PgConnection::connect_with(&servers.primary())
+        .await
+        .unwrap();
+    let number: i64 = sqlx::query_scalar("select order_id from orders")
+        .fetch_one(&mut old)
+        .await
+        .unwrap();
+    servers.kill_primary().await;
+    servers.promote().await;
+    let standby = servers.standby();
+    // As it is where more than 32 are lost.
+    let mut conn = PgConnection::connect_with(&standby).await.unwrap();
+    sqlx::query("select setval('orders_order_id_seq', $1, false)")
+        .bind(number)
+        .execute(&mut conn)
+        .await
+        .unwrap();
+    shop.proxy.lead_to(&standby);
+    let next = place(6);
+    charges(2).await;
+
+    let next = next.await.unwrap();
+    assert_eq!((next.status, next.order_id()), (201, number), "{next:?}");
+    assert_eq!(next.body["order_status"], "CONFIRMED");
+    let lost = lost.await.unwrap();
+    println!("{lost:?}");
+    assert_eq!(held(&sandbox.ledger(), number), (2, 1));
+    // What the lost one had got by then.
+    let found = [("orphan_charge", number), ("orphan_reservation", number)];
+    reconcile(&shop.environment, &[])
+        .await
+        .assert(1, None, &found);
     shop.close().await;
 }

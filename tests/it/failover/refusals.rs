@@ -71,7 +71,10 @@ async fn a_server_that_only_reads_from_now_on_is_left_and_the_work_done_elsewher
     let metrics = customer.get("/metrics").await.text;
     let repeats = r#"db_repeats_total{reason="lost"}"#;
     let repeats = metrics.lines().find(|line| line.starts_with(repeats));
-    assert!(repeats.is_some_and(|line| !line.ends_with(" 0")), "{repeats:?}");
+    assert!(
+        repeats.is_some_and(|line| !line.ends_with(" 0")),
+        "{repeats:?}"
+    );
     let acknowledged = [first.order_id(), second.order_id()];
     judge(&shop.service.base, &shop.sandbox, &acknowledged).await;
     shop.close().await;
@@ -89,7 +92,11 @@ async fn steps_whose_marks_were_lost_are_done_once() {
             customer.place_with_key("key-1", &body).await
         });
         eventually("the call is under way", async || {
-            shop.sandbox.ledger().calls.contains_key(&operation).then_some(())
+            shop.sandbox
+                .ledger()
+                .calls
+                .contains_key(&operation)
+                .then_some(())
         })
         .await;
         shop.fail_over().await;
@@ -97,7 +104,10 @@ async fn steps_whose_marks_were_lost_are_done_once() {
         let mut conn = PgConnection::connect_with(&shop.servers.standby())
             .await
             .unwrap();
-        let marks: i64 = sqlx::query_scalar(marks).fetch_one(&mut conn).await.unwrap();
+        let marks: i64 = sqlx::query_scalar(marks)
+            .fetch_one(&mut conn)
+            .await
+            .unwrap();
         assert_eq!(marks, 1, "nothing was lost before {operation:?}");
         let placed = placing.await.unwrap();
         assert_eq!(placed.status, 201, "{operation:?}: {placed:?}");

@@ -24,7 +24,8 @@ impl Replicated {
     /// Starts both.
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let server = |name, port| Postgres::start(settings(&folder.path().join(name), port), |_| {});
+        let server =
+            |name, port| Postgres::start(settings(&folder.path().join(name), port), |_| {});
         let primary = server("primary", None).await.unwrap();
         prepare(&primary).await;
         let (port, options) = (primary.port(), primary.options("postgres"));
@@ -93,8 +94,10 @@ impl Replicated {
         )
         .await;
         run(&primary, "select pg_reload_conf()").await;
-        self.eventually_replicates("select count(*) = 1 from pg_stat_replication where sync_state = 'sync'")
-            .await;
+        self.eventually_replicates(
+            "select count(*) = 1 from pg_stat_replication where sync_state = 'sync'",
+        )
+        .await;
     }
 
     async fn eventually_replicates(&self, question: &'static str) {
