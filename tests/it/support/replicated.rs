@@ -53,18 +53,21 @@ impl Replicated {
         self.standby.options("postgres")
     }
 
-    /// From now on the standby gets nothing, and the primary waits for nobody.
-    pub async fn part(&self) {
-        let (primary, standby) = (self.primary(), self.standby());
-        for (options, statement) in [
-            (&primary, "alter system reset synchronous_standby_names"),
-            (&standby, "alter system set primary_conninfo = ''"),
-        ] {
-            run(options, statement).await;
-            run(options, "select pg_reload_conf()").await;
-        }
+    /// From now on the standby gets nothing, and the primary waits for it all the same.
+    pub async fn cut_off(&self) {
+        let standby = self.standby();
+        run(&standby, "alter system set primary_conninfo = ''").await;
+        run(&standby, "select pg_reload_conf()").await;
         self.eventually_replicates("select count(*) = 0 from pg_stat_replication")
             .await;
+    }
+
+    /// From now on the standby gets nothing, and the primary waits for nobody.
+    pub async fn part(&self) {
+        let primary = self.primary();
+        run(&primary, "alter system reset synchronous_standby_names").await;
+        run(&primary, "select pg_reload_conf()").await;
+        self.cut_off().await;
     }
 
     /// Kills the primary, which says goodbye to nobody.
