@@ -62,13 +62,20 @@ pub struct Fulfilment {
     pub order: Order,
 }
 
+/// The epoch that an order is born with. It is a random part of its identity: where a failover has
+/// forgotten an order and its number is given again, whoever drives the old one is superseded.
+pub fn first_epoch(identity: Uuid) -> i64 {
+    let [.., a, b, c, d] = identity.into_bytes();
+    u32::from_be_bytes([a, b, c, d]).into()
+}
+
 impl Fulfilment {
     /// The fulfilment of an order that this process has just placed and holds the lease of.
     pub fn begun(order: Order, identity: Uuid) -> Self {
         Self {
             claim: Claim {
                 order_id: order.order_id,
-                epoch: 1,
+                epoch: first_epoch(identity),
             },
             identity,
             plan: Plan::START,

@@ -14,6 +14,7 @@ use crate::domain::status::Status;
 
 use super::Error;
 use super::events::Columns;
+use super::fulfilments::first_epoch;
 use super::idempotency::Key;
 use super::rows::{JoinedRow, gather};
 
@@ -108,8 +109,8 @@ pub async fn place(
             insert into order_events (order_id, seq, code, actor)
             select order_id, 1, $21, $22 from placed
         ), fulfilment as (
-            insert into fulfilments (order_id, identity, step, leased, due_at)
-            select order_id, $23, 'reserve_stock', $24::float8 is not null,
+            insert into fulfilments (order_id, identity, epoch, step, leased, due_at)
+            select order_id, $23, $26, 'reserve_stock', $24::float8 is not null,
                 now() + make_interval(secs => coalesce($24, 0))
             from placed
         )
@@ -143,6 +144,7 @@ pub async fn place(
         identity,
         lease.map(|lease| lease.as_secs_f64()),
         &names as &[Option<String>],
+        first_epoch(identity),
     )
     .fetch_all(conn)
     .await;

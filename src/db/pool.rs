@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use deadpool::managed::{self, RecycleError, RecycleResult};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{ConnectOptions, Connection as _};
+use sqlx::{ConnectOptions, Connection as _, Row as _};
 
 use crate::metrics::Metrics;
 
@@ -21,6 +21,9 @@ const TRUSTED_FOR: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
 /// From when on a statement is logged as slow.
 const SLOW_STATEMENT: Duration = Duration::from_secs(1);
+
+/// Why a connection to a standby is of no use.
+const STANDBY: &str = "the server is a standby, which only reads";
 
 /// How the pool is sized, and what it is connected to.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +97,7 @@ impl Database {
     ) -> Result<managed::Object<Connector>, Error> {
         loop {
             let object = self.pool.get().await.map_err(|error| match error {
-                managed::PoolError::Backend(error) => Error::Unavailable(error.into()),
+                managed::PoolError::Backend(error) => error,
                 error => Error::Unavailable(error.to_string().into()),
             })?;
             if opened_after.is_none_or(|earliest| object.opened_at > earliest) {
@@ -141,9 +144,26 @@ impl Database {
     }
 }
 
-/// Opens connections and vouches for idle ones.
+/// Opens connections to a server that writes, and vouches for idle ones.
 pub(super) struct Connector {
     options: PgConnectOptions,
+}
+
+impl Connector {
+    /// Opens a connection. A standby is refused before it is asked anything else: it may lag behind, and
+    /// what it does not show so far would look lost. Once is enough, since a primary does not become
+    /// one without ending its sessions.
+    async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
+        let mut connection = PgConnection::connect_with(&self.options).await?;
+        let is_standby: bool = sqlx::raw_sql("select pg_is_in_recovery()")
+            .fetch_one(&mut connection)
+            .await?
+            .try_get(0)?;
+        if is_standby {
+            return Err(sqlx::Error::Configuration(STANDBY.into()));
+        }
+        Ok(connection)
+    }
 }
 
 /// A connection and what is known of its health.
@@ -157,12 +177,15 @@ pub(super) struct Pooled {
 
 impl managed::Manager for Connector {
     type Type = Pooled;
-    type Error = sqlx::Error;
+    type Error = Error;
 
-    async fn create(&self) -> Result<Pooled, sqlx::Error> {
+    async fn create(&self) -> Result<Pooled, Error> {
         // Before it is: what broke while it was being opened may have broken it too.
         let opened_at = Instant::now();
-        let connection = PgConnection::connect_with(&self.options).await?;
+        let connection = self
+            .connect()
+            .await
+            .map_err(|error| Error::Unavailable(error.into()))?;
         Ok(Pooled {
             connection,
             opened_at,
@@ -171,18 +194,15 @@ impl managed::Manager for Connector {
         })
     }
 
-    async fn recycle(
-        &self,
-        pooled: &mut Pooled,
-        _: &managed::Metrics,
-    ) -> RecycleResult<sqlx::Error> {
+    async fn recycle(&self, pooled: &mut Pooled, _: &managed::Metrics) -> RecycleResult<Error> {
         if pooled.at_work {
             return Err(RecycleError::message("left in the middle of its work"));
         }
         if pooled.trusted_at.elapsed() > TRUSTED_FOR {
             tokio::time::timeout(PING_TIMEOUT, pooled.connection.ping())
                 .await
-                .map_err(|_| RecycleError::message("no answer to a ping"))??;
+                .map_err(|_| RecycleError::message("no answer to a ping"))?
+                .map_err(Error::from)?;
         }
         pooled.trusted_at = Instant::now();
         Ok(())

@@ -30,8 +30,10 @@ impl Orders {
                 // Before the look, so that nothing is missed in between.
                 settling = self.signals.settling(order.order_id);
             }
-            if let Ok(Ok(fresh)) =
-                timeout_at(deadline + FIRST_LOOK, self.find(None, order.order_id)).await
+            let found = timeout_at(deadline + FIRST_LOOK, self.find(None, order.order_id)).await;
+            // After a failover that forgot the order, its number may be somebody else's.
+            if let Ok(Ok(fresh)) = found
+                && fresh.created_at == order.created_at
             {
                 order = fresh;
             }

@@ -4,7 +4,7 @@ mod abandoned;
 mod away;
 mod conflicts;
 mod pooler;
-mod storms;
+pub mod storms;
 mod unknown;
 
 use crate::support::app::TestApp;
@@ -14,7 +14,7 @@ use crate::support::proxy::Proxy;
 /// A service that reaches its database by a proxy.
 async fn behind_a_proxy(settings: &[(&str, &str)]) -> (TestApp, Proxy) {
     let database = TestDatabase::new().await;
-    let proxy = Proxy::start(&database).await;
+    let proxy = Proxy::start(&database.options).await;
     let app = TestApp::reaching(database, &proxy.url(), settings).await;
     (app, proxy)
 }

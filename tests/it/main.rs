@@ -13,6 +13,7 @@ mod crash;
 mod database;
 mod edge;
 mod env_example;
+mod failover;
 mod fulfilment;
 mod generate;
 mod import;

@@ -23,7 +23,7 @@ struct Shop {
 
 /// What a run of the command has said.
 #[derive(Debug)]
-struct Report {
+pub struct Report {
     code: Option<i32>,
     findings: Vec<Value>,
     summary: Value,
@@ -46,7 +46,7 @@ impl Report {
 
     /// Fails unless these are the findings, with this exit code and what became of each.
     #[track_caller]
-    fn assert(&self, code: i32, repair: Option<&str>, kinds: &[(&str, i64)]) {
+    pub fn assert(&self, code: i32, repair: Option<&str>, kinds: &[(&str, i64)]) {
         assert_eq!(self.kinds(), kinds, "{self:#?}");
         assert_eq!(self.code, Some(code), "{self:#?}");
         for finding in &self.findings {
@@ -196,7 +196,8 @@ impl Shop {
     }
 }
 
-async fn reconcile(environment: &Environment, arguments: &[&str]) -> Report {
+/// `order-service reconcile --json --grace 0` and these arguments, with the settings of a service.
+pub async fn reconcile(environment: &Environment, arguments: &[&str]) -> Report {
     let mut all = vec!["reconcile", "--json", "--grace", "0"];
     all.extend(arguments);
     let ended = command(environment, &all).await;

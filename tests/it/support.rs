@@ -13,6 +13,7 @@ pub mod listener;
 pub mod pgbouncer;
 pub mod proxy;
 pub mod raw;
+pub mod replicated;
 pub mod scripted;
 pub mod service;
 pub mod visitor;

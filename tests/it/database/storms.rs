@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use order_service::dev::postgres::{Durability, Postgres, Settings};
 use order_service::sandbox::Sandbox;
 use sqlx::{Connection as _, PgConnection};
+use tokio_util::sync::CancellationToken;
 
 use crate::support::app::{TestApp, environment_of};
 use crate::support::client::{Client, Reply, cart, send};
@@ -17,6 +18,15 @@ use crate::support::service::{Service, eventually};
 /// How long it is stormy.
 const STORM: Duration = Duration::from_secs(5);
 const CUSTOMERS: i64 = 8;
+
+/// An order that was acknowledged.
+#[derive(Clone, Copy, Debug)]
+pub struct Acknowledged {
+    pub customer: i64,
+    pub order_id: i64,
+    /// When its client learnt of it.
+    pub at: Instant,
+}
 
 /// Asks until the database was there.
 async fn answered(mut ask: impl AsyncFnMut() -> Reply) -> Reply {
@@ -33,20 +43,23 @@ async fn answered(mut ask: impl AsyncFnMut() -> Reply) -> Reply {
     .await
 }
 
-/// Places orders, each with a key of its own until it is acknowledged, and cancels some. Returns
-/// their numbers.
-async fn customer(base: &str, number: i64, until: Instant) -> Vec<i64> {
+/// Places orders, each with a key of its own until it is acknowledged, and cancels some.
+async fn customer(base: &str, number: i64, over: &CancellationToken) -> Vec<Acknowledged> {
     let client = Client::customer(base, number);
     let mut acknowledged = Vec::new();
     for turn in 0.. {
-        if Instant::now() > until {
+        if over.is_cancelled() {
             break;
         }
         let (key, body) = (format!("{number}-{turn}"), cart("SKU0001", 1, "10.00"));
         let placed = answered(async || client.place_with_key(&key, &body).await).await;
         assert!(matches!(placed.status, 201 | 202), "{placed:?}");
         let order_id = placed.order_id();
-        acknowledged.push(order_id);
+        acknowledged.push(Acknowledged {
+            customer: number,
+            order_id,
+            at: Instant::now(),
+        });
         let details = answered(async || client.details(order_id).await).await;
         assert_eq!(details.status, 200, "{details:?}");
         if turn % 3 == 0 {
@@ -62,17 +75,27 @@ async fn customer(base: &str, number: i64, until: Instant) -> Vec<i64> {
     acknowledged
 }
 
-/// Lets customers shop until the storm is over, and then judges: everything that was acknowledged is
+/// Lets customers shop until the trouble is over, and then judges: everything that was acknowledged is
 /// there, once, and nothing else.
-async fn weather(base: &str, sandbox: &Sandbox, trouble: impl AsyncFnOnce(Instant)) {
-    let until = Instant::now() + STORM;
-    let customers = (1..=CUSTOMERS).map(|number| customer(base, number, until));
-    let (acknowledged, ()) = tokio::join!(join_all(customers), trouble(until));
+pub async fn weather(
+    base: &str,
+    sandbox: &Sandbox,
+    trouble: impl AsyncFnOnce(),
+) -> Vec<Acknowledged> {
+    let over = CancellationToken::new();
+    let customers = (1..=CUSTOMERS).map(|number| customer(base, number, &over));
+    let trouble = async {
+        trouble().await;
+        over.cancel();
+    };
+    let (acknowledged, ()) = tokio::join!(join_all(customers), trouble);
     let acknowledged = acknowledged.concat();
-    let orders = judge(base, sandbox, &acknowledged).await;
-    let distinct: BTreeSet<i64> = acknowledged.iter().copied().collect();
+    let numbers: Vec<i64> = acknowledged.iter().map(|order| order.order_id).collect();
+    let orders = judge(base, sandbox, &numbers).await;
+    let distinct: BTreeSet<i64> = numbers.into_iter().collect();
     assert_eq!(distinct.len(), acknowledged.len(), "two keys, one order");
     assert_eq!(orders.len(), acknowledged.len(), "one key, two orders");
+    acknowledged
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -84,7 +107,8 @@ async fn connections_that_are_cut_at_random_moments_lose_nothing_and_do_nothing_
     ])
     .await;
     let mut conn = app.database.connection().await;
-    weather(&app.base, &app.sandbox, async |until| {
+    weather(&app.base, &app.sandbox, async || {
+        let until = Instant::now() + STORM;
         let mut cut = 0_i64;
         while Instant::now() < until {
             cut += sqlx::query_scalar::<_, i64>(
@@ -132,7 +156,8 @@ async fn a_database_that_is_restarted_under_load_loses_nothing_and_does_nothing_
     }
     let service = Service::start(&environment).await;
     let server = &mut Some(server);
-    weather(&service.base, &sandbox, async |until| {
+    weather(&service.base, &sandbox, async || {
+        let until = Instant::now() + STORM;
         while Instant::now() < until {
             tokio::time::sleep(Duration::from_millis(700)).await;
             server.take().unwrap().stop().await.unwrap();

@@ -40,7 +40,7 @@ async fn a_body_that_comes_byte_by_byte_is_not_waited_for() {
 /// A service whose database does not answer from now on.
 async fn hanging(settings: &[(&str, &str)]) -> (TestApp, Proxy) {
     let database = TestDatabase::new().await;
-    let proxy = Proxy::start(&database).await;
+    let proxy = Proxy::start(&database.options).await;
     let app = TestApp::reaching(database, &proxy.url(), settings).await;
     assert_eq!(app.customer(5).get("/v1/orders/").await.status, 200);
     proxy.fall_silent();

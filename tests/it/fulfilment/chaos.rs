@@ -13,6 +13,7 @@ use crate::support::app::{TestApp, environment_of};
 use crate::support::client::{Client, cart};
 use crate::support::database::TestDatabase;
 use crate::support::ledger::judge;
+use crate::support::replicated::crash;
 use crate::support::service::{Service, eventually};
 
 const REPLICAS: usize = 3;
@@ -157,16 +158,4 @@ async fn a_database_that_dies_under_load_loses_no_acknowledged_order() {
     }
     judge(&service.base, &sandbox, &acknowledged).await;
     server.stop().await.unwrap();
-}
-
-/// Crashes a server: its children are killed, which makes it forget everything that is not on disk.
-async fn crash(data_dir: &std::path::Path) {
-    let pid_file = tokio::fs::read_to_string(data_dir.join("postmaster.pid"))
-        .await
-        .unwrap();
-    let pid = pid_file.lines().next().unwrap();
-    let killed = tokio::process::Command::new("sh")
-        .args(["-c", "pkill -KILL -P \"$1\"; kill -KILL \"$1\"", "sh", pid])
-        .status();
-    assert!(killed.await.unwrap().success());
 }

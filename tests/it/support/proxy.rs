@@ -1,5 +1,6 @@
 //! Stands between the service and PostgreSQL, and breaks what a test wants broken.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use sqlx::ConnectOptions as _;
@@ -9,7 +10,6 @@ use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use super::database::TestDatabase;
 use super::service::eventually;
 
 /// What becomes of a message to the database, and of its connection.
@@ -33,8 +33,35 @@ pub struct Proxy {
 }
 
 struct State {
-    target: String,
     plan: Mutex<Plan>,
+}
+
+/// Where a connection leads, for as long as it lasts.
+#[derive(Clone)]
+struct Route {
+    target: String,
+    /// Whether nothing is passed on, though connections stay.
+    silent: Arc<AtomicBool>,
+}
+
+impl Route {
+    fn to(options: &PgConnectOptions) -> Self {
+        Self {
+            target: format!("{}:{}", options.get_host(), options.get_port()),
+            silent: Arc::default(),
+        }
+    }
+
+    fn is_silent(&self) -> bool {
+        self.silent.load(Ordering::Relaxed)
+    }
+
+    /// The server has ended; where nothing is passed on, its client never learns of it.
+    async fn end(&self) {
+        if self.is_silent() {
+            std::future::pending().await
+        }
+    }
 }
 
 /// What is to be broken next.
@@ -43,8 +70,8 @@ struct Plan {
     connected: CancellationToken,
     /// Stops to listen; none while it is away.
     listening: Option<CancellationToken>,
-    /// Whether nothing is passed on, though connections stay.
-    silent: bool,
+    /// Where those who come lead.
+    route: Route,
     /// The next message that holds these bytes.
     cut: Option<(Vec<u8>, Cut)>,
     /// A message that is late, and where it goes.
@@ -55,8 +82,7 @@ struct Plan {
 
 impl Proxy {
     /// In front of a database.
-    pub async fn start(database: &TestDatabase) -> Self {
-        let options = &database.options;
+    pub async fn start(options: &PgConnectOptions) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let proxy = Self {
@@ -68,11 +94,10 @@ impl Proxy {
                 .port(port)
                 .ssl_mode(PgSslMode::Disable),
             state: Arc::new(State {
-                target: format!("{}:{}", options.get_host(), options.get_port()),
                 plan: Mutex::new(Plan {
                     connected: CancellationToken::new(),
                     listening: None,
-                    silent: false,
+                    route: Route::to(options),
                     cut: None,
                     late: None,
                     delivered: false,
@@ -118,7 +143,14 @@ impl Proxy {
 
     /// Keeps connections and takes new ones, but passes nothing on any more.
     pub fn fall_silent(&self) {
-        self.state.plan.lock().unwrap().silent = true;
+        let plan = self.state.plan.lock().unwrap();
+        plan.route.silent.store(true, Ordering::Relaxed);
+    }
+
+    /// Leads those who come to another server with the same database. Connections stay as they are,
+    /// silent ones among them.
+    pub fn lead_to(&self, options: &PgConnectOptions) {
+        self.state.plan.lock().unwrap().route = Route::to(options);
     }
 
     /// Takes connections again, those from before being cut.
@@ -128,7 +160,7 @@ impl Proxy {
             TcpListener::bind(("127.0.0.1", self.port)).await.ok()
         });
         let listener = listener.await;
-        self.state.plan.lock().unwrap().silent = false;
+        self.state.plan.lock().unwrap().route.silent = Arc::default();
         self.listen(listener);
     }
 
@@ -138,12 +170,13 @@ impl Proxy {
         let state = self.state.clone();
         tokio::spawn(stop.run_until_cancelled_owned(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (state, connected) = {
+                let (state, connected, route) = {
                     let plan = state.plan.lock().unwrap();
-                    (state.clone(), plan.connected.clone())
+                    (state.clone(), plan.connected.clone(), plan.route.clone())
                 };
                 tokio::spawn(async move {
-                    connected.run_until_cancelled(state.pass(client)).await;
+                    let passed = state.pass(client, &route);
+                    connected.run_until_cancelled(passed).await;
                 });
             }
         }));
@@ -166,9 +199,9 @@ impl State {
     }
 
     /// Passes on what either side says, until one of them ends or is cut off.
-    async fn pass(&self, client: TcpStream) {
-        let Ok(server) = TcpStream::connect(&self.target).await else {
-            return;
+    async fn pass(&self, client: TcpStream, route: &Route) {
+        let Ok(server) = TcpStream::connect(&route.target).await else {
+            return route.end().await;
         };
         let (mut from_client, mut to_client) = client.into_split();
         let (mut from_server, mut to_server) = server.into_split();
@@ -179,7 +212,7 @@ impl State {
                     let Ok(length @ 1..) = read else { return };
                     let message = &asked[..length];
                     match self.cut_of(message) {
-                        None if self.is_silent() => {}
+                        None if route.is_silent() => {}
                         None => {
                             if to_server.write_all(message).await.is_err() {
                                 return;
@@ -205,17 +238,13 @@ impl State {
                     }
                 }
                 read = from_server.read(&mut answered) => {
-                    let Ok(length @ 1..) = read else { return };
-                    if !self.is_silent() && to_client.write_all(&answered[..length]).await.is_err() {
+                    let Ok(length @ 1..) = read else { return route.end().await };
+                    if !route.is_silent() && to_client.write_all(&answered[..length]).await.is_err() {
                         return;
                     }
                 }
             }
         }
-    }
-
-    fn is_silent(&self) -> bool {
-        self.plan.lock().unwrap().silent
     }
 
     /// Whether this message is the one, which then is no longer looked for.

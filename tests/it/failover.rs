@@ -1,0 +1,60 @@
+//! The primary is gone and a standby takes its place, while the service runs on. A proxy is the address
+//! that stays and leads to whoever is the primary, as a Service of Kubernetes does.
+
+mod lost;
+mod refusals;
+mod storms;
+
+use order_service::config::Environment;
+use order_service::sandbox::Sandbox;
+
+use crate::support::app::{TestApp, environment_of};
+use crate::support::client::Client;
+use crate::support::proxy::Proxy;
+use crate::support::replicated::Replicated;
+use crate::support::service::Service;
+
+/// A shop on two servers.
+struct Shop {
+    servers: Replicated,
+    proxy: Proxy,
+    sandbox: Sandbox,
+    environment: Environment,
+    service: Service,
+}
+
+impl Shop {
+    /// Opens it, with the first of the two as primary.
+    async fn open(settings: &[(&str, &str)]) -> Self {
+        let servers = Replicated::start().await;
+        let proxy = Proxy::start(&servers.primary()).await;
+        let sandbox = TestApp::sandbox().await;
+        let mut environment = environment_of(&proxy.url(), &sandbox);
+        for (name, value) in settings {
+            environment.set(name, *value);
+        }
+        Self {
+            service: Service::start(&environment).await,
+            servers,
+            proxy,
+            sandbox,
+            environment,
+        }
+    }
+
+    fn customer(&self, customer_id: i64) -> Client {
+        Client::customer(&self.service.base, customer_id)
+    }
+
+    /// Kills the primary, promotes the standby and leads those who come to it.
+    async fn fail_over(&mut self) {
+        self.servers.kill_primary().await;
+        self.servers.promote().await;
+        self.proxy.lead_to(&self.servers.standby());
+    }
+
+    async fn close(mut self) {
+        self.service.kill().await;
+        self.servers.stop().await;
+    }
+}

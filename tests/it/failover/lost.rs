@@ -1,0 +1,148 @@
+//! A standby that lags behind takes over, and has never heard of orders that were acknowledged: what
+//! that means, and that reconciliation tells all of it.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+use order_service::sandbox::{ChargeStatus, Fault, Kind, Ledger, Operation, ParcelStatus};
+use sqlx::{Connection as _, PgConnection};
+
+use super::Shop;
+use crate::reconciliation::reconcile;
+use crate::support::client::{Client, cart};
+use crate::support::service::eventually;
+
+const SETTINGS: &[(&str, &str)] = &[("FOLLOW_INTERVAL_MS", "86400000"), ("SWEEP_AFTER_MS", "0")];
+
+/// Sequences are logged 32 numbers ahead, so that less would not be given again.
+const LOST: usize = 40;
+
+/// Live charges and parcels of an order.
+fn held(ledger: &Ledger, order_id: i64) -> (usize, usize) {
+    let charges = ledger.charges.iter();
+    let parcels = ledger.shipments.iter();
+    (
+        charges
+            .filter(|one| one.order_id == order_id && one.status == ChargeStatus::Success)
+            .count(),
+        parcels
+            .filter(|one| one.order_id == order_id && one.status != ParcelStatus::Cancelled)
+            .count(),
+    )
+}
+
+/// What reconciliation is to find for orders that only the peers know.
+fn findings(orders: &BTreeSet<i64>) -> Vec<(&'static str, i64)> {
+    ["orphan_charge", "orphan_shipment"]
+        .iter()
+        .flat_map(|kind| orders.iter().map(move |order_id| (*kind, *order_id)))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orders_that_a_lagging_standby_never_got_are_found_and_their_numbers_meet_no_old_keys() {
+    let mut shop = Shop::open(SETTINGS).await;
+    let customer = shop.customer(5);
+    let body = cart("SKU0001", 1, "10.00");
+    let kept = customer.place_with_key("kept", &body).await.order_id();
+    shop.servers.part().await;
+    let keys: Vec<String> = (0..LOST).map(|number| format!("lost-{number}")).collect();
+    let placed = keys.iter().map(|key| customer.place_with_key(key, &body));
+    let mut lost = BTreeSet::new();
+    for placed in join_all(placed).await {
+        assert_eq!(placed.status, 201, "{placed:?}");
+        lost.insert(placed.order_id());
+    }
+    reconcile(&shop.environment, &[]).await.assert(0, None, &[]);
+    shop.fail_over().await;
+
+    // They are gone, and what the peers hold for them is told.
+    for order_id in &lost {
+        assert_eq!(customer.details(*order_id).await.status, 404);
+    }
+    assert_eq!(customer.details(kept).await.status, 200);
+    let found = findings(&lost);
+    reconcile(&shop.environment, &[])
+        .await
+        .assert(1, None, &found);
+
+    // A number is given again, to an order that has a charge and a parcel of its own: that of the lost
+    // one is not taken for it.
+    let mut again = BTreeSet::new();
+    for key in &keys {
+        let placed = customer.place_with_key(key, &body).await;
+        assert_eq!(placed.status, 201, "{placed:?}");
+        assert_eq!(placed.header("idempotent-replayed"), None);
+        again.insert(placed.order_id());
+    }
+    let ledger = shop.sandbox.ledger();
+    let mut shared = 0;
+    for order_id in &again {
+        let both = usize::from(lost.contains(order_id));
+        assert_eq!(held(&ledger, *order_id), (1 + both, 1 + both), "{order_id}");
+        shared += both;
+    }
+    assert!(shared > 0, "no number was given again");
+
+    // Nor is it repaired away: whose it is, a person finds out.
+    let repaired = reconcile(&shop.environment, &["--repair"]).await;
+    repaired.assert(1, Some("left"), &found);
+    assert_eq!(shop.sandbox.ledger().refunds.len(), 0);
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_drives_an_order_that_was_lost_does_not_touch_the_next_one_of_its_number() {
+    let mut shop = Shop::open(SETTINGS).await;
+    shop.servers.part().await;
+    let (servers, service, sandbox) = (&mut shop.servers, &shop.service, &shop.sandbox);
+    // Both wait for Payment, at the same version of an order of the same number.
+    let slow = Fault::new(Operation::Charge, Kind::Delay);
+    sandbox.set_fault(slow.after_ms(2000).times(2));
+    let place = |customer_id| {
+        let customer = Client::customer(&service.base, customer_id);
+        tokio::spawn(async move { customer.place(&cart("SKU0001", 1, "10.00")).await })
+    };
+    let charges = async |count: u64| {
+        eventually("Payment is asked", async || {
+            let calls = sandbox.ledger().calls;
+            (calls.get(&Operation::Charge) == Some(&count)).then_some(())
+        })
+        .await;
+    };
+    let lost = place(5);
+    charges(1).await;
+    let mut old = PgConnection::connect_with(&servers.primary())
+        .await
+        .unwrap();
+    let number: i64 = sqlx::query_scalar("select order_id from orders")
+        .fetch_one(&mut old)
+        .await
+        .unwrap();
+    servers.kill_primary().await;
+    servers.promote().await;
+    let standby = servers.standby();
+    // As it is where more than 32 are lost.
+    let mut conn = PgConnection::connect_with(&standby).await.unwrap();
+    sqlx::query("select setval('orders_order_id_seq', $1, false)")
+        .bind(number)
+        .execute(&mut conn)
+        .await
+        .unwrap();
+    shop.proxy.lead_to(&standby);
+    let next = place(6);
+    charges(2).await;
+
+    let next = next.await.unwrap();
+    assert_eq!((next.status, next.order_id()), (201, number), "{next:?}");
+    assert_eq!(next.body["order_status"], "CONFIRMED");
+    let lost = lost.await.unwrap();
+    assert_eq!(lost.body["customer_id"], 5, "told of another's order");
+    assert_eq!(held(&sandbox.ledger(), number), (2, 1));
+    // What the lost one had got by then.
+    let found = [("orphan_charge", number), ("orphan_reservation", number)];
+    reconcile(&shop.environment, &[])
+        .await
+        .assert(1, None, &found);
+    shop.close().await;
+}

@@ -1,0 +1,153 @@
+//! Servers that are of no use: that only read, or are alone. And what the new primary does not know, because
+//! it was lazy.
+
+use order_service::sandbox::{Fault, Kind, Operation};
+use sqlx::{Connection as _, PgConnection};
+
+use super::Shop;
+use crate::support::client::cart;
+use crate::support::ledger::judge;
+use crate::support::replicated::run;
+use crate::support::service::eventually;
+
+/// Nobody asks after parcels: what was cut off is met by requests first.
+const AT_REST: &[(&str, &str)] = &[
+    ("FOLLOW_INTERVAL_MS", "86400000"),
+    ("POLL_INTERVAL_MS", "60000"),
+];
+
+/// A lease that ends within the test's patience.
+const IMPATIENT: &[(&str, &str)] = &[
+    ("FOLLOW_INTERVAL_MS", "86400000"),
+    ("PEER_TIMEOUT_MS", "2500"),
+    ("LEASE_S", "15"),
+];
+
+#[tokio::test]
+async fn a_standby_that_lags_is_not_read_until_it_is_the_primary() {
+    let mut shop = Shop::open(AT_REST).await;
+    // It has every commit on disk and shows none.
+    run(&shop.servers.standby(), "select pg_wal_replay_pause()").await;
+    let customer = shop.customer(5);
+    let body = cart("SKU0001", 1, "10.00");
+    let placed = customer.place_with_key("key-1", &body).await;
+    assert_eq!(placed.status, 201, "{placed:?}");
+    shop.servers.kill_primary().await;
+    shop.proxy.lead_to(&shop.servers.standby());
+    for _ in 0..3 {
+        let details = customer.details(placed.order_id()).await;
+        details.assert_problem(503, "unavailable");
+        let list = customer.get("/v1/orders/").await;
+        list.assert_problem(503, "unavailable");
+    }
+    assert_eq!(customer.get("/health/ready/").await.status, 503);
+    shop.servers.promote().await;
+    let details = customer.details(placed.order_id()).await;
+    assert_eq!(details.status, 200, "{details:?}");
+    assert_eq!(details.body["order_status"], "CONFIRMED");
+    let again = customer.place_with_key("key-1", &body).await;
+    assert_eq!(again.order_id(), placed.order_id(), "{again:?}");
+    judge(&shop.service.base, &shop.sandbox, &[placed.order_id()]).await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn a_server_that_only_reads_from_now_on_is_left_and_the_work_done_elsewhere() {
+    let shop = Shop::open(AT_REST).await;
+    let customer = shop.customer(5);
+    let first = customer.place(&cart("SKU0001", 1, "10.00")).await;
+    assert_eq!(first.status, 201, "{first:?}");
+    shop.servers.promote().await;
+    shop.proxy.lead_to(&shop.servers.standby());
+    // The connections stay, and lead to where nothing is written any more.
+    let old = shop.servers.primary();
+    run(&old, "alter system set default_transaction_read_only = on").await;
+    run(&old, "select pg_reload_conf()").await;
+    eventually("the old primary only reads", async || {
+        let mut conn = PgConnection::connect_with(&old).await.unwrap();
+        let reads: String = sqlx::query_scalar("show transaction_read_only")
+            .fetch_one(&mut conn)
+            .await
+            .unwrap();
+        conn.close().await.unwrap();
+        (reads == "on").then_some(())
+    })
+    .await;
+    let second = customer.place(&cart("SKU0001", 1, "10.00")).await;
+    assert_eq!(second.status, 201, "{second:?}");
+    let metrics = customer.get("/metrics").await.text;
+    let repeats = r#"db_repeats_total{reason="lost"}"#;
+    let repeats = metrics.lines().find(|line| line.starts_with(repeats));
+    assert!(
+        repeats.is_some_and(|line| !line.ends_with(" 0")),
+        "{repeats:?}"
+    );
+    let acknowledged = [first.order_id(), second.order_id()];
+    judge(&shop.service.base, &shop.sandbox, &acknowledged).await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn a_primary_that_is_cut_off_from_its_standby_confirms_no_order() {
+    let mut shop = Shop::open(AT_REST).await;
+    shop.servers.cut_off().await;
+    let customer = shop.customer(5);
+    let body = cart("SKU0001", 1, "10.00");
+    let placed = customer.place_with_key("key-1", &body).await;
+    placed.assert_problem(503, "unavailable");
+    assert!(shop.sandbox.ledger().calls.is_empty(), "a peer was called");
+    shop.fail_over().await;
+    let placed = customer.place_with_key("key-1", &body).await;
+    assert_eq!(placed.status, 201, "{placed:?}");
+    let orders = judge(&shop.service.base, &shop.sandbox, &[placed.order_id()]).await;
+    assert_eq!(orders.len(), 1, "{orders:?}");
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn steps_whose_marks_were_lost_are_done_once() {
+    for operation in [Operation::Charge, Operation::Create, Operation::Commit] {
+        let mut shop = Shop::open(IMPATIENT).await;
+        // Shipping need not keep keys.
+        shop.sandbox
+            .set_fault(Fault::new(Operation::Create, Kind::Again));
+        let late = Fault::new(operation, Kind::Delay);
+        shop.sandbox.set_fault(late.after_ms(2000).times(1));
+        let customer = shop.customer(5);
+        let placing = tokio::spawn(async move {
+            let body = cart("SKU0001", 1, "10.00");
+            customer.place_with_key("key-1", &body).await
+        });
+        eventually("the call is under way", async || {
+            shop.sandbox
+                .ledger()
+                .calls
+                .contains_key(&operation)
+                .then_some(())
+        })
+        .await;
+        shop.fail_over().await;
+        let marks = "select count(*) from order_events";
+        let mut conn = PgConnection::connect_with(&shop.servers.standby())
+            .await
+            .unwrap();
+        let marks: i64 = sqlx::query_scalar(marks)
+            .fetch_one(&mut conn)
+            .await
+            .unwrap();
+        assert_eq!(marks, 1, "nothing was lost before {operation:?}");
+        let placed = placing.await.unwrap();
+        // The latter if the answer came while the database was away for too long, and the lease ended.
+        assert!(
+            matches!(placed.status, 201 | 202),
+            "{operation:?}: {placed:?}"
+        );
+        let order_id = placed.order_id();
+        let orders = judge(&shop.service.base, &shop.sandbox, &[order_id]).await;
+        assert_eq!(orders[0]["order_status"], "CONFIRMED");
+        let ledger = shop.sandbox.ledger();
+        let made = (ledger.charges.len(), ledger.shipments.len());
+        assert_eq!(made, (1, 1), "{operation:?} was done again");
+        shop.close().await;
+    }
+}
