@@ -87,6 +87,7 @@ pub fn placement(asked: &[String], customers: u64) -> Result<String> {
             "gen_random_uuid()",
             "null",
             "array[null, null]",
+            "1::bigint",
         ],
     )?;
     let skus = SKUS - 2;

@@ -70,6 +70,11 @@ pub fn first_epoch(identity: Uuid) -> i64 {
 }
 
 impl Fulfilment {
+    /// Whether nobody has held it but the process that placed the order.
+    pub fn is_begun_here(&self) -> bool {
+        self.claim.epoch == first_epoch(self.identity)
+    }
+
     /// The fulfilment of an order that this process has just placed and holds the lease of.
     pub fn begun(order: Order, identity: Uuid) -> Self {
         Self {

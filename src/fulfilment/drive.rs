@@ -59,8 +59,7 @@ impl Fulfilments {
             order_id = fulfilment.order.order_id.0,
             trace_id = %identity.simple()
         );
-        // Whoever placed the order holds it at epoch 1, and nobody else.
-        telemetry::fulfil(&span, identity, fulfilment.claim.epoch == 1, &cause);
+        telemetry::fulfil(&span, identity, fulfilment.is_begun_here(), &cause);
         drop(cause);
         let held = Held {
             fulfilment,

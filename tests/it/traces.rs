@@ -278,7 +278,7 @@ async fn what_a_caller_says_of_its_trace_counts_if_it_can_be_read() {
 async fn a_failure_of_ours_is_one_in_the_trace() {
     let collector = Collector::start().await;
     let mut world = World::sending_to(&collector.url).await;
-    let proxy = Proxy::start(&world.database).await;
+    let proxy = Proxy::start(&world.database.options).await;
     world.environment.set("DATABASE_URL", proxy.url());
     // It is about logs: spans are kept.
     world
