@@ -13,7 +13,7 @@ use crate::auth::Verifier;
 use crate::config::{Config, Listen, Reconciling};
 use crate::db::Database;
 use crate::fulfilment::Fulfilments;
-use crate::http::{self, Cursors, Edge, Forms, Shared};
+use crate::http::{self, Cursors, Edge, Forms, Parts, Shared};
 use crate::metrics::Metrics;
 use crate::orders::Orders;
 use crate::peers::Peers;
@@ -111,7 +111,7 @@ impl App {
             config.reconciliation,
         );
         let (stopping, is_stopping) = watch::channel(false);
-        let shared = Shared {
+        let shared = Shared::from(Parts {
             orders: orders.clone(),
             verifier: verifier.clone(),
             metrics: metrics.clone(),
@@ -124,7 +124,7 @@ impl App {
             public_url: config.public_url.map(Arc::new),
             heartbeat: config.heartbeat,
             stopping: is_stopping,
-        };
+        });
 
         let stop_listening = CancellationToken::new();
         let stop_fulfilling = CancellationToken::new();

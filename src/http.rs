@@ -2,6 +2,7 @@
 //! `orders`, together with its documentation.
 
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
@@ -44,9 +45,26 @@ pub use edge::{Edge, Limits};
 pub use pages::Forms;
 pub use problem::{Kind, Problem};
 
-/// What handlers work with.
+/// What handlers work with. Cloning it is one count, since each layer of each request does that.
 #[derive(Clone)]
-pub struct Shared {
+pub struct Shared(Arc<Parts>);
+
+impl From<Parts> for Shared {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for Shared {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// What is shared by all handlers.
+pub struct Parts {
     /// The use cases.
     pub orders: Orders,
     /// Who calls.
