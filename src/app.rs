@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::Verifier;
 use crate::config::{Config, Listen, Reconciling};
-use crate::db::Database;
+use crate::db::{self, Database, Replica};
 use crate::fulfilment::Fulfilments;
 use crate::http::{self, Cursors, Edge, Forms, Parts, Shared};
 use crate::metrics::Metrics;
@@ -82,6 +82,17 @@ impl App {
         let verifier = Arc::new(verifier?);
         let users = peers.users(config.user_service)?;
         let database = Database::new(config.database, config.limits, metrics.clone())?;
+        let replica = match config.database_read {
+            Some(options) => Some(Replica::new(Database::new(
+                options,
+                db::Limits {
+                    takes_standby: true,
+                    ..config.limits
+                },
+                metrics.clone(),
+            )?)),
+            None => None,
+        };
         let Listen { host, port } = config.listen;
         let (listener, address) = listen(SocketAddr::new(host, port))?;
         let for_metrics = match config.metrics_port {
@@ -92,6 +103,7 @@ impl App {
         let (signals, wakes) = Signals::new();
         let orders = Orders::new(
             database.clone(),
+            replica,
             metrics.clone(),
             signals.clone(),
             config.orders,

@@ -41,6 +41,8 @@ pub struct Config {
     pub listen: Listen,
     /// Where the database is.
     pub database: PgConnectOptions,
+    /// Where a standby is that lists are read from, if there is one.
+    pub database_read: Option<PgConnectOptions>,
     /// How its pool is sized.
     pub limits: Limits,
     /// What is asked of tokens.
@@ -88,6 +90,7 @@ impl Config {
     /// Reads everything that serving needs.
     pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let database = database(reader);
+        let database_read = keys::database_read(reader);
         let listen = listen(reader);
         let limits = pool_limits(reader);
         let auth = auth_settings(reader);
@@ -116,6 +119,7 @@ impl Config {
         Some(Self {
             listen: listen?,
             database: database?,
+            database_read: database_read?,
             limits: limits?,
             auth: auth?,
             cursor_key: cursor_key?,
@@ -144,6 +148,7 @@ fn pool_limits(reader: &mut Reader<'_>) -> Option<Limits> {
         max_connections: usize::try_from(max_connections?).ok()?,
         acquire_timeout: acquire_timeout?,
         pooler: pooler?,
+        takes_standby: false,
     })
 }
 

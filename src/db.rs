@@ -10,11 +10,13 @@ pub mod order_list;
 pub mod orders;
 pub mod periodic_tasks;
 pub mod pool;
+pub mod replica;
 mod rows;
 pub mod run;
 
 pub use error::Error;
-pub use pool::Database;
+pub use pool::{Database, Limits};
+pub use replica::Replica;
 pub(crate) use run::run;
 
 /// The migrations in `migrations/`, part of the binary.

@@ -96,7 +96,7 @@ pub struct Metrics {
     pub pool_connections: IntGaugeVec,
     /// Callers that wait for a connection to the database.
     pub pool_waiting: IntGauge,
-    /// Pieces of work with the database that were done again, by reason: `conflict` or `lost`.
+    /// Pieces of work with the database that were done again, by reason: `conflict`, `lost` or `standby`.
     pub db_repeats: IntCounterVec,
     /// Spans of traces, by result: `sent`, `failed` or `dropped`.
     pub trace_spans: IntCounterVec,
@@ -212,7 +212,7 @@ impl Metrics {
             )?,
             db_repeats: new.counters(
                 "db_repeats_total",
-                "Pieces of work with the database that were done again: conflict, or lost connection.",
+                "Pieces of work with the database that were done again: conflict, lost connection, or a standby in trouble.",
                 &["reason"],
             )?,
             trace_spans: new.counters(

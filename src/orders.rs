@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use crate::db::{self, Database, run};
+use crate::db::{self, Database, Replica, run};
 use crate::domain::ids::{CustomerId, OrderId};
 use crate::domain::order::{Order, Rates};
 use crate::domain::principal::{Principal, Role};
@@ -61,6 +61,7 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Orders {
     db: Database,
+    replica: Option<Replica>,
     metrics: Arc<Metrics>,
     signals: Signals,
     settings: Arc<Settings>,
@@ -69,11 +70,18 @@ pub struct Orders {
 }
 
 impl Orders {
-    /// Puts the parts together.
-    pub fn new(db: Database, metrics: Arc<Metrics>, signals: Signals, settings: Settings) -> Self {
+    /// Puts the parts together. Lists are read from the replica, if there is one.
+    pub fn new(
+        db: Database,
+        replica: Option<Replica>,
+        metrics: Arc<Metrics>,
+        signals: Signals,
+        settings: Settings,
+    ) -> Self {
         let live = Desk::new(settings.live, metrics.clone());
         Self {
             db,
+            replica,
             metrics,
             signals,
             settings: Arc::new(settings),

@@ -15,6 +15,36 @@ const REST: Duration = Duration::from_secs(30);
 /// So long at most a request waits for published keys.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Where a standby is that lists are read from, if there is one.
+pub fn database_read(reader: &mut Reader<'_>) -> Option<Option<PgConnectOptions>> {
+    let name = "DATABASE_READ_URL";
+    match reader.text(name) {
+        None => Some(None),
+        Some(url) => parse_database(reader, name, &url).map(Some),
+    }
+}
+
+fn parse_database(
+    reader: &mut Reader<'_>,
+    name: &'static str,
+    url: &str,
+) -> Option<PgConnectOptions> {
+    // The driver reads any scheme.
+    let is_postgres = ["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme));
+    match url.parse() {
+        Ok(options) if is_postgres => Some(options),
+        _ => {
+            reader.fault(
+                name,
+                "must look like postgres://user:password@host:port/name",
+            );
+            None
+        }
+    }
+}
+
 /// Reads where the database is: `DATABASE_URL`, or the five `DB_` variables.
 pub fn database(reader: &mut Reader<'_>) -> Option<PgConnectOptions> {
     let url = reader.text("DATABASE_URL");
@@ -22,20 +52,7 @@ pub fn database(reader: &mut Reader<'_>) -> Option<PgConnectOptions> {
         ["DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST"].map(|name| (name, reader.text(name)));
     let port = reader.number("DB_PORT", 1..=65535);
     if let Some(url) = url {
-        // The driver reads any scheme.
-        let is_postgres = ["postgres://", "postgresql://"]
-            .iter()
-            .any(|scheme| url.starts_with(scheme));
-        return match url.parse() {
-            Ok(options) if is_postgres => Some(options),
-            _ => {
-                reader.fault(
-                    "DATABASE_URL",
-                    "must look like postgres://user:password@host:port/name",
-                );
-                None
-            }
-        };
+        return parse_database(reader, "DATABASE_URL", &url);
     }
     if [&name, &user, &password, &host]
         .iter()

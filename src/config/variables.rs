@@ -45,6 +45,10 @@ pub const VARIABLES: &[Variable] = &[
     without("DB_PASSWORD", "password of that user"),
     without("DB_HOST", "host of the database"),
     with_default("DB_PORT", "5432", "port of the database"),
+    without(
+        "DATABASE_READ_URL",
+        "a standby, in the form of DATABASE_URL, that lists are read from; else the primary",
+    ),
     with_default(
         "DATABASE_MAX_CONNECTIONS",
         "16",

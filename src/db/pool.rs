@@ -34,6 +34,8 @@ pub struct Limits {
     pub acquire_timeout: Duration,
     /// Who stands between the pool and the database.
     pub pooler: Pooler,
+    /// Whether a server will do that only reads.
+    pub takes_standby: bool,
 }
 
 /// Who stands between the pool and the database.
@@ -77,12 +79,16 @@ impl Database {
             .log_slow_statements(tracing::log::LevelFilter::Warn, SLOW_STATEMENT)
             // Results are binary, so it changes nothing; PgBouncer would refuse it.
             .extra_float_digits(None);
-        let pool = managed::Pool::builder(Connector { options })
-            .max_size(limits.max_connections)
-            .wait_timeout(Some(limits.acquire_timeout))
-            .create_timeout(Some(limits.acquire_timeout))
-            .runtime(deadpool::Runtime::Tokio1)
-            .build()?;
+        let takes_standby = limits.takes_standby;
+        let pool = managed::Pool::builder(Connector {
+            options,
+            takes_standby,
+        })
+        .max_size(limits.max_connections)
+        .wait_timeout(Some(limits.acquire_timeout))
+        .create_timeout(Some(limits.acquire_timeout))
+        .runtime(deadpool::Runtime::Tokio1)
+        .build()?;
         Ok(Self {
             pool,
             pooler: limits.pooler,
@@ -144,9 +150,10 @@ impl Database {
     }
 }
 
-/// Opens connections to a server that writes, and vouches for idle ones.
+/// Opens connections, to a server that writes unless a standby will do, and vouches for idle ones.
 pub(super) struct Connector {
     options: PgConnectOptions,
+    takes_standby: bool,
 }
 
 impl Connector {
@@ -155,6 +162,9 @@ impl Connector {
     /// one without ending its sessions.
     async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
         let mut connection = PgConnection::connect_with(&self.options).await?;
+        if self.takes_standby {
+            return Ok(connection);
+        }
         let is_standby: bool = sqlx::raw_sql("select pg_is_in_recovery()")
             .fetch_one(&mut connection)
             .await?

@@ -2,6 +2,7 @@
 //! that stays and leads to whoever is the primary, as a Service of Kubernetes does.
 
 mod lost;
+mod reads;
 mod refusals;
 mod storms;
 
@@ -44,6 +45,10 @@ impl Shop {
 
     fn customer(&self, customer_id: i64) -> Client {
         Client::customer(&self.service.base, customer_id)
+    }
+
+    fn staff(&self) -> Client {
+        Client::staff(&self.service.base)
     }
 
     /// Kills the primary, promotes the standby and leads those who come to it.

@@ -160,7 +160,7 @@ impl Life {
         let peers = self.peers.clone();
         let (signals, wakes) = Signals::new();
         let (hints, settings) = (signals.clone(), self.config.orders.clone());
-        let orders = Orders::new(database.clone(), metrics.clone(), hints, settings);
+        let orders = Orders::new(database.clone(), None, metrics.clone(), hints, settings);
         let settings = self.config.fulfilment.clone();
         let fulfilments = Fulfilments::new(database, peers, metrics, signals, settings);
         let stop = CancellationToken::new();

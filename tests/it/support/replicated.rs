@@ -16,7 +16,8 @@ use super::service::eventually;
 /// [`Replicated::part`].
 pub struct Replicated {
     primary: Option<Postgres>,
-    standby: Postgres,
+    standby: Option<Postgres>,
+    standby_port: u16,
     folder: TempDir,
 }
 
@@ -34,9 +35,12 @@ impl Replicated {
         let standby = folder.path().join("standby");
         copy(&folder.path().join("primary"), &standby).await;
         follow(&standby, &primary_conninfo(&options, &standby)).unwrap();
+        let primary = server("primary", Some(port)).await.unwrap();
+        let standby = server("standby", None).await.unwrap();
         let servers = Self {
-            primary: Some(server("primary", Some(port)).await.unwrap()),
-            standby: server("standby", None).await.unwrap(),
+            primary: Some(primary),
+            standby_port: standby.port(),
+            standby: Some(standby),
             folder,
         };
         servers.wait_for_each_other().await;
@@ -50,7 +54,16 @@ impl Replicated {
 
     /// How to connect to the standby, which is the primary once it is promoted.
     pub fn standby(&self) -> PgConnectOptions {
-        self.standby.options("postgres")
+        self.running_standby().options("postgres")
+    }
+
+    /// The same as a URL.
+    pub fn standby_url(&self) -> String {
+        self.running_standby().url("postgres")
+    }
+
+    fn running_standby(&self) -> &Postgres {
+        self.standby.as_ref().unwrap()
     }
 
     /// From now on the standby gets nothing, and the primary waits for it all the same.
@@ -76,6 +89,19 @@ impl Replicated {
         self.primary = None;
     }
 
+    /// Kills the standby.
+    pub async fn kill_standby(&mut self) {
+        crash(&self.folder.path().join("standby")).await;
+        self.standby = None;
+    }
+
+    /// Starts it again, where it was.
+    pub async fn start_standby(&mut self) {
+        let data = self.folder.path().join("standby");
+        let settings = settings(&data, Some(self.standby_port));
+        self.standby = Some(Postgres::start(settings, |_| {}).await.unwrap());
+    }
+
     /// Makes the standby the primary.
     pub async fn promote(&self) {
         run(&self.standby(), "select pg_promote()").await;
@@ -86,7 +112,9 @@ impl Replicated {
         if let Some(primary) = self.primary {
             primary.stop().await.unwrap();
         }
-        self.standby.stop().await.unwrap();
+        if let Some(standby) = self.standby {
+            standby.stop().await.unwrap();
+        }
     }
 
     async fn wait_for_each_other(&self) {
