@@ -111,12 +111,6 @@ impl FromRef<Shared> for Arc<Cursors> {
     }
 }
 
-impl FromRef<Shared> for Arc<Verifier> {
-    fn from_ref(shared: &Shared) -> Self {
-        shared.verifier.clone()
-    }
-}
-
 /// The document that describes every route.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let routes: OpenApiRouter<Shared> = OpenApiRouter::with_openapi(docs::Document::openapi())
@@ -167,8 +161,7 @@ pub fn operators_service(shared: Shared) -> NormalizePath<Router> {
 fn layered(router: Router<Shared>, shared: Shared) -> NormalizePath<Router> {
     let mut router = router
         .layer(CatchPanicLayer::custom(problem::from_panic))
-        .layer(from_fn_with_state(shared.clone(), edge::deadline))
-        .layer(from_fn_with_state(shared.clone(), edge::shed))
+        .layer(from_fn_with_state(shared.clone(), edge::admit))
         .layer(from_fn_with_state(shared.clone(), extract::limit_body));
     if let Some(cors) = edge::cors(&shared.edge.limits().cors_origins) {
         router = router.layer(cors);

@@ -1,15 +1,13 @@
 //! The caller of a request, from its bearer token.
 
-use std::sync::Arc;
-
-use axum::extract::{FromRef, FromRequestParts, Request};
+use axum::extract::{FromRequestParts, Request};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
 
-use crate::auth::{Rejection, Verifier};
+use crate::auth::Rejection;
 use crate::domain::principal::Principal;
 
 use super::edge::rate;
@@ -46,18 +44,20 @@ pub async fn require(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let verifier: Arc<Verifier> = FromRef::from_ref(&shared);
     let token = match session::for_reading(&request) {
         Some(token) => Ok(token),
         None => bearer(request.headers()),
     };
     let verified = match token {
-        Ok(token) => verifier.verify(token).await,
+        Ok(token) => shared.verifier.verify(token).await,
         Err(rejection) => Err(rejection),
     };
     let access = match verified {
         Ok(access) => access,
-        Err(rejection) => return rate::rejected(&shared, &request, rejection),
+        Err(rejection) => {
+            let address = shared.client_of(request.extensions(), request.headers());
+            return rate::rejected(&shared, address, rejection).await;
+        }
     };
     let known = Known(access.principal.actor().as_str().to_owned());
     let extensions = request.extensions_mut();

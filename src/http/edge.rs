@@ -81,10 +81,11 @@ fn is_for_operators(request: &Request) -> bool {
     })
 }
 
-/// Turns requests away while as many are being answered as may be. A layer of every route.
+/// Turns requests away while as many are being answered as may be, and gives up what has not begun to be
+/// answered in time. A layer of every route.
 ///
 /// Its place is behind the reading of bodies: those who send theirs slowly take nobody's place.
-pub async fn shed(
+pub async fn admit(
     State(shared): State<Shared>,
     request: Request,
     next: Next,
@@ -96,18 +97,6 @@ pub async fn shed(
         let detail = "this process answers as many requests as it can; try again";
         return Err(refused(&shared, Kind::Overloaded, detail));
     };
-    Ok(next.run(request).await)
-}
-
-/// Gives up what has not begun to be answered in time. A layer of every route.
-pub async fn deadline(
-    State(shared): State<Shared>,
-    request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
-    if is_for_operators(&request) {
-        return Ok(next.run(request).await);
-    }
     let limit = shared.edge.limits.request_timeout;
     timeout(limit, next.run(request)).await.map_err(|_| {
         let detail = "no answer was found in time, and what was asked for may have been done; try again \

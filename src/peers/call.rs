@@ -48,6 +48,18 @@ pub struct Tag<'a> {
     pub is_repeat: bool,
 }
 
+impl<'a> Tag<'a> {
+    /// Of a request that belongs to no order, and is made once.
+    pub fn of_no_order(trace_id: Uuid, request_id: &'a str) -> Self {
+        Self {
+            key: request_id,
+            trace_id,
+            request_id,
+            is_repeat: false,
+        }
+    }
+}
+
 /// Hears of every call once it has ended.
 pub trait Observer: Send + Sync {
     /// `peer` is left alone for a while, or is not.

@@ -44,12 +44,7 @@ impl Issuer {
     async fn keys(&self, algorithm: Algorithm) -> Answer<KeySet> {
         let trace_id = Uuid::new_v4();
         let request_id = trace_id.to_string();
-        let tag = Tag {
-            key: &request_id,
-            trace_id,
-            request_id: &request_id,
-            is_repeat: false,
-        };
+        let tag = Tag::of_no_order(trace_id, &request_id);
         let work = async {
             let reply = self.peer.get(&tag, &self.url).await?;
             if reply.status != 200 {

@@ -43,12 +43,7 @@ impl Users {
     async fn token(&self, credentials: &Credentials) -> Answer<SecretString> {
         let trace_id = Uuid::new_v4();
         let request_id = trace_id.to_string();
-        let tag = Tag {
-            key: &request_id,
-            trace_id,
-            request_id: &request_id,
-            is_repeat: false,
-        };
+        let tag = Tag::of_no_order(trace_id, &request_id);
         let body = json!({
             "username": credentials.username,
             "password": credentials.password.expose_secret(),

@@ -26,6 +26,12 @@ const NEWEST: i64 = 50_000;
 pub async fn counts(conn: &mut PgConnection) -> Result<Vec<StatusCount>, Error> {
     let counted = sqlx::query!(
         r#"
+        with delivered as materialized (
+            select count(*) as orders from (select from (select order_status from orders
+                    order by created_at desc, order_id desc limit $2) o
+                where o.order_status = 'DELIVERED'
+                limit $1) o
+        )
         select status as "status!", counted.orders as "orders!"
         from unnest(array['PENDING', 'CONFIRMED', 'SHIPPED', 'CANCELLING']) status,
             lateral (select count(*) as orders from (select from orders o
@@ -38,12 +44,12 @@ pub async fn counts(conn: &mut PgConnection) -> Result<Vec<StatusCount>, Error> 
             where rare.status = 'order:CANCELLED' and o.order_status = 'CANCELLED'
             limit $1) o
         union all
-        select 'DELIVERED', count(*) from (select from (select order_status from orders
-                order by created_at desc, order_id desc limit $2) o
-            where o.order_status = 'DELIVERED'
-            limit $1) o
+        select 'DELIVERED', orders from delivered
         union all
-        select 'NEWEST', count(*) from (select from orders order by created_at desc, order_id desc limit $2) o
+        -- Only where it matters whether there are more.
+        select 'NEWEST', case when (select orders from delivered) < $1 then
+            (select count(*) from (select from orders order by created_at desc, order_id desc limit $2) o)
+            else $2 end
         "#,
         CAP + 1,
         NEWEST,

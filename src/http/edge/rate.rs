@@ -220,21 +220,13 @@ pub async fn of_address(
 
 /// Answers a caller whose token is not accepted: as one who is not known. That nothing can be verified at
 /// the moment is not the caller's fault.
-pub fn rejected(shared: &Shared, request: &Request, rejection: Rejection) -> Response {
-    if rejection == Rejection::NoKeys {
-        return Problem::from(rejection).into_response();
+pub async fn rejected(shared: &Shared, address: IpAddr, rejection: Rejection) -> Response {
+    let is_excused = rejection == Rejection::NoKeys;
+    let response = Problem::from(rejection).into_response();
+    if is_excused {
+        return response;
     }
-    let address = shared.client_of(request.extensions(), request.headers());
-    let buckets = shared.edge.rates.clients.as_ref();
-    let taken = buckets.map(|buckets| buckets.take(client::network(address)));
-    if let Some(Err(standing)) = &taken {
-        return standing.refusal(shared, TOO_OFTEN);
-    }
-    let mut response = Problem::from(rejection).into_response();
-    if let Some(Ok(standing)) = taken {
-        standing.mark(response.headers_mut());
-    }
-    response
+    of_address(shared, address, async { response }).await
 }
 
 async fn within(

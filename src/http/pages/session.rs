@@ -92,7 +92,8 @@ pub async fn admit(
         Ok(visitor) => visitor,
         // The token may be as good as ever.
         Err(rejection) if has_header || rejection == Rejection::NoKeys => {
-            return rate::rejected(shared, &request, rejection);
+            let address = shared.client_of(request.extensions(), headers);
+            return rate::rejected(shared, address, rejection).await;
         }
         Err(_) => return ask(shared, &request, true),
     };
