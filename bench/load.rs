@@ -1,19 +1,22 @@
 //! Requests over a number of kept-alive connections, each with one request at a time.
+//!
+//! As lean as `pgbench` is on its side, since the load shares the processors with what it measures: one
+//! thread, the sockets themselves, and a parser for heads.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use hyper::{Method, Request, StatusCode};
-use hyper_util::rt::TokioIo;
+use bytes::{Bytes, BytesMut};
+use hyper::StatusCode;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::Result;
 use crate::stats::Sample;
+
+/// How many headers an answer may have.
+const MAX_HEADERS: usize = 32;
 
 /// A request.
 pub struct Call {
@@ -38,8 +41,11 @@ impl Call {
 
 /// A connection.
 pub struct Client {
-    sender: SendRequest<Full<Bytes>>,
-    authorization: String,
+    stream: TcpStream,
+    /// What every request says.
+    headers: String,
+    /// What was read.
+    buffer: BytesMut,
 }
 
 impl Client {
@@ -47,42 +53,101 @@ impl Client {
     pub async fn connect(address: SocketAddr, token: &str) -> Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
         Ok(Self {
-            sender,
-            authorization: format!("Bearer {token}"),
+            stream,
+            headers: format!("host: localhost\r\nauthorization: Bearer {token}\r\n"),
+            buffer: BytesMut::new(),
         })
     }
 
     /// Asks, and reads the answer to its end.
     pub async fn ask(&mut self, call: &Call) -> Result<Bytes> {
-        let request = Request::builder()
-            .uri(&call.path)
-            .header(HOST, "localhost")
-            .header(AUTHORIZATION, &self.authorization);
+        let (path, headers) = (&call.path, &self.headers);
         let request = match &call.body {
-            None => request.body(Full::default())?,
-            Some(body) => request
-                .method(Method::POST)
-                .header(CONTENT_TYPE, "application/json")
-                .header("idempotency-key", uuid::Uuid::new_v4().to_string())
-                .body(Full::from(body.clone()))?,
+            None => format!("GET {path} HTTP/1.1\r\n{headers}\r\n"),
+            Some(body) => format!(
+                "POST {path} HTTP/1.1\r\n{headers}content-type: application/json\r\n\
+                 idempotency-key: {}\r\ncontent-length: {}\r\n\r\n{body}",
+                uuid::Uuid::new_v4(),
+                body.len(),
+            ),
         };
-        self.sender.ready().await?;
-        let answer = self.sender.send_request(request).await?;
-        let status = answer.status();
-        let body = answer.into_body().collect().await?.to_bytes();
-        if status != call.expected {
+        self.stream.write_all(request.as_bytes()).await?;
+        let head = loop {
+            if let Some(head) = Head::parse(&self.buffer)? {
+                break head;
+            }
+            self.read().await?;
+        };
+        let end = head.length + head.body_length;
+        while self.buffer.len() < end {
+            self.read().await?;
+        }
+        let mut answer = self.buffer.split_to(end);
+        let body = answer.split_off(head.length).freeze();
+        if head.status != call.expected {
             let told = String::from_utf8_lossy(&body);
-            return Err(format!("{} was answered {status}: {told}", call.path).into());
+            return Err(format!("{path} was answered {}: {told}", head.status).into());
         }
         Ok(body)
     }
+
+    async fn read(&mut self) -> Result {
+        match self.stream.read_buf(&mut self.buffer).await? {
+            0 => Err("the service has closed the connection".into()),
+            _ => Ok(()),
+        }
+    }
 }
 
-/// Asks by so many connections for so long.
+/// What goes before a body.
+struct Head {
+    status: StatusCode,
+    /// Of itself, in bytes.
+    length: usize,
+    body_length: usize,
+}
+
+impl Head {
+    /// `None` as long as it is not whole.
+    fn parse(bytes: &[u8]) -> Result<Option<Self>> {
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut answer = httparse::Response::new(&mut headers);
+        let httparse::Status::Complete(length) = answer.parse(bytes)? else {
+            return Ok(None);
+        };
+        let body_length = answer
+            .headers
+            .iter()
+            .find(|header| header.name.eq_ignore_ascii_case("content-length"))
+            .ok_or("an answer does not tell its length")?;
+        Ok(Some(Self {
+            status: StatusCode::from_u16(answer.code.unwrap_or_default())?,
+            length,
+            body_length: std::str::from_utf8(body_length.value)?.parse()?,
+        }))
+    }
+}
+
+/// Asks by so many connections for so long, in a thread of its own.
 pub async fn run(
+    address: SocketAddr,
+    token: &str,
+    connections: usize,
+    time: Duration,
+    call: impl Fn() -> Call + Clone + Send + Sync + 'static,
+) -> Result<Sample> {
+    let token = token.to_owned();
+    let load = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()?;
+        runtime.block_on(ask_by_turns(address, &token, connections, time, call))
+    };
+    tokio::task::spawn_blocking(load).await?
+}
+
+async fn ask_by_turns(
     address: SocketAddr,
     token: &str,
     connections: usize,

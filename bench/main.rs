@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 mod asked;
 mod lists;
 mod load;
+mod peers;
 mod pgbench;
 mod ratios;
 mod scripts;

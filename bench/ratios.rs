@@ -7,13 +7,13 @@ use std::time::Duration;
 use clap::Parser;
 use hyper::StatusCode;
 use indicatif::{ProgressBar, ProgressStyle};
-use order_service::sandbox::{Ports, Sandbox, Settings};
 use serde_json::json;
 
 use crate::asked::statements;
 use crate::load::{self, Call};
+use crate::peers;
 use crate::pgbench;
-use crate::service::{Service, secret, staff};
+use crate::service::{Service, staff};
 use crate::stats::Sample;
 use crate::world::World;
 use crate::{Result, scripts};
@@ -73,19 +73,13 @@ enum Place {
 pub async fn measure(world: &World, args: &Args) -> Result<String> {
     world.copy("fulfilling").await?;
     world.copy("silent").await?;
-    let peers = Sandbox::start(Settings {
-        ports: Ports::FREE,
-        parcel_pace: None,
-        ..Settings::new(secret())
-    })
-    .await?;
+    let peers = format!("http://{}", peers::start()?);
     let silence = TcpListener::bind("127.0.0.1:0")?;
     let silent = format!("http://{}", silence.local_addr()?);
-    let urls = peers.urls();
     let fulfilling = [
-        ("INVENTORY_SERVICE_URL", urls.inventory.as_str()),
-        ("PAYMENT_SERVICE_URL", urls.payment.as_str()),
-        ("SHIPPING_SERVICE_URL", urls.shipping.as_str()),
+        ("INVENTORY_SERVICE_URL", peers.as_str()),
+        ("PAYMENT_SERVICE_URL", peers.as_str()),
+        ("SHIPPING_SERVICE_URL", peers.as_str()),
         ("FOLLOW_INTERVAL_MS", "86400000"),
     ];
     let silent = [
@@ -115,7 +109,6 @@ pub async fn measure(world: &World, args: &Args) -> Result<String> {
     bar.finish_and_clear();
     services.0.stop().await?;
     services.1.stop().await?;
-    peers.stop().await;
     world.remove("fulfilling").await?;
     world.remove("silent").await?;
     Ok(report(world, args, &scenarios))
@@ -177,7 +170,6 @@ fn search(_: u64, _: u64) -> Call {
 }
 
 fn placement(order: u64, customer: u64) -> Call {
-    // Of many, as the stand-in has some thousand of each.
     let sku = |number: u64| format!("SKU{:05}", number % scripts::SKUS);
     let cart = json!({
         "customer_id": customer,

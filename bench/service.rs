@@ -112,11 +112,6 @@ impl Service {
     }
 }
 
-/// The key that the stand-ins sign with.
-pub fn secret() -> SecretString {
-    SecretString::from(SECRET)
-}
-
 /// A token of staff.
 pub fn staff() -> Result<String> {
     let claims = Claims {
@@ -125,7 +120,7 @@ pub fn staff() -> Result<String> {
         is_staff: Some(json!(true)),
         ..Claims::default()
     };
-    Ok(sign(&claims, &secret())?)
+    Ok(sign(&claims, &SecretString::from(SECRET))?)
 }
 
 fn free_port() -> Result<u16> {
