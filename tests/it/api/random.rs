@@ -266,7 +266,8 @@ fn question() -> impl Strategy<Value = Vec<(&'static str, String)>> {
     };
     let one_of =
         |known: &'static [&'static str]| proptest::sample::select(known).prop_map(str::to_owned);
-    let moment = "20[0-9]{2}-0[1-9]-[12][0-9]T[01][0-9]:[0-5][0-9]:[0-5][0-9](Z|[+-]0[0-9]:30)";
+    let moment =
+        "20[0-9]{2}-0[1-9]-(1[0-9]|2[0-8])T[01][0-9]:[0-5][0-9]:[0-5][0-9](Z|[+-]0[0-9]:30)";
     let total = "[0-9]{1,9}(\\.[0-9]{1,2})?";
     let values: Vec<(&'static str, BoxedStrategy<String>)> = vec![
         (
