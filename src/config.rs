@@ -16,6 +16,7 @@ use crate::{auth, fulfilment, http, orders, peers, reconciliation, server};
 mod edge;
 mod environment;
 mod keys;
+mod manual;
 mod reader;
 mod reconciling;
 mod roles;
@@ -24,10 +25,11 @@ mod variables;
 
 pub use environment::{DEV_DATABASE, DEV_KEY, Environment, dev_folder};
 pub use keys::{database, token_key};
+pub use manual::manual;
 pub use reader::{Faults, Reader};
 pub use reconciling::Reconciling;
 pub use telemetry::telemetry;
-pub use variables::{VARIABLES, Variable, manual};
+pub use variables::{VARIABLES, Variable};
 
 /// After how many failures in a row a peer is left alone.
 const BREAKER_FAILURES: u32 = 10;
@@ -274,6 +276,7 @@ fn fulfilment_settings(
     reader: &mut Reader<'_>,
     lease: Option<Duration>,
 ) -> Option<fulfilment::Settings> {
+    let progress_delay = milliseconds(reader, "PROGRESS_DELAY_MS", 0..=10_000);
     let retry_base = milliseconds(reader, "RETRY_BASE_MS", 1..=60_000);
     let follow_interval = milliseconds(reader, "FOLLOW_INTERVAL_MS", 100..=86_400_000);
     let poll_interval = milliseconds(reader, "POLL_INTERVAL_MS", 10..=60_000);
@@ -282,6 +285,7 @@ fn fulfilment_settings(
     let carrier = reader.value("CARRIER", |text| Ok(text.to_owned()));
     Some(fulfilment::Settings {
         lease: lease?,
+        progress_delay: progress_delay?,
         retry_base: retry_base?,
         retry_cap: RETRY_CAP,
         follow_interval: follow_interval?,

@@ -18,8 +18,10 @@ mod charge_payment;
 mod commit_stock;
 mod create_shipment;
 mod decide;
+mod draft;
 pub mod drive;
 mod follow_shipment;
+mod held;
 mod keys;
 mod mend;
 mod reserve_stock;
@@ -35,6 +37,8 @@ pub use mend::Surplus;
 pub struct Settings {
     /// How long a claim holds without being renewed; longer than the slowest turn.
     pub lease: Duration,
+    /// How long the end of a step may stay in memory before it is written; zero writes each at once.
+    pub progress_delay: Duration,
     /// The first delay after an unclear answer; it doubles with each further one.
     pub retry_base: Duration,
     /// The longest delay.

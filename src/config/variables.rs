@@ -269,6 +269,11 @@ pub const VARIABLES: &[Variable] = &[
         "seconds after which another process takes over from a dead one; at least 6 × PEER_TIMEOUT_MS",
     ),
     with_default(
+        "PROGRESS_DELAY_MS",
+        "50",
+        "milliseconds in which steps that were done may be written together; 0 writes each at once",
+    ),
+    with_default(
         "RETRY_BASE_MS",
         "500",
         "milliseconds before a peer without a clear answer is asked again; doubles up to 20 s",
@@ -376,22 +381,3 @@ pub const VARIABLES: &[Variable] = &[
         "which share of them traceidratio keeps, from 0 to 1",
     ),
 ];
-
-/// The manual, for `--help`.
-pub fn manual() -> String {
-    use std::fmt::Write as _;
-    let mut text = String::from("Configuration, from the environment and from .env:\n");
-    for Variable {
-        name,
-        default,
-        meaning,
-    } in VARIABLES
-    {
-        let _ = write!(text, "  {name:<28}{meaning}");
-        if let Some(default) = default {
-            let _ = write!(text, " [{default}]");
-        }
-        text.push('\n');
-    }
-    text
-}

@@ -1,25 +1,21 @@
 //! Drives one order: an attempt, a decision, a write, until it rests, waits, or is somebody else's.
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
-use crate::db::fulfilments::{self, Claim, Fulfilment, Mark, Next, Written};
+use crate::db::fulfilments::{self, Claim, Fulfilment};
 use crate::db::{self, run};
-use crate::domain::event::Fact;
 use crate::domain::plan::{Doubt, Outcome, Plan, Step};
 use crate::failpoints;
 use crate::telemetry;
 
+use super::Fulfilments;
 use super::attempt::Attempt;
-use super::backoff::delay;
-use super::decide::{Decision, on_attempt, on_cancel};
+use super::decide::on_cancel;
+use super::draft::named;
 use super::follow_shipment::ends_here;
-use super::schedule::{attempts, is_lazy, next};
-use super::{Fulfilments, Settings};
-
-/// How many times a write is tried again while the database is away, before the lease decides.
-const WRITE_ATTEMPTS: i32 = 6;
+use super::held::{Held, Why};
 
 /// The part of a lease within which the calls of a turn must have ended; the rest is for writing down
 /// what came of them.
@@ -34,13 +30,6 @@ pub enum Turn {
     Ended,
     /// Somebody else has taken over, or the database is away.
     Lost,
-}
-
-/// A fulfilment in the hands of this process.
-struct Held {
-    fulfilment: Fulfilment,
-    /// When its lease began, or somewhat earlier.
-    leased_at: Instant,
 }
 
 impl Fulfilments {
@@ -61,24 +50,21 @@ impl Fulfilments {
         );
         telemetry::fulfil(&span, identity, fulfilment.is_begun_here(), &cause);
         drop(cause);
-        let held = Held {
-            fulfilment,
-            leased_at,
-        };
+        let held = Held::new(fulfilment, leased_at);
         self.drive_on(held, stop).instrument(span).await;
     }
 
     async fn drive_on(&self, mut held: Held, stop: &CancellationToken) {
         loop {
             if stop.is_cancelled() {
-                self.give_back(&held.fulfilment).await;
+                self.give_back(held).await;
                 return;
             }
             match self.turn(&mut held).await {
                 Ok(Turn::Again) => {}
                 Ok(Turn::Ended) => {
-                    if held.fulfilment.plan.is_at_rest() {
-                        self.signals.settled(held.fulfilment.order.order_id);
+                    if held.now.plan.is_at_rest() {
+                        self.signals.settled(held.now.order.order_id);
                     }
                     return;
                 }
@@ -120,23 +106,47 @@ impl Fulfilments {
         if !self.keep_lease(held).await? {
             return Ok(Turn::Lost);
         }
-        let now = &held.fulfilment;
-        if on_cancel(now).is_some() {
-            return self.write(held, None).await;
+        if on_cancel(&held.now).is_some() {
+            return self.write(held, Why::Wish).await;
         }
-        let followed_to_its_end =
-            now.plan == Plan::Completed && ends_here(now.order.state.shipping_status);
-        let attempt = if followed_to_its_end {
-            Attempt::done([])
-        } else {
-            // Each call has its own deadline; all of a turn's together have to fit into the lease.
-            let deadline = held.leased_at + self.settings.lease.mul_f64(SHARE_FOR_CALLS);
-            timeout_at(deadline, self.attempt(now))
-                .await
-                .unwrap_or_else(|_| Attempt::unclear_because("the lease was nearly over"))
+        let attempt = self.attempt_within_lease(held).await;
+        self.count(held.now.plan, &attempt);
+        held.ended.push(attempt);
+        if held.knows_the_row(self.settings.progress_delay) {
+            let draft = held.draft(&self.settings);
+            if draft.can_wait() {
+                held.now = draft.after;
+                return Ok(Turn::Again);
+            }
+        }
+        self.write(held, Why::Progress).await
+    }
+
+    /// Each call has its own deadline; all of a turn's together have to fit into the lease.
+    async fn attempt_within_lease(&self, held: &mut Held) -> Attempt {
+        let now = &held.now;
+        if now.plan == Plan::Completed && ends_here(now.order.state.shipping_status) {
+            return Attempt::done([]);
+        }
+        let deadline = held.leased_at + self.settings.lease.mul_f64(SHARE_FOR_CALLS);
+        let took_long = held.looked_at + self.settings.progress_delay;
+        let (attempt, written) = {
+            // On the heap: the futures of all steps together are too large for a small stack.
+            let mut attempt = Box::pin(timeout_at(deadline, self.attempt(now)));
+            let first = tokio::select! {
+                biased;
+                attempt = &mut attempt => Some(attempt),
+                () = sleep_until(took_long), if !held.ended.is_empty() => None,
+            };
+            match first {
+                Some(attempt) => (attempt, None),
+                None => tokio::join!(attempt, self.write_meanwhile(held)),
+            }
         };
-        self.count(now.plan, &attempt);
-        self.write(held, Some(&attempt)).await
+        if let Some((draft, version)) = written {
+            self.written(held, draft, version);
+        }
+        attempt.unwrap_or_else(|_| Attempt::unclear_because("the lease was nearly over"))
     }
 
     /// Renews the lease once a good part of it has gone, so that no peer is called by somebody who
@@ -146,7 +156,7 @@ impl Fulfilments {
             return Ok(true);
         }
         let renewed_at = Instant::now();
-        let claim = held.fulfilment.claim;
+        let claim = held.now.claim;
         let lease = self.settings.lease;
         let renewed = run!(self.db, |conn| fulfilments::renew(conn, claim, lease)).await?;
         failpoints::pass(&["fulfilment", "renew", "after_write"]);
@@ -194,136 +204,34 @@ impl Fulfilments {
         }
     }
 
-    /// Decides what an attempt, or a wish to cancel (`None`), leads to, and writes it. What has
-    /// changed in the meantime is read, and decided upon, again.
-    async fn write(&self, held: &mut Held, attempt: Option<&Attempt>) -> Result<Turn, db::Error> {
-        let mut failures = 0;
-        loop {
-            let Some(decision) = decide(&held.fulfilment, attempt) else {
-                return Ok(Turn::Again);
-            };
-            let next = next(&self.settings, &held.fulfilment, &decision, attempt);
-            match self
-                .record(&held.fulfilment, &decision, attempt, next)
-                .await
-            {
-                Ok(Written::Yes(version)) => {
-                    return Ok(self.written(held, decision, attempt, next, version));
-                }
-                Ok(Written::Superseded) => return Ok(Turn::Lost),
-                Ok(Written::Changed) => {}
-                Err(error) if error.passes() => {
-                    failures += 1;
-                    if failures > WRITE_ATTEMPTS {
-                        return Err(error);
-                    }
-                    let Settings {
-                        retry_base,
-                        retry_cap,
-                        ..
-                    } = *self.settings;
-                    tokio::time::sleep(delay(retry_base, retry_cap, failures, None)).await;
-                }
-                Err(error) => return Err(error),
-            }
-            // An unknown commit is resolved by reading, never by guessing.
-            let fresh = match self.load(held.fulfilment.claim).await {
-                Ok(Some(fresh)) => fresh,
-                Ok(None) => return Ok(Turn::Lost),
-                Err(error) if error.passes() => continue,
-                Err(error) => return Err(error),
-            };
-            let before = &held.fulfilment;
-            let same_turn = fresh.plan == before.plan && fresh.attempts == before.attempts;
-            held.fulfilment = fresh;
-            if !same_turn {
-                held.fulfilment.plan = held.fulfilment.plan.taken_over();
-                return Ok(Turn::Again);
-            }
-        }
-    }
-
-    async fn record(
-        &self,
-        fulfilment: &Fulfilment,
-        decision: &Decision,
-        attempt: Option<&Attempt>,
-        next: Next,
-    ) -> Result<Written, db::Error> {
-        let mark = Mark {
-            plan: decision.plan,
-            lapsed: lapsed(fulfilment, attempt),
-            attempts: attempts(fulfilment, decision, attempt),
-            next,
-            payment_id: attempt.and_then(|attempt| attempt.payment_id.as_deref()),
-            shipment_id: attempt.and_then(|attempt| attempt.shipment_id.as_deref()),
-            last_answer: decision
-                .stuck_because()
-                .or(attempt.and_then(|attempt| attempt.reason.as_deref())),
-            cancel_decided: decision.cancel_decided,
-            state: &decision.state,
-            facts: &decision.facts,
-            lazy: is_lazy(decision, attempt),
-        };
-        let (step, direction) = match attempt {
-            Some(_) => named(fulfilment.plan),
-            None => ("cancel", "decide"),
-        };
-        failpoints::pass(&["fulfilment", direction, step, "before_write"]);
-        let written = run!(self.db, |conn| fulfilments::record(conn, fulfilment, &mark)).await?;
-        failpoints::pass(&["fulfilment", direction, step, "after_write"]);
-        Ok(written)
-    }
-
-    /// Takes over into memory what now stands in the database.
-    fn written(
-        &self,
-        held: &mut Held,
-        decision: Decision,
-        attempt: Option<&Attempt>,
-        next: Next,
-        version: i32,
-    ) -> Turn {
-        for fact in &decision.facts {
-            self.count_fact(fact);
-        }
-        if !decision.facts.is_empty() {
-            self.signals.changed(held.fulfilment.order.order_id);
-        }
-        let fulfilment = &mut held.fulfilment;
-        fulfilment.lapsed = lapsed(fulfilment, attempt);
-        fulfilment.attempts = attempts(fulfilment, &decision, attempt);
-        fulfilment.plan = decision.plan;
-        fulfilment.order.state = decision.state;
-        fulfilment.order.version = version;
-        if let Some(payment_id) = attempt.and_then(|attempt| attempt.payment_id.as_ref()) {
-            fulfilment.payment_id = Some(payment_id.clone());
-        }
-        if let Some(shipment_id) = attempt.and_then(|attempt| attempt.shipment_id.as_ref()) {
-            fulfilment.shipment_id = Some(shipment_id.clone());
-        }
-        if decision.cancel_decided {
-            fulfilment.cancel = None;
-        }
-        match next {
-            Next::Now => Turn::Again,
-            Next::After(_) | Next::Never => Turn::Ended,
-        }
-    }
-
     pub(super) async fn load(&self, claim: Claim) -> Result<Option<Fulfilment>, db::Error> {
         run!(self.db, |conn| fulfilments::load(conn, claim)).await
     }
 
-    async fn give_back(&self, fulfilment: &Fulfilment) {
+    /// Gives the lease back, once everything is written that was kept in memory; whoever comes next
+    /// would else have to doubt all of it, as after a death.
+    async fn give_back(&self, mut held: Held) {
+        if !held.ended.is_empty() {
+            match self.write(&mut held, Why::Progress).await {
+                Ok(Turn::Again) => {}
+                Ok(Turn::Ended | Turn::Lost) => return,
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "progress not written"
+                    );
+                    return;
+                }
+            }
+        }
         let doubtful = matches!(
-            fulfilment.plan,
+            held.now.plan,
             Plan::Doing {
                 doubt: Doubt::Rest,
                 ..
             }
         );
-        let claim = fulfilment.claim;
+        let claim = held.now.claim;
         failpoints::pass(&["fulfilment", "give_back", "before_write"]);
         let given = run!(self.db, |conn| fulfilments::give_back(
             conn, claim, doubtful
@@ -340,7 +248,7 @@ impl Fulfilments {
     }
 
     fn count(&self, plan: Plan, attempt: &Attempt) {
-        let (step, direction) = named(plan);
+        let (direction, step) = named(plan);
         let outcome = match attempt.outcome {
             Outcome::Done => "done",
             Outcome::Refused => "refused",
@@ -353,46 +261,5 @@ impl Fulfilments {
             .saga_steps
             .with_label_values(&[step, direction, outcome])
             .inc();
-    }
-
-    fn count_fact(&self, fact: &Fact) {
-        match fact {
-            Fact::PaymentDeclined { .. } => self.metrics.payments_failed.inc(),
-            Fact::StockRefused { .. } => self.metrics.stockouts.inc(),
-            Fact::PersonNeeded { step, reason } => {
-                tracing::error!(%step, reason, "the order is stuck until a person decides");
-            }
-            Fact::CallingOff { reason } => {
-                self.metrics
-                    .orders_cancelled
-                    .with_label_values(&[reason.as_str()])
-                    .inc();
-            }
-            _ => {}
-        }
-    }
-}
-
-/// What is done in a turn, and in which direction, as metrics name it.
-fn named(plan: Plan) -> (&'static str, &'static str) {
-    match plan {
-        Plan::Doing { step, .. } => (step.as_str(), "do"),
-        Plan::Undoing(step) => (step.as_str(), "undo"),
-        Plan::Recalling { .. } => (Step::CreateShipment.as_str(), "undo"),
-        Plan::Undone => ("sweep", "undo"),
-        Plan::Completed | Plan::Stuck { .. } => ("follow_shipment", "do"),
-    }
-}
-
-/// How many reservations have lapsed after this attempt.
-fn lapsed(fulfilment: &Fulfilment, attempt: Option<&Attempt>) -> i16 {
-    let one_more = attempt.is_some_and(|attempt| attempt.outcome == Outcome::Lapsed);
-    fulfilment.lapsed.saturating_add(one_more.into())
-}
-
-fn decide(fulfilment: &Fulfilment, attempt: Option<&Attempt>) -> Option<Decision> {
-    match attempt {
-        Some(attempt) => Some(on_attempt(fulfilment, attempt)),
-        None => on_cancel(fulfilment),
     }
 }

@@ -105,17 +105,16 @@ impl Fulfilments {
         } else {
             Next::After(self.settings.follow_interval)
         };
+        let mut after = fulfilment.clone();
+        after.plan = Plan::Completed;
+        after.attempts = 0;
+        after.order.state = state;
         let mark = Mark {
-            plan: Plan::Completed,
-            lapsed: fulfilment.lapsed,
-            attempts: 0,
+            after: &after,
+            facts: &facts,
             next,
-            payment_id: None,
-            shipment_id: None,
             last_answer: reason,
             cancel_decided: false,
-            state: &state,
-            facts: &facts,
             lazy: false,
         };
         run!(self.db, |conn| fulfilments::record(conn, fulfilment, &mark)).await

@@ -8,4 +8,5 @@ mod faults;
 mod follow;
 mod leases;
 mod mixed;
+mod progress;
 mod refusals;

@@ -7,8 +7,6 @@ use sqlx::PgConnection;
 use crate::db::Error;
 use crate::db::events::Columns;
 use crate::domain::event::{Actor, Fact};
-use crate::domain::order::State;
-use crate::domain::plan::Plan;
 use crate::domain::status::Status as _;
 
 use super::{Fulfilment, PlanColumns};
@@ -24,29 +22,19 @@ pub enum Next {
     Never,
 }
 
-/// What a turn has led to.
+/// What a turn, or several, have led to.
 #[derive(Debug)]
 pub struct Mark<'a> {
-    /// Where the fulfilment now stands.
-    pub plan: Plan,
-    /// How many reservations have lapsed.
-    pub lapsed: i16,
-    /// Attempts at the current step that led nowhere.
-    pub attempts: i32,
+    /// The fulfilment, and the state of its order, as they now are.
+    pub after: &'a Fulfilment,
+    /// What led to it.
+    pub facts: &'a [Fact],
     /// When it is looked at again.
     pub next: Next,
-    /// Payment's number for the charge, if it is known by now.
-    pub payment_id: Option<&'a str>,
-    /// Shipping's number for the parcel, if it is known by now.
-    pub shipment_id: Option<&'a str>,
     /// What the peer last said, for the operator.
     pub last_answer: Option<&'a str>,
     /// Whether the wish to cancel has been decided.
     pub cancel_decided: bool,
-    /// The order's new state.
-    pub state: &'a State,
-    /// What led to it.
-    pub facts: &'a [Fact],
     /// Whether the mark may be lost with the database's memory: the step would then be repeated,
     /// which is safe. The acknowledgement, refusals and the final state must not be lost.
     pub lazy: bool,
@@ -63,18 +51,19 @@ pub enum Written {
     Superseded,
 }
 
-/// Writes a mark, the order's new state and its events in one statement, if the claim still holds
+/// Writes a mark on a fulfilment, the order's new state and its events in one statement, if the claim still holds
 /// and the order is still at the version at which it was read.
 #[tracing::instrument(name = "db.fulfilments.record", skip_all)]
 pub async fn record(
     conn: &mut PgConnection,
-    fulfilment: &Fulfilment,
+    before: &Fulfilment,
     mark: &Mark<'_>,
 ) -> Result<Written, Error> {
-    let plan = PlanColumns::of(mark.plan);
+    let after = mark.after;
+    let plan = PlanColumns::of(after.plan);
     let (leased, due_in, due_known) = next_columns(mark.next);
     let events = Columns::new(mark.facts, &Actor::saga());
-    let state = mark.state;
+    let state = &after.order.state;
     let row = sqlx::query!(
         r#"
         with held as (
@@ -105,9 +94,9 @@ pub async fn record(
         select exists (select from held) as "held!", (select version from moved) as version,
             case when $24 then set_config('synchronous_commit', 'off', true) end as lazy
         "#,
-        fulfilment.claim.order_id.0,
-        fulfilment.claim.epoch,
-        fulfilment.order.version,
+        before.claim.order_id.0,
+        before.claim.epoch,
+        before.order.version,
         state.order_status.as_str(),
         state.payment_status.as_str(),
         state.shipping_status.as_str(),
@@ -121,16 +110,16 @@ pub async fn record(
         plan.phase,
         plan.step,
         plan.flag,
-        mark.attempts,
+        after.attempts,
         leased,
         due_in,
         due_known,
-        mark.payment_id,
-        mark.shipment_id,
+        after.payment_id,
+        after.shipment_id,
         mark.last_answer,
         mark.lazy,
         plan.doubt,
-        mark.lapsed,
+        after.lapsed,
     )
     .fetch_one(conn)
     .await?;

@@ -1,9 +1,10 @@
-//! Every failpoint × every fault of every operation of the peers × what the client does.
+//! Every failpoint × every fault of every operation of the peers × what the client does × whether steps
+//! are written down at once or together.
 //!
 //! Each combination of a fault and a flow is first gone through alive, to learn which failpoints lie on
 //! its way; then once for each of them, with a process that dies there and one that comes after it.
 //! That takes some minutes: `TEST_CRASHES_ONE_OF=1` dies at all of them, as CI does, and without it at
-//! a sixth.
+//! a tenth.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,7 +16,7 @@ use tokio::runtime::{Handle, Runtime};
 
 use super::life::Life;
 use super::story::{Flow, Story};
-use super::world::World;
+use super::world::{Pace, World};
 use crate::support::ledger::{of_order, violations};
 
 /// How many worlds there are at a time. Most of the time they wait for a peer that hangs.
@@ -69,7 +70,7 @@ fn fault(operation: Operation, name: &str) -> Fault {
 /// What there is to do, and what has come of it.
 #[derive(Default)]
 struct Report {
-    to_do: VecDeque<(Flow, Mishap)>,
+    to_do: BTreeMap<Pace, VecDeque<(Flow, Mishap)>>,
     runs: usize,
     asked: usize,
     /// At one of so many failpoints somebody dies.
@@ -100,32 +101,20 @@ struct Told {
 #[test]
 fn whatever_peers_do_and_wherever_the_process_dies_no_order_is_lost_doubled_or_half_done() {
     // Whole where there is time, as in CI.
-    let one_of = std::env::var("TEST_CRASHES_ONE_OF").map_or(6, |text| text.parse().unwrap());
+    let one_of = std::env::var("TEST_CRASHES_ONE_OF").map_or(10, |text| text.parse().unwrap());
     let mut report = Report {
         one_of,
         ..Report::default()
     };
-    for flow in Flow::ALL {
-        report.to_do.push_back((flow, None));
-        if flow == Flow::Stop {
-            // Something has to be under way when it stops.
-            let hangs = Some((Operation::Charge, "timeout before"));
-            report.to_do.push_back((flow, hangs));
-            continue;
-        }
-        // No order's way leads past a list.
-        let on_the_way = |operation: &Operation| !operation.name().ends_with(".list");
-        let faults = Operation::ALL
-            .into_iter()
-            .filter(on_the_way)
-            .flat_map(|operation| FAULTS.map(|name| Some((operation, name))));
-        report.to_do.extend(faults.map(|mishap| (flow, mishap)));
+    for pace in Pace::ALL {
+        report.to_do.insert(pace, to_do());
     }
     let report = Mutex::new(report);
     let surroundings = Runtime::new().unwrap();
     std::thread::scope(|scope| {
-        for _ in 0..WORLDS {
-            scope.spawn(|| walk(surroundings.handle(), &report));
+        for pace in Pace::ALL.into_iter().cycle().take(WORLDS) {
+            let (report, surroundings) = (&report, &surroundings);
+            scope.spawn(move || walk(surroundings.handle(), report, pace));
         }
     });
     let report = report.into_inner().unwrap();
@@ -143,12 +132,34 @@ fn whatever_peers_do_and_wherever_the_process_dies_no_order_is_lost_doubled_or_h
     assert_eq!(unmet, [""; 0], "these faults befell nobody");
 }
 
+/// Every fault of every flow.
+fn to_do() -> VecDeque<(Flow, Mishap)> {
+    let mut to_do = VecDeque::new();
+    for flow in Flow::ALL {
+        to_do.push_back((flow, None));
+        if flow == Flow::Stop {
+            // Something has to be under way when it stops.
+            to_do.push_back((flow, Some((Operation::Charge, "timeout before"))));
+            continue;
+        }
+        // No order's way leads past a list.
+        let on_the_way = |operation: &Operation| !operation.name().ends_with(".list");
+        let faults = Operation::ALL
+            .into_iter()
+            .filter(on_the_way)
+            .flat_map(|operation| FAULTS.map(|name| Some((operation, name))));
+        to_do.extend(faults.map(|mishap| (flow, mishap)));
+    }
+    to_do
+}
+
 fn print(report: &Report) {
     println!(
-        "{} failpoints × {} faults × {} flows: {} runs, {} violations",
+        "{} failpoints × {} faults × {} flows × {} paces: {} runs, {} violations",
         POINTS.len(),
         FAULTS.len() + 1,
         Flow::ALL.len(),
+        Pace::ALL.len(),
         report.runs,
         report.violations.len()
     );
@@ -161,10 +172,15 @@ fn print(report: &Report) {
 }
 
 /// Takes one combination after the other, in a world of its own.
-fn walk(surroundings: &Handle, report: &Mutex<Report>) {
-    let mut world = surroundings.block_on(World::new());
+fn walk(surroundings: &Handle, report: &Mutex<Report>, pace: Pace) {
+    let mut world = surroundings.block_on(World::new(pace));
     loop {
-        let next = report.lock().unwrap().to_do.pop_front();
+        let next = report
+            .lock()
+            .unwrap()
+            .to_do
+            .get_mut(&pace)
+            .and_then(VecDeque::pop_front);
         let Some((flow, mishap)) = next else { break };
         let alive = run(surroundings, report, &mut world, flow, mishap, None);
         let Some(alive) = alive.filter(|told| told.befallen) else {
@@ -204,7 +220,12 @@ fn run(
     }));
     let mut report = report.lock().unwrap();
     report.runs += 1;
-    let about = |what: &str| format!("{flow:?}, {mishap:?}, death at {deadly:?}: {what}");
+    let about = |what: &str| {
+        format!(
+            "{:?}, {flow:?}, {mishap:?}, death at {deadly:?}: {what}",
+            world.pace
+        )
+    };
     match told {
         Ok(Ok(told)) => {
             if let Some((_, name)) = mishap.filter(|_| told.befallen) {

@@ -56,6 +56,13 @@ async fn open_shop(points: &Mutex<VecDeque<&'static str>>) {
         };
         number += 1;
         make_it_pass(&sandbox, point);
+        // Dies between two writes, or with something that was not written.
+        let delay = if point.starts_with("peers.") {
+            "50"
+        } else {
+            "0"
+        };
+        environment.set("PROGRESS_DELAY_MS", delay);
         let mut service = Service::start_dying_at(&environment, point).await;
         // A parcel is asked after while the order stands.
         let cancels = !point.starts_with("fulfilment.do.follow_shipment");

@@ -17,8 +17,29 @@ use super::life::Life;
 use crate::support::app::{TestApp, environment};
 use crate::support::database::TestDatabase;
 
+/// When steps are written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pace {
+    /// Each as soon as it is done.
+    Single,
+    /// Together with what is done soon after, or while the next call takes its time.
+    Together,
+}
+
+impl Pace {
+    pub const ALL: [Self; 2] = [Self::Single, Self::Together];
+
+    fn delay_ms(self) -> &'static str {
+        match self {
+            Self::Single => "0",
+            Self::Together => "50",
+        }
+    }
+}
+
 /// Several lives' surroundings.
 pub struct World {
+    pub pace: Pace,
     pub config: Config,
     pub sandbox: Sandbox,
     pub customer: Principal,
@@ -48,7 +69,7 @@ impl Standing {
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub async fn new(pace: Pace) -> Self {
         let database = TestDatabase::new().await;
         let sandbox = TestApp::sandbox().await;
         let mut environment = environment(&database, &sandbox);
@@ -61,6 +82,7 @@ impl World {
             ("FOLLOW_INTERVAL_MS", "3600000"),
             ("SWEEP_AFTER_MS", "3600000"),
             ("SETTLE_WAIT_MS", "0"),
+            ("PROGRESS_DELAY_MS", pace.delay_ms()),
         ] {
             environment.set(name, value);
         }
@@ -75,6 +97,7 @@ impl World {
             name: name.to_owned(),
         };
         Self {
+            pace,
             sandbox,
             customer: person(Role::Customer, "7"),
             staff: person(Role::Staff, "ops"),

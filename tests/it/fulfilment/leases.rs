@@ -63,17 +63,16 @@ async fn who_was_superseded_writes_nothing() {
     let lost = claim(&mut conn).await;
     let fulfilment = held(&mut conn, lost).await;
     let current = claim(&mut conn).await;
-    let mark = Mark {
+    let undone = Fulfilment {
         plan: Plan::Undone,
-        lapsed: 0,
-        attempts: 0,
+        ..fulfilment.clone()
+    };
+    let mark = Mark {
+        after: &undone,
+        facts: &[],
         next: Next::Never,
-        payment_id: None,
-        shipment_id: None,
         last_answer: None,
         cancel_decided: false,
-        state: &fulfilment.order.state,
-        facts: &[],
         lazy: false,
     };
     let written = fulfilments::record(&mut conn, &fulfilment, &mark).await;

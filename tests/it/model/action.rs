@@ -40,6 +40,14 @@ pub enum Action {
     Write {
         w: usize,
     },
+    /// Keeps it in memory, where it may be lost.
+    Keep {
+        w: usize,
+    },
+    /// Writes what was kept while a call takes its time.
+    WriteMeanwhile {
+        w: usize,
+    },
     Crash {
         w: usize,
     },
@@ -88,6 +96,7 @@ impl World {
                 Action::GiveBack { w },
             ]),
             Stage::Calling { .. } => {
+                actions.push(Action::WriteMeanwhile { w });
                 actions.extend([true, false].map(|willing| Action::Answer { w, willing }));
                 if self.left.doubled > 0 {
                     actions.extend([true, false].map(|willing| Action::AnswerTwice { w, willing }));
@@ -96,7 +105,7 @@ impl World {
                     actions.push(Action::Unclear { w });
                 }
             }
-            Stage::Ended(_) => actions.push(Action::Write { w }),
+            Stage::Ended(_) => actions.extend([Action::Write { w }, Action::Keep { w }]),
         }
         if self.left.losses > 0 {
             actions.push(Action::Crash { w });

@@ -4,8 +4,8 @@
 use order_service::domain::plan::{Outcome, Plan};
 
 use super::protocol::Protocol;
-use super::worker::{Ending, Fulfilment, Stage, Worker};
-use super::world::World;
+use super::worker::{Ending, Fulfilment, Stage, Unwritten, Worker};
+use super::world::{Row, World};
 
 /// What is to be written.
 struct Decision {
@@ -45,97 +45,191 @@ fn on_attempt(held: &Fulfilment, ending: &Ending) -> Decision {
     }
 }
 
+/// What several turns, one after the other, come to.
+#[derive(Clone, Copy)]
+struct Draft {
+    after: Fulfilment,
+    /// Whether there are events.
+    facts: bool,
+    leased: bool,
+    due: bool,
+    /// Whether the parcel was looked after with nothing under way, and whether it stays as it was.
+    quiet: bool,
+    stands: bool,
+    /// Whether the row may do without it for a while.
+    can_wait: bool,
+}
+
+impl Draft {
+    fn of(written: Fulfilment, ended: &[Ending]) -> Self {
+        let nothing = Self {
+            after: written,
+            facts: false,
+            leased: true,
+            due: true,
+            quiet: false,
+            stands: false,
+            can_wait: true,
+        };
+        ended.iter().fold(nothing, |draft, ending| {
+            let decision = on_attempt(&draft.after, ending);
+            draft.then(&decision, Some(ending))
+        })
+    }
+
+    fn cancelled(self, protocol: &Protocol) -> Option<Self> {
+        let decision = on_cancel(&self.after, protocol)?;
+        Some(self.then(&decision, None))
+    }
+
+    fn then(self, decision: &Decision, ending: Option<&Ending>) -> Self {
+        let before = self.after;
+        let outcome = ending.map(|ending| ending.outcome);
+        let open = matches!(outcome, Some(Outcome::Unclear | Outcome::NotSent));
+        let (leased, due) = match decision.plan {
+            Plan::Stuck { .. } => (false, false),
+            Plan::Undone => (false, before.plan != Plan::Undone || open),
+            Plan::Completed => (before.wish && !decision.decided, true),
+            _ => (!open, true),
+        };
+        let lazy =
+            outcome == Some(Outcome::Done) && !decision.plan.is_at_rest() && !decision.decided;
+        Self {
+            after: Fulfilment {
+                plan: decision.plan,
+                lapsed: before.lapsed + u8::from(outcome == Some(Outcome::Lapsed)),
+                wish: before.wish && !decision.decided,
+                payment: ending.and_then(|ending| ending.payment).or(before.payment),
+                parcel: ending.and_then(|ending| ending.parcel).or(before.parcel),
+                ..before
+            },
+            facts: self.facts || decision.facts,
+            leased,
+            due,
+            quiet: ending.is_some_and(|ending| ending.quiet && ending.outcome == Outcome::Done),
+            stands: decision.plan == Plan::Completed && before.plan == Plan::Completed,
+            can_wait: self.can_wait && lazy && leased,
+        }
+    }
+}
+
 impl World {
+    /// Keeps in memory how the turn ended, where that may be lost.
+    pub(super) fn keep(&mut self, w: usize) -> Option<()> {
+        let Worker::Working {
+            held,
+            unwritten,
+            stage,
+        } = &mut self.workers[w]
+        else {
+            return None;
+        };
+        let Stage::Ended(ending) = *stage else {
+            return None;
+        };
+        unwritten.ended.push(ending);
+        let draft = Draft::of(unwritten.since, &unwritten.ended);
+        *held = draft.after;
+        *stage = Stage::Ready;
+        draft.can_wait.then_some(())
+    }
+
+    /// Writes what was kept while a call is under way, if the row is as it was.
+    pub(super) fn write_meanwhile(&mut self, w: usize, protocol: &Protocol) -> Option<()> {
+        let Worker::Working {
+            held, unwritten, ..
+        } = &mut self.workers[w]
+        else {
+            return None;
+        };
+        let row = &mut self.row;
+        let is_ours = unwritten.since.epoch == row.now.epoch || !protocol.fences;
+        if unwritten.ended.is_empty() || !is_ours || unwritten.since.version != row.now.version {
+            return None;
+        }
+        let draft = Draft::of(unwritten.since, &unwritten.ended);
+        unwritten.since = row.write(&draft, unwritten.since.epoch);
+        unwritten.ended.clear();
+        *held = unwritten.since;
+        Some(())
+    }
+
     /// Writes, reads again where the order has changed, stops where somebody else has claimed it.
     pub(super) fn write(&mut self, w: usize, protocol: &Protocol) {
+        if let Worker::Working {
+            unwritten, stage, ..
+        } = &mut self.workers[w]
+            && let Stage::Ended(ending) = *stage
+        {
+            unwritten.ended.push(ending);
+            *stage = Stage::Ready;
+            self.write_progress(w, protocol);
+        }
+    }
+
+    /// Writes what was kept, and nothing else.
+    pub(super) fn write_progress(&mut self, w: usize, protocol: &Protocol) {
+        self.write_as(w, protocol, Some);
+    }
+
+    /// Acts on a wish to cancel, if there still is one.
+    pub(super) fn write_wish(&mut self, w: usize, protocol: &Protocol) {
+        self.write_as(w, protocol, |draft| draft.cancelled(protocol));
+    }
+
+    fn write_as(&mut self, w: usize, protocol: &Protocol, last: impl Fn(Draft) -> Option<Draft>) {
         loop {
-            let Worker::Working { held, stage } = self.workers[w].clone() else {
+            let Worker::Working {
+                held, unwritten, ..
+            } = &mut self.workers[w]
+            else {
                 return;
             };
-            let ending = match stage {
-                Stage::Ended(ending) => Some(ending),
-                _ => None,
+            let Unwritten { since, ended } = unwritten;
+            let Some(draft) = last(Draft::of(*since, ended)) else {
+                return;
             };
-            let decision = match &ending {
-                Some(ending) => Some(on_attempt(&held, ending)),
-                None => on_cancel(&held, protocol),
-            };
-            let Some(decision) = decision else { return };
-            let now = self.row.now;
-            if protocol.fences && held.epoch != now.epoch {
+            let row = &mut self.row;
+            if protocol.fences && since.epoch != row.now.epoch {
                 self.workers[w] = Worker::Idle;
                 return;
             }
-            if held.version == now.version {
-                self.written(w, &held, &decision, ending.as_ref());
+            if since.version == row.now.version {
+                let written = row.write(&draft, since.epoch);
+                self.workers[w] = match draft.leased {
+                    true => Worker::working(written),
+                    false => Worker::Idle,
+                };
                 return;
             }
-            if !self.row.leased {
+            if !row.leased {
                 self.workers[w] = Worker::Idle;
                 return;
             }
-            let same_turn = now.plan == held.plan;
-            let (plan, stage) = match same_turn {
-                true => (now.plan, stage),
-                false => (now.plan.taken_over(), Stage::Ready),
-            };
-            self.workers[w] = Worker::Working {
-                held: Fulfilment { plan, ..now },
-                stage,
-            };
-            if !same_turn {
+            if row.now.plan == since.plan {
+                *since = row.now;
+                *held = Draft::of(*since, ended).after;
+            } else {
+                let plan = row.now.plan.taken_over();
+                self.workers[w] = Worker::working(Fulfilment { plan, ..row.now });
                 return;
             }
         }
     }
+}
 
-    fn written(
-        &mut self,
-        w: usize,
-        held: &Fulfilment,
-        decision: &Decision,
-        ending: Option<&Ending>,
-    ) {
-        let outcome = ending.map(|ending| ending.outcome);
-        let row = &mut self.row;
-        let was_undone = held.plan == Plan::Undone;
-        let open = matches!(outcome, Some(Outcome::Unclear | Outcome::NotSent));
-        let (leased, due) = match decision.plan {
-            Plan::Stuck { .. } => (false, false),
-            Plan::Undone => (false, !was_undone || open),
-            Plan::Completed => (held.wish && !decision.decided, true),
-            _ => (!open, true),
+impl Row {
+    /// Takes a draft; tells the fulfilment as its holder now knows it.
+    fn write(&mut self, draft: &Draft, epoch: u8) -> Fulfilment {
+        let now = Fulfilment {
+            epoch: self.now.epoch,
+            version: self.now.version + u8::from(draft.facts),
+            ..draft.after
         };
-        let quiet = ending.is_some_and(|ending| ending.quiet && ending.outcome == Outcome::Done);
-        let stands = decision.plan == Plan::Completed && held.plan == Plan::Completed;
-        row.followed = stands && (row.followed || quiet);
-        let now = &mut row.now;
-        *now = Fulfilment {
-            epoch: now.epoch,
-            version: now.version + u8::from(decision.facts),
-            plan: decision.plan,
-            lapsed: held.lapsed + u8::from(outcome == Some(Outcome::Lapsed)),
-            wish: now.wish && !decision.decided,
-            payment: ending.and_then(|ending| ending.payment).or(now.payment),
-            parcel: ending.and_then(|ending| ending.parcel).or(now.parcel),
-        };
-        row.leased = leased;
-        row.due = due;
-        let after = Fulfilment {
-            epoch: held.epoch,
-            version: now.version,
-            plan: now.plan,
-            lapsed: now.lapsed,
-            wish: held.wish && !decision.decided,
-            payment: ending.and_then(|ending| ending.payment).or(held.payment),
-            parcel: ending.and_then(|ending| ending.parcel).or(held.parcel),
-        };
-        self.workers[w] = match leased {
-            true => Worker::Working {
-                held: after,
-                stage: Stage::Ready,
-            },
-            false => Worker::Idle,
-        };
+        self.now = now;
+        self.leased = draft.leased;
+        self.due = draft.due;
+        self.followed = draft.stands && (self.followed || draft.quiet);
+        Fulfilment { epoch, ..now }
     }
 }

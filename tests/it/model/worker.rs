@@ -23,7 +23,34 @@ pub struct Fulfilment {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Worker {
     Idle,
-    Working { held: Fulfilment, stage: Stage },
+    Working {
+        /// As it is by now.
+        held: Fulfilment,
+        /// As it was last read or written, and what has ended since then.
+        unwritten: Unwritten,
+        stage: Stage,
+    },
+}
+
+/// What a worker has done, and keeps in memory.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Unwritten {
+    pub since: Fulfilment,
+    pub ended: Vec<Ending>,
+}
+
+impl Worker {
+    /// One that has just read or written the row.
+    pub fn working(row: Fulfilment) -> Self {
+        Self::Working {
+            held: row,
+            unwritten: Unwritten {
+                since: row,
+                ended: Vec::new(),
+            },
+            stage: Stage::Ready,
+        }
+    }
 }
 
 /// How far a turn is.

@@ -61,10 +61,6 @@ impl World {
             payment: None,
             parcel: None,
         };
-        let placed = Worker::Working {
-            held: now,
-            stage: Stage::Ready,
-        };
         Self {
             row: Row {
                 now,
@@ -72,7 +68,7 @@ impl World {
                 due: true,
                 followed: false,
             },
-            workers: [Worker::Idle, placed],
+            workers: [Worker::Idle, Worker::working(now)],
             late: Vec::new(),
             peers: Peers::default(),
             left,
@@ -101,6 +97,8 @@ impl World {
                 self.no_answer(w, Outcome::Unclear);
             }
             Action::Write { w } => self.write(w, protocol),
+            Action::Keep { w } => self.keep(w)?,
+            Action::WriteMeanwhile { w } => self.write_meanwhile(w, protocol)?,
             Action::Crash { w } => self.crash(w)?,
             Action::Arrive { late, willing } => {
                 let call = self.late.remove(late);
@@ -166,14 +164,16 @@ impl World {
             now.epoch += 1;
         }
         self.row.leased = true;
-        self.workers[w] = Worker::Working {
-            held: *now,
-            stage: Stage::Ready,
-        };
+        self.workers[w] = Worker::working(*now);
         Some(())
     }
 
+    /// What was kept is written first.
     fn give_back(&mut self, w: usize, protocol: &Protocol) {
+        if matches!(&self.workers[w], Worker::Working { unwritten, .. } if !unwritten.ended.is_empty())
+        {
+            self.write_progress(w, protocol);
+        }
         let Worker::Working { held, .. } = std::mem::replace(&mut self.workers[w], Worker::Idle)
         else {
             return;
@@ -196,11 +196,11 @@ impl World {
     fn begin(&mut self, w: usize, protocol: &Protocol) -> Option<()> {
         let quiet = self.is_quiet(w);
         let key = self.keys;
-        let Worker::Working { held, stage } = &mut self.workers[w] else {
+        let Worker::Working { held, stage, .. } = &mut self.workers[w] else {
             return None;
         };
         if held.wish && (protocol.cancelled)(held.plan).is_some() {
-            self.write(w, protocol);
+            self.write_wish(w, protocol);
             return Some(());
         }
         *stage = attempt(held, &self.peers, protocol, key, quiet);
@@ -215,6 +215,7 @@ impl World {
     fn answer(&mut self, w: usize, willing: bool) -> Option<()> {
         let Worker::Working {
             held,
+            unwritten: _,
             stage:
                 Stage::Calling {
                     calls,
@@ -252,6 +253,7 @@ impl World {
         let Worker::Working {
             held,
             stage: Stage::Calling { ending, .. },
+            ..
         } = &self.workers[w]
         else {
             return;
@@ -308,9 +310,14 @@ impl World {
     fn renumber(&mut self) {
         let row = self.row.now;
         for worker in &mut self.workers {
-            if let Worker::Working { held, .. } = worker {
-                held.epoch = (held.epoch == row.epoch).into();
-                held.version = (held.version == row.version).into();
+            if let Worker::Working {
+                held, unwritten, ..
+            } = worker
+            {
+                for known in [held, &mut unwritten.since] {
+                    known.epoch = (known.epoch == row.epoch).into();
+                    known.version = (known.version == row.version).into();
+                }
             }
         }
         self.row.now.epoch = 1;

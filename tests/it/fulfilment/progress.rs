@@ -1,0 +1,140 @@
+//! Steps that are done are written down together, as long as that keeps nobody waiting.
+
+use order_service::sandbox::{Fault, Kind, Operation};
+use serde_json::Value;
+
+use crate::support::app::TestApp;
+use crate::support::client::{Reply, cart};
+use crate::support::service::eventually;
+
+/// Longer than anything in a test takes.
+const LONG: &str = "10000";
+
+async fn placed(app: &TestApp) -> Reply {
+    app.customer(5).place(&cart("SKU0001", 1, "10.00")).await
+}
+
+/// When each event of an order was written.
+async fn times(app: &TestApp, order_id: i64) -> Vec<(String, String)> {
+    let path = format!("/v1/orders/{order_id}/events/");
+    let events = app.staff().get(&path).await.body;
+    let text = |event: &Value, field: &str| event[field].as_str().unwrap().to_owned();
+    events["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| (text(event, "code"), text(event, "at")))
+        .collect()
+}
+
+/// How many moments there are at which events were written.
+async fn writes(app: &TestApp, order_id: i64) -> usize {
+    let mut times: Vec<_> = times(app, order_id)
+        .await
+        .into_iter()
+        .map(|(_, at)| at)
+        .collect();
+    times.dedup();
+    times.len()
+}
+
+#[tokio::test]
+async fn steps_that_follow_one_another_quickly_are_written_together() {
+    let app = TestApp::with(&[("PROGRESS_DELAY_MS", LONG)]).await;
+    let placed = placed(&app).await;
+    assert_eq!(placed.status, 201, "{placed:?}");
+    let order_id = placed.order_id();
+    let codes = app.staff().history(order_id).await;
+    assert_eq!(codes.len(), 5, "{codes:?}");
+    assert_eq!(
+        writes(&app, order_id).await,
+        2,
+        "the placement, and its end"
+    );
+}
+
+#[tokio::test]
+async fn without_a_delay_each_step_is_written_at_once() {
+    let app = TestApp::with(&[("PROGRESS_DELAY_MS", "0")]).await;
+    let placed = placed(&app).await;
+    assert_eq!(writes(&app, placed.order_id()).await, 5);
+}
+
+#[tokio::test]
+async fn what_was_done_is_told_while_the_next_peer_takes_its_time() {
+    let app = TestApp::with(&[("SETTLE_WAIT_MS", "0"), ("PROGRESS_DELAY_MS", "20")]).await;
+    app.sandbox
+        .set_fault(Fault::new(Operation::Charge, Kind::HangBefore));
+    let order_id = placed(&app).await.order_id();
+    eventually("the reservation is told", async || {
+        let codes = app.staff().history(order_id).await;
+        (codes == ["order_placed", "stock_reserved"]).then_some(())
+    })
+    .await;
+    assert!(
+        app.sandbox.ledger().charges.is_empty(),
+        "the charge has no answer so far"
+    );
+    let order = app.staff().details(order_id).await.body;
+    assert_eq!(order["version"], 2);
+    app.sandbox.clear_faults();
+}
+
+#[tokio::test]
+async fn a_wish_to_cancel_during_a_slow_step_is_met_before_the_next() {
+    let app = TestApp::with(&[("SETTLE_WAIT_MS", "0"), ("PROGRESS_DELAY_MS", "50")]).await;
+    let slow = Fault::new(Operation::Reserve, Kind::Delay).after_ms(300);
+    app.sandbox.set_fault(slow.times(1));
+    let order_id = placed(&app).await.order_id();
+    let cancelled = app.customer(5).cancel(order_id).await;
+    assert_eq!(cancelled.status, 202, "{cancelled:?}");
+    app.customer(5).until_status(order_id, "CANCELLED").await;
+    let ledger = app.sandbox.ledger();
+    assert!(ledger.charges.is_empty(), "{:?}", ledger.charges);
+}
+
+#[tokio::test]
+async fn a_wish_to_cancel_loses_nothing_of_what_was_kept() {
+    let app = TestApp::with(&[("SETTLE_WAIT_MS", "0"), ("PROGRESS_DELAY_MS", LONG)]).await;
+    let slow = Fault::new(Operation::Charge, Kind::Delay).after_ms(300);
+    app.sandbox.set_fault(slow.times(1));
+    let order_id = placed(&app).await.order_id();
+    eventually("the charge is under way", async || {
+        let calls = app.sandbox.ledger().calls;
+        calls.contains_key(&Operation::Charge).then_some(())
+    })
+    .await;
+    app.customer(5).cancel(order_id).await;
+    app.customer(5).until_status(order_id, "CANCELLED").await;
+    let codes = app.staff().history(order_id).await;
+    for code in ["stock_reserved", "payment_taken"] {
+        let count = codes.iter().filter(|told| *told == code).count();
+        assert_eq!(count, 1, "{code} in {codes:?}");
+    }
+    assert_eq!(
+        app.sandbox.ledger().calls[&Operation::Reserve],
+        1,
+        "nothing had to be done again"
+    );
+}
+
+#[tokio::test]
+async fn a_stop_writes_what_was_kept() {
+    let mut app = TestApp::with(&[("SETTLE_WAIT_MS", "0"), ("PROGRESS_DELAY_MS", LONG)]).await;
+    let slow = Fault::new(Operation::Charge, Kind::Delay).after_ms(500);
+    app.sandbox.set_fault(slow.times(1));
+    let order_id = placed(&app).await.order_id();
+    eventually("the charge is under way", async || {
+        let calls = app.sandbox.ledger().calls;
+        calls.contains_key(&Operation::Charge).then_some(())
+    })
+    .await;
+    app.stop().await;
+    let calls = app.sandbox.ledger().calls;
+    app.start_again().await;
+    app.staff().until_status(order_id, "CONFIRMED").await;
+    let after = app.sandbox.ledger().calls;
+    for operation in [Operation::Reserve, Operation::Charge] {
+        assert_eq!(after[&operation], calls[&operation], "{operation:?} again");
+    }
+}
