@@ -11,7 +11,7 @@ pub fn details(asked: &[String], orders: u64) -> Result<String> {
     let [read] = asked else {
         return Err(unlike("details", asked));
     };
-    let read = fill(read, &[":order::bigint", "null"])?;
+    let read = fill(read, &["array[:order::bigint]"])?;
     Ok(format!("\\set order random(1, {orders})\n{read};\n"))
 }
 

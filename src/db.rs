@@ -7,6 +7,7 @@ pub mod events;
 pub mod fulfilments;
 pub mod idempotency;
 pub mod order_list;
+pub mod order_reads;
 pub mod orders;
 pub mod periodic_tasks;
 pub mod pool;
@@ -15,6 +16,7 @@ mod rows;
 pub mod run;
 
 pub use error::Error;
+pub use order_reads::OrderReads;
 pub use pool::{Database, Limits};
 pub use replica::Replica;
 pub(crate) use run::run;

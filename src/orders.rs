@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use crate::db::{self, Database, Replica, run};
+use crate::db::{Database, OrderReads, Replica};
 use crate::domain::ids::{CustomerId, OrderId};
 use crate::domain::order::{Order, Rates};
 use crate::domain::principal::{Principal, Role};
@@ -61,6 +61,7 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Orders {
     db: Database,
+    reads: OrderReads,
     replica: Option<Replica>,
     metrics: Arc<Metrics>,
     signals: Signals,
@@ -80,6 +81,7 @@ impl Orders {
     ) -> Self {
         let live = Desk::new(settings.live, metrics.clone());
         Self {
+            reads: OrderReads::new(db.clone()),
             db,
             replica,
             metrics,
@@ -114,9 +116,8 @@ impl Orders {
     }
 
     async fn find(&self, owner: Option<CustomerId>, order_id: OrderId) -> Result<Order, Error> {
-        run!(self.db, |conn| db::orders::find(conn, owner, order_id))
-            .await?
-            .ok_or(Error::NotFound(order_id))
+        let found = self.reads.find(owner, order_id).await?;
+        found.ok_or(Error::NotFound(order_id))
     }
 }
 

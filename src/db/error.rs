@@ -37,6 +37,18 @@ impl Error {
             Self::Unreadable { .. } | Self::Refused(_) => false,
         }
     }
+
+    /// The same once more, for somebody else who waited for it too.
+    pub(super) fn told_again(&self) -> Self {
+        match self {
+            Self::Unavailable(cause) => Self::Unavailable(cause.to_string().into()),
+            Self::Lost(cause) => Self::Lost(cause.to_string().into()),
+            Self::Conflict(cause) => Self::Unavailable(cause.to_string().into()),
+            Self::NotMigrated => Self::NotMigrated,
+            &Self::Unreadable { column, order_id } => Self::Unreadable { column, order_id },
+            Self::Refused(cause) => Self::Refused(sqlx::Error::Protocol(cause.to_string())),
+        }
+    }
 }
 
 impl From<sqlx::Error> for Error {

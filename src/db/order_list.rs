@@ -13,7 +13,6 @@ use super::Error;
 
 mod counts;
 mod filter;
-mod hydrate;
 mod sources;
 mod statements;
 
@@ -182,7 +181,7 @@ async fn assemble(
     Ok(Listing {
         count: part.count.min(CAP),
         count_capped: part.count_capped || part.count > CAP,
-        orders: hydrate::orders(conn, &ids).await?,
+        orders: super::order_reads::of_numbers(conn, &ids).await?,
         next,
         previous,
     })

@@ -23,6 +23,7 @@ mod public_keys;
 mod random;
 mod rows;
 mod search;
+mod together;
 mod tokens;
 mod transport;
 
