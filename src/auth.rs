@@ -92,7 +92,7 @@ pub struct Verifier {
 
 /// Where keys come from.
 enum Keys {
-    One(Arc<DecodingKey>),
+    One(DecodingKey),
     Published(Arc<KeyRing>),
 }
 
@@ -116,7 +116,7 @@ impl Verifier {
             pinned => {
                 let (key, algorithm) = keys::decoding_key(pinned)?;
                 metrics.token_keys.set(1);
-                (Keys::One(Arc::new(key)), algorithm)
+                (Keys::One(key), algorithm)
             }
         };
         Ok(Self {
@@ -133,16 +133,18 @@ impl Verifier {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Rejection::Invalid);
         }
-        let header = jsonwebtoken::decode_header(token).map_err(|_| Rejection::Invalid)?;
-        // Whoever signed it wants what we do not know to be understood (RFC 7515, 4.1.11).
-        if header.alg != self.algorithm || header.crit.is_some() {
-            return Err(Rejection::Invalid);
+        match &self.keys {
+            Keys::One(key) => self.accept(token, key),
+            Keys::Published(ring) => {
+                let header = jsonwebtoken::decode_header(token).map_err(|_| Rejection::Invalid)?;
+                // No key is fetched for what would not be accepted with any.
+                if header.alg != self.algorithm {
+                    return Err(Rejection::Invalid);
+                }
+                let key = ring.key(header.kid.as_deref()).await?;
+                self.accept(token, &key)
+            }
         }
-        let key = match &self.keys {
-            Keys::One(key) => key.clone(),
-            Keys::Published(ring) => ring.key(header.kid.as_deref()).await?,
-        };
-        self.accept(token, &key)
     }
 
     fn accept(&self, token: &str, key: &DecodingKey) -> Result<Access, Rejection> {
@@ -158,6 +160,10 @@ impl Verifier {
                     _ => Rejection::Invalid,
                 }
             })?;
+        // Whoever signed it wants what we do not know to be understood (RFC 7515, 4.1.11).
+        if token.header.crit.is_some() {
+            return Err(Rejection::Invalid);
+        }
         let payload = token.claims;
         // The library takes a list as well, which is no issuer (RFC 7519, 4.1.1).
         if self.validation.iss.is_some() && !payload.has_one_issuer() {

@@ -6,12 +6,14 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::FromRef;
+use axum::extract::{FromRef, Request, State};
 use axum::handler::Handler as _;
 use axum::http::{Extensions, HeaderMap};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use secrecy::SecretString;
 use tower::Layer as _;
+use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::normalize_path::{NormalizePath, NormalizePathLayer};
 use url::Url;
@@ -129,8 +131,10 @@ pub fn service(shared: Shared) -> NormalizePath<Router> {
     let guarded = orders
         .merge(attention)
         .merge(orders::aliases())
-        .route_layer(from_fn_with_state(shared.clone(), caller::require))
-        .route_layer(from_fn_with_state(shared.clone(), pages::negotiate));
+        .route_layer((
+            from_fn_with_state(shared.clone(), pages::negotiate),
+            from_fn_with_state(shared.clone(), caller::require),
+        ));
     let open = pages::open_routes()
         .merge(docs::routes(&openapi()))
         .route_layer(by_address.clone());
@@ -157,19 +161,35 @@ pub fn operators_service(shared: Shared) -> NormalizePath<Router> {
     layered(router, shared)
 }
 
-/// Adds what every request meets; the last one first.
+/// Adds what every request meets, the first one first. All at once: a layer that is added on its own has
+/// each request clone all that lie below it.
 fn layered(router: Router<Shared>, shared: Shared) -> NormalizePath<Router> {
-    let mut router = router
-        .layer(CatchPanicLayer::custom(problem::from_panic))
-        .layer(from_fn_with_state(shared.clone(), edge::admit))
-        .layer(from_fn_with_state(shared.clone(), extract::limit_body));
-    if let Some(cors) = edge::cors(&shared.edge.limits().cors_origins) {
-        router = router.layer(cors);
-    }
     let router = router
-        .layer(from_fn_with_state(shared.clone(), access_log::observe))
-        .layer(from_fn_with_state(shared.clone(), edge::guard))
-        .layer(edge::compression())
+        .layer((
+            edge::compression(),
+            from_fn_with_state(shared.clone(), answer),
+            option_layer(edge::cors(&shared.edge.limits().cors_origins)),
+            from_fn_with_state(shared.clone(), take_in),
+            CatchPanicLayer::custom(problem::from_panic),
+        ))
         .with_state(shared);
     NormalizePathLayer::append_trailing_slash().layer(router)
+}
+
+/// Answers a request, whatever it is, and writes down how that went.
+async fn answer(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    let guard = edge::Guard::of(&request);
+    let mut response = access_log::observe(&shared, request, next).await;
+    guard.mark(&shared, response.headers_mut());
+    response
+}
+
+/// Takes a request in, body and all, unless it is too large, too slow, or one too many.
+async fn take_in(
+    State(shared): State<Shared>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let request = extract::read_body(&shared, request).await?;
+    edge::admit(&shared, request, next).await
 }

@@ -5,7 +5,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
 use ipnet::IpNet;
@@ -23,7 +23,7 @@ pub mod rate;
 
 pub use compression::compression;
 pub use cors::cors;
-pub use headers::guard;
+pub use headers::Guard;
 
 use rate::Rates;
 
@@ -82,26 +82,22 @@ fn is_for_operators(request: &Request) -> bool {
 }
 
 /// Turns requests away while as many are being answered as may be, and gives up what has not begun to be
-/// answered in time. A layer of every route.
+/// answered in time.
 ///
 /// Its place is behind the reading of bodies: those who send theirs slowly take nobody's place.
-pub async fn admit(
-    State(shared): State<Shared>,
-    request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
+pub async fn admit(shared: &Shared, request: Request, next: Next) -> Result<Response, Problem> {
     if is_for_operators(&request) {
         return Ok(next.run(request).await);
     }
     let Ok(_place) = shared.edge.places.try_acquire() else {
         let detail = "this process answers as many requests as it can; try again";
-        return Err(refused(&shared, Kind::Overloaded, detail));
+        return Err(refused(shared, Kind::Overloaded, detail));
     };
     let limit = shared.edge.limits.request_timeout;
     timeout(limit, next.run(request)).await.map_err(|_| {
         let detail = "no answer was found in time, and what was asked for may have been done; try again \
             with the same key";
-        refused(&shared, Kind::TimedOut, detail)
+        refused(shared, Kind::TimedOut, detail)
     })
 }
 

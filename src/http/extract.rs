@@ -1,12 +1,11 @@
 //! What handlers take from a request, each with problems of our own shape when it is not there.
 
-use axum::body::{Body, to_bytes};
-use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request, State};
+use axum::body::{Body, HttpBody as _, to_bytes};
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
-use axum::middleware::Next;
-use axum::response::Response;
 use bytes::Bytes;
+
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -63,13 +62,12 @@ fn is_json(request: &Request) -> bool {
         || essence.starts_with("application/") && essence.ends_with("+json")
 }
 
-/// Reads bodies up to a limit of size and time, before anything looks at them; a layer of every route.
-/// Whoever sends a byte now and then holds nothing for long.
-pub async fn limit_body(
-    State(shared): State<Shared>,
-    request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
+/// Reads the body of a request up to a limit of size and time, before anything looks at it. Whoever sends
+/// a byte now and then holds nothing for long.
+pub async fn read_body(shared: &Shared, request: Request) -> Result<Request, Problem> {
+    if request.body().is_end_stream() {
+        return Ok(request);
+    }
     let announced = request
         .headers()
         .get(CONTENT_LENGTH)
@@ -96,9 +94,7 @@ pub async fn limit_body(
             ));
         }
     };
-    Ok(next
-        .run(Request::from_parts(parts, Body::from(bytes)))
-        .await)
+    Ok(Request::from_parts(parts, Body::from(bytes)))
 }
 
 fn is_length_limit(error: &axum::Error) -> bool {

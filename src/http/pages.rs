@@ -90,20 +90,20 @@ pub fn open_routes() -> Router<Shared> {
 
 /// Answers browsers with a page where the API has an answer for machines. A layer of the API's routes.
 pub async fn negotiate(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let path = request.extensions().get::<MatchedPath>();
-    let path = path.map(|path| path.as_str().to_owned());
+    let path = request.extensions().get::<MatchedPath>().cloned();
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-    let Some(path) = path.filter(|path| is_read && is_negotiated(path)) else {
+    let Some(path) = path.filter(|path| is_read && is_negotiated(path.as_str())) else {
         return next.run(request).await;
     };
     let mut response = if prefers_html(request.headers()) {
-        session::admit(&shared, request, async |request| {
+        // On the heap, lest what the API is asked for carry the room for it about.
+        Box::pin(session::admit(&shared, request, async |request| {
             let shared = shared.clone();
             match path.as_str() {
                 HISTORY => history::show.call(request, shared).await,
                 _ => order::show.call(request, shared).await,
             }
-        })
+        }))
         .await
     } else {
         next.run(request).await
