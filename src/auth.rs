@@ -138,7 +138,7 @@ impl Verifier {
             Keys::Published(ring) => {
                 let header = jsonwebtoken::decode_header(token).map_err(|_| Rejection::Invalid)?;
                 // No key is fetched for what would not be accepted with any.
-                if header.alg != self.algorithm {
+                if header.alg != self.algorithm || header.crit.is_some() {
                     return Err(Rejection::Invalid);
                 }
                 let key = ring.key(header.kid.as_deref()).await?;

@@ -52,6 +52,9 @@ pub struct Fulfilment {
     pub lapsed: i16,
     /// Attempts at the current step that led nowhere.
     pub attempts: i32,
+    /// How many turns are written, each an attempt or an acted upon wish. Its holder knows by this what has
+    /// become of a write whose answer was lost.
+    pub turns: i32,
     /// For whom the order is to be called off, if somebody asked.
     pub cancel: Option<CancelReason>,
     /// Payment's number for the charge.
@@ -86,6 +89,7 @@ impl Fulfilment {
             plan: Plan::START,
             lapsed: 0,
             attempts: 0,
+            turns: 0,
             cancel: None,
             payment_id: None,
             shipment_id: None,
@@ -104,7 +108,7 @@ pub async fn load(conn: &mut PgConnection, claim: Claim) -> Result<Option<Fulfil
     };
     let row = sqlx::query!(
         r#"
-        select identity, phase, step, doubt, flag, lapsed, attempts, cancel_reason, payment_id, shipment_id
+        select identity, phase, step, doubt, flag, lapsed, attempts, turns, cancel_reason, payment_id, shipment_id
         from fulfilments where order_id = $1 and epoch = $2 and leased
         "#,
         claim.order_id.0,
@@ -125,6 +129,7 @@ pub async fn load(conn: &mut PgConnection, claim: Claim) -> Result<Option<Fulfil
         plan: plan.read(claim.order_id)?,
         lapsed: row.lapsed,
         attempts: row.attempts,
+        turns: row.turns,
         cancel: cancel_reason(row.cancel_reason.as_deref(), claim.order_id.0)?,
         payment_id: row.payment_id,
         shipment_id: row.shipment_id,

@@ -76,12 +76,25 @@ struct Desk {
     readers: usize,
 }
 
+impl Desk {
+    /// Counts one more reader, if there is room and somebody waits.
+    fn takes_reader(&mut self) -> bool {
+        let is_wanted = self.readers < READERS && !self.waiting.is_empty();
+        self.readers += usize::from(is_wanted);
+        is_wanted
+    }
+}
+
 struct Ask {
     number: i64,
     answer: oneshot::Sender<Result<Option<Order>, Error>>,
 }
 
 impl Ask {
+    fn is_awaited(&self) -> bool {
+        !self.answer.is_closed()
+    }
+
     fn answer(self, found: Result<Option<Order>, Error>) {
         // Whoever has gone in the meantime does not mind.
         let _ = self.answer.send(found);
@@ -118,14 +131,20 @@ impl OrderReads {
         let (answer, answered) = oneshot::channel();
         let mut desk = self.desk();
         desk.waiting.push(Ask { number, answer });
-        self.let_somebody_read(&mut desk);
+        let is_wanted = desk.takes_reader();
+        drop(desk);
+        self.begin_if(is_wanted);
         answered
     }
 
-    fn let_somebody_read(&self, desk: &mut Desk) {
-        if desk.readers < READERS && !desk.waiting.is_empty() {
-            desk.readers += 1;
-            tokio::spawn(Reader::new(self.clone()).read_all());
+    /// Not under the lock: a runtime that ends drops the reader at once, which takes the lock itself.
+    fn begin_if(&self, is_wanted: bool) {
+        if is_wanted {
+            let reader = Reader {
+                reads: self.clone(),
+                is_counted: true,
+            };
+            tokio::spawn(reader.read_all());
         }
     }
 
@@ -158,8 +177,11 @@ impl OrderReads {
             }
             // What cannot be read of one order is nobody else's trouble.
             Err(_) => {
-                for (number, of_one) in asks {
-                    Box::pin(self.answer(HashMap::from([(number, of_one)]))).await;
+                for (number, mut of_one) in asks {
+                    of_one.retain(Ask::is_awaited);
+                    if !of_one.is_empty() {
+                        Box::pin(self.answer(HashMap::from([(number, of_one)]))).await;
+                    }
                 }
             }
         }
@@ -178,13 +200,6 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(reads: OrderReads) -> Self {
-        Self {
-            reads,
-            is_counted: true,
-        }
-    }
-
     async fn read_all(mut self) {
         while self.is_counted
             && let Some(asks) = self.next()
@@ -204,14 +219,16 @@ impl Reader {
         let count = desk.waiting.len().min(TOGETHER);
         let mut asks: HashMap<_, Vec<_>> = HashMap::with_capacity(count);
         for ask in desk.waiting.drain(..count) {
-            if !ask.answer.is_closed() {
+            if ask.is_awaited() {
                 asks.entry(ask.number).or_default().push(ask);
             }
         }
         if asks.is_empty() {
-            desk.readers -= 1;
             self.is_counted = false;
-            self.reads.let_somebody_read(&mut desk);
+            desk.readers -= 1;
+            let is_wanted = desk.takes_reader();
+            drop(desk);
+            self.reads.begin_if(is_wanted);
             return None;
         }
         Some(asks)
@@ -219,22 +236,24 @@ impl Reader {
 
     /// Makes room for another one.
     fn leave(&mut self) {
-        if self.is_counted {
-            self.is_counted = false;
-            let mut desk = self.reads.desk();
-            desk.readers -= 1;
-            self.reads.let_somebody_read(&mut desk);
-        }
+        self.is_counted = false;
+        let mut desk = self.reads.desk();
+        desk.readers -= 1;
+        let is_wanted = desk.takes_reader();
+        drop(desk);
+        self.reads.begin_if(is_wanted);
     }
 }
 
-/// Whoever comes next must not wait for a reader that is gone, whyever it went.
+/// Nobody may wait for a reader that is gone, whyever it went.
 impl Drop for Reader {
     fn drop(&mut self) {
         if self.is_counted {
             let mut desk = self.reads.desk();
             desk.readers -= 1;
-            desk.waiting.clear();
+            if desk.readers == 0 {
+                desk.waiting.clear();
+            }
         }
     }
 }

@@ -75,6 +75,7 @@ impl Draft {
         self.turn = turn;
         let after = &mut self.after;
         after.attempts = attempts;
+        after.turns += 1;
         if let Some(attempt) = attempt {
             after.lapsed = lapsed(after.lapsed, attempt);
             learn(&mut after.payment_id, &attempt.payment_id);
@@ -89,10 +90,10 @@ impl Draft {
         self
     }
 
-    /// Whether it may be kept in memory for a while: the same holder goes on at once, and what it has
-    /// done may be repeated by another one.
+    /// Whether it may be kept in memory for a while: the same holder goes on at once, and another one that
+    /// had to repeat it would find and tell the same. What was undone is not always found undone.
     pub fn can_wait(&self) -> bool {
-        self.is_lazy && self.next == Next::Now
+        self.is_lazy && self.next == Next::Now && matches!(self.after.plan, Plan::Doing { .. })
     }
 
     /// As the table takes it.

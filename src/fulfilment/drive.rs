@@ -143,8 +143,8 @@ impl Fulfilments {
                 None => tokio::join!(attempt, self.write_meanwhile(held)),
             }
         };
-        if let Some((draft, version)) = written {
-            self.written(held, draft, version);
+        if let Some(noted) = written {
+            held.take(&self.settings, noted);
         }
         attempt.unwrap_or_else(|_| Attempt::unclear_because("the lease was nearly over"))
     }

@@ -37,6 +37,22 @@ pub(super) struct Held {
     pub looked_at: Instant,
 }
 
+/// What was written.
+pub(super) struct Noted {
+    /// The fulfilment as it now is in the database.
+    row: Fulfilment,
+    next: Next,
+    /// When it was begun to be written.
+    at: Instant,
+}
+
+/// What became of a draft.
+enum Recorded {
+    Yes(Box<Noted>),
+    Changed,
+    Superseded,
+}
+
 /// Why a fulfilment is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Why {
@@ -68,9 +84,22 @@ impl Held {
         self.looked_at.elapsed() < delay
     }
 
-    /// Takes over what is in the database, which is what `ended` goes on from.
-    fn look(&mut self, settings: &Settings, row: Fulfilment) {
-        self.looked_at = Instant::now();
+    /// Takes over what was written of all that has ended.
+    pub fn take(&mut self, settings: &Settings, noted: Noted) {
+        self.ended.clear();
+        self.look(settings, noted.row, noted.at);
+    }
+
+    /// Takes over what was read. What it shows to have been written without an answer is done with.
+    fn reread(&mut self, settings: &Settings, row: Fulfilment, at: Instant) {
+        let landed = row.turns.saturating_sub(self.written.turns);
+        let landed = usize::try_from(landed).unwrap_or_default();
+        self.ended.drain(..landed.min(self.ended.len()));
+        self.look(settings, row, at);
+    }
+
+    fn look(&mut self, settings: &Settings, row: Fulfilment, at: Instant) {
+        self.looked_at = at;
         self.written = row;
         self.now = self.draft(settings).after;
     }
@@ -90,10 +119,17 @@ impl Fulfilments {
                     None => return Ok(Turn::Again),
                 },
             };
-            match self.record(&held.written, &draft).await {
-                Ok(Written::Yes(version)) => return Ok(self.written(held, draft, version)),
-                Ok(Written::Superseded) => return Ok(Turn::Lost),
-                Ok(Written::Changed) => {}
+            match self.record(&held.written, draft).await {
+                Ok(Recorded::Yes(noted)) => {
+                    let next = noted.next;
+                    held.take(&self.settings, *noted);
+                    return Ok(match next {
+                        Next::Now => Turn::Again,
+                        Next::After(_) | Next::Never => Turn::Ended,
+                    });
+                }
+                Ok(Recorded::Superseded) => return Ok(Turn::Lost),
+                Ok(Recorded::Changed) => {}
                 Err(error) if error.passes() => {
                     failures += 1;
                     if failures > WRITE_ATTEMPTS {
@@ -109,20 +145,14 @@ impl Fulfilments {
                 Err(error) => return Err(error),
             }
             // An unknown commit is resolved by reading, never by guessing.
-            let fresh = match self.load(held.now.claim).await {
-                Ok(Some(fresh)) => fresh,
+            let at = Instant::now();
+            match self.load(held.now.claim).await {
+                Ok(Some(fresh)) => held.reread(&self.settings, fresh, at),
                 Ok(None) => return Ok(Turn::Lost),
-                Err(error) if error.passes() => continue,
+                Err(error) if error.passes() => {}
                 Err(error) => return Err(error),
-            };
-            let before = &held.written;
-            let same_turn = fresh.plan == before.plan && fresh.attempts == before.attempts;
-            if same_turn {
-                held.look(&self.settings, fresh);
-            } else {
-                held.ended.clear();
-                let plan = fresh.plan.taken_over();
-                held.look(&self.settings, Fulfilment { plan, ..fresh });
+            }
+            if why == Why::Progress && held.ended.is_empty() {
                 return Ok(Turn::Again);
             }
         }
@@ -130,39 +160,46 @@ impl Fulfilments {
 
     /// Writes what was kept in memory while a call takes its time. If that does not succeed, the next
     /// write sees why.
-    pub(super) async fn write_meanwhile(&self, held: &Held) -> Option<(Draft, i32)> {
-        let draft = held.draft(&self.settings);
-        match self.record(&held.written, &draft).await {
-            Ok(Written::Yes(version)) => Some((draft, version)),
-            Ok(Written::Changed | Written::Superseded) | Err(_) => None,
+    pub(super) async fn write_meanwhile(&self, held: &Held) -> Option<Noted> {
+        let mut written = held.written.clone();
+        loop {
+            let draft = Draft::of(&self.settings, &written, &held.ended);
+            match self.record(&written, draft).await {
+                Ok(Recorded::Yes(noted)) => return Some(*noted),
+                Ok(Recorded::Changed) => {}
+                Ok(Recorded::Superseded) | Err(_) => return None,
+            }
+            let fresh = self.load(held.now.claim).await.ok()??;
+            if fresh.turns != written.turns {
+                return None;
+            }
+            written = fresh;
         }
     }
 
-    async fn record(&self, written: &Fulfilment, draft: &Draft) -> Result<Written, db::Error> {
+    /// Writes a draft, and tells who wants to know of it.
+    async fn record(&self, written: &Fulfilment, draft: Draft) -> Result<Recorded, db::Error> {
+        let at = Instant::now();
         let (direction, step) = draft.turn;
         let mark = draft.mark();
         failpoints::pass(&["fulfilment", direction, step, "before_write"]);
-        let written = run!(self.db, |conn| fulfilments::record(conn, written, &mark)).await?;
+        let recorded = run!(self.db, |conn| fulfilments::record(conn, written, &mark)).await?;
         failpoints::pass(&["fulfilment", direction, step, "after_write"]);
-        Ok(written)
-    }
-
-    /// Takes over into memory what now stands in the database.
-    pub(super) fn written(&self, held: &mut Held, draft: Draft, version: i32) -> Turn {
+        let version = match recorded {
+            Written::Yes(version) => version,
+            Written::Changed => return Ok(Recorded::Changed),
+            Written::Superseded => return Ok(Recorded::Superseded),
+        };
         for fact in &draft.facts {
             self.count_fact(fact);
         }
-        let mut after = draft.after;
-        after.order.version = version;
+        let mut row = draft.after;
+        row.order.version = version;
         if !draft.facts.is_empty() {
-            self.signals.changed(after.order.order_id);
+            self.signals.changed(row.order.order_id);
         }
-        held.ended.clear();
-        held.look(&self.settings, after);
-        match draft.next {
-            Next::Now => Turn::Again,
-            Next::After(_) | Next::Never => Turn::Ended,
-        }
+        let next = draft.next;
+        Ok(Recorded::Yes(Box::new(Noted { row, next, at })))
     }
 
     fn count_fact(&self, fact: &Fact) {

@@ -108,6 +108,7 @@ impl Fulfilments {
         let mut after = fulfilment.clone();
         after.plan = Plan::Completed;
         after.attempts = 0;
+        after.turns += 1;
         after.order.state = state;
         let mark = Mark {
             after: &after,

@@ -51,8 +51,8 @@ pub enum Written {
     Superseded,
 }
 
-/// Writes a mark on a fulfilment, the order's new state and its events in one statement, if the claim still holds
-/// and the order is still at the version at which it was read.
+/// Writes a mark on a fulfilment, the order's new state and its events in one statement, if the claim still
+/// holds and both are as they were read.
 #[tracing::instrument(name = "db.fulfilments.record", skip_all)]
 pub async fn record(
     conn: &mut PgConnection,
@@ -67,17 +67,17 @@ pub async fn record(
     let row = sqlx::query!(
         r#"
         with held as (
-            select order_id from fulfilments where order_id = $1 and epoch = $2 for update
+            select turns from fulfilments where order_id = $1 and epoch = $2 for update
         ), moved as (
             update orders set order_status = $4, payment_status = $5, shipping_status = $6,
                 cancel_reason = $7, carrier = $8, tracking_no = $9,
                 cancel_requested = cancel_requested and not $10,
                 version = version + cardinality($11::text[]),
                 updated_at = case when cardinality($11::text[]) > 0 then now() else updated_at end
-            where order_id = $1 and version = $3 and exists (select from held)
+            where order_id = $1 and version = $3 and exists (select from held where turns = $27)
             returning version
         ), marked as (
-            update fulfilments set phase = $14, step = $15, flag = $16, doubt = $25, lapsed = $26, attempts = $17,
+            update fulfilments set phase = $14, step = $15, flag = $16, doubt = $25, lapsed = $26, attempts = $17, turns = $28,
                 leased = $18,
                 due_at = case when $20 then due_at else now() + make_interval(secs => $19) end,
                 cancel_reason = case when $10 then null else cancel_reason end,
@@ -120,6 +120,8 @@ pub async fn record(
         mark.lazy,
         plan.doubt,
         after.lapsed,
+        before.turns,
+        after.turns,
     )
     .fetch_one(conn)
     .await?;

@@ -20,7 +20,7 @@ use super::world::{Pace, World};
 use crate::support::ledger::{of_order, violations};
 
 /// How many worlds there are at a time. Most of the time they wait for a peer that hangs.
-const WORLDS: usize = 8;
+const WORLDS: usize = 12;
 /// How many deaths at one failpoint are few.
 const FEW: usize = 4;
 /// How many more lives may be needed: one that takes over, and one after a stop.

@@ -209,3 +209,34 @@ async fn marks_of_fulfilment_whose_connection_breaks_are_written_once() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_was_written_beside_a_call_and_not_heard_of_is_neither_told_nor_done_twice() {
+    for cut in [Cut::Before, Cut::After] {
+        let settings = [AT_REST, &[("PROGRESS_DELAY_MS", "20")]].concat();
+        let (app, proxy) = behind_a_proxy(&settings).await;
+        let slow = Fault::new(Operation::Charge, Kind::Delay).after_ms(300);
+        app.sandbox.set_fault(slow.times(1));
+        proxy.cut("stock_reserved", cut);
+        let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
+        proxy.assert_cut();
+        assert_eq!(placed.status, 201, "{cut:?}: {placed:?}");
+        let codes = app.customer(5).history(placed.order_id()).await;
+        assert_eq!(
+            codes,
+            [
+                "order_placed",
+                "stock_reserved",
+                "payment_taken",
+                "shipment_created",
+                "order_confirmed"
+            ],
+            "{cut:?}"
+        );
+        let calls = app.sandbox.ledger().calls;
+        for operation in [Operation::Reserve, Operation::Charge, Operation::Create] {
+            assert_eq!(calls[&operation], 1, "{operation:?}");
+        }
+        assert_one_order(&app, placed.order_id()).await;
+    }
+}

@@ -138,3 +138,21 @@ async fn a_stop_writes_what_was_kept() {
         assert_eq!(after[&operation], calls[&operation], "{operation:?} again");
     }
 }
+
+#[tokio::test]
+async fn a_wish_to_cancel_during_a_slow_step_after_quick_ones_is_met_before_the_next() {
+    let app = TestApp::with(&[("SETTLE_WAIT_MS", "0"), ("PROGRESS_DELAY_MS", "50")]).await;
+    let slow = Fault::new(Operation::Charge, Kind::Delay).after_ms(500);
+    app.sandbox.set_fault(slow.times(1));
+    let order_id = placed(&app).await.order_id();
+    eventually("the reservation is told", async || {
+        let codes = app.staff().history(order_id).await;
+        (codes.len() == 2).then_some(())
+    })
+    .await;
+    app.customer(5).cancel(order_id).await;
+    app.customer(5).until_status(order_id, "CANCELLED").await;
+    let ledger = app.sandbox.ledger();
+    assert!(ledger.shipments.is_empty(), "{:?}", ledger.shipments);
+    assert_eq!(ledger.refunds.len(), 1);
+}

@@ -48,6 +48,11 @@ pub enum Action {
     WriteMeanwhile {
         w: usize,
     },
+    /// Writes how the attempt ended, or what was kept while a call is under way, and does not hear that it
+    /// is written.
+    WriteUnheard {
+        w: usize,
+    },
     Crash {
         w: usize,
     },
@@ -106,6 +111,9 @@ impl World {
                 }
             }
             Stage::Ended(_) => actions.extend([Action::Write { w }, Action::Keep { w }]),
+        }
+        if self.left.unheard > 0 && *stage != Stage::Ready {
+            actions.push(Action::WriteUnheard { w });
         }
         if self.left.losses > 0 {
             actions.push(Action::Crash { w });

@@ -13,6 +13,8 @@ pub struct Protocol {
     pub keeps_keys: bool,
     /// A write names the epoch of the claim.
     pub fences: bool,
+    /// A write names the turns before it, and whoever did not hear of one knows by them that it is there.
+    pub counts_turns: bool,
     /// A claim raises the epoch.
     pub raises_epochs: bool,
     /// A parcel that is one too many is called back.
@@ -27,6 +29,7 @@ pub const OURS: Protocol = Protocol {
     doubts_what_is_not_found: true,
     keeps_keys: true,
     fences: true,
+    counts_turns: true,
     raises_epochs: true,
     recalls_surplus: true,
     sweeps: true,

@@ -3,9 +3,11 @@
 
 use order_service::domain::plan::{Outcome, Plan};
 
+use crate::policy::taken_over;
+
 use super::protocol::Protocol;
 use super::worker::{Ending, Fulfilment, Stage, Unwritten, Worker};
-use super::world::{Row, World};
+use super::world::{Row, World, spend};
 
 /// What is to be written.
 struct Decision {
@@ -97,6 +99,7 @@ impl Draft {
         Self {
             after: Fulfilment {
                 plan: decision.plan,
+                turns: before.turns + 1,
                 lapsed: before.lapsed + u8::from(outcome == Some(Outcome::Lapsed)),
                 wish: before.wish && !decision.decided,
                 payment: ending.and_then(|ending| ending.payment).or(before.payment),
@@ -108,7 +111,7 @@ impl Draft {
             due,
             quiet: ending.is_some_and(|ending| ending.quiet && ending.outcome == Outcome::Done),
             stands: decision.plan == Plan::Completed && before.plan == Plan::Completed,
-            can_wait: self.can_wait && lazy && leased,
+            can_wait: self.can_wait && lazy && matches!(decision.plan, Plan::Doing { .. }),
         }
     }
 }
@@ -143,14 +146,35 @@ impl World {
             return None;
         };
         let row = &mut self.row;
-        let is_ours = unwritten.since.epoch == row.now.epoch || !protocol.fences;
-        if unwritten.ended.is_empty() || !is_ours || unwritten.since.version != row.now.version {
+        if unwritten.ended.is_empty() || !row.is_as(&unwritten.since, protocol) {
             return None;
         }
         let draft = Draft::of(unwritten.since, &unwritten.ended);
         unwritten.since = row.write(&draft, unwritten.since.epoch);
         unwritten.ended.clear();
         *held = unwritten.since;
+        Some(())
+    }
+
+    /// Writes what [`World::write`] or [`World::write_meanwhile`] would write. The worker does not hear of it,
+    /// and is where it was.
+    pub(super) fn write_unheard(&mut self, w: usize, protocol: &Protocol) -> Option<()> {
+        spend(&mut self.left.unheard)?;
+        let Worker::Working {
+            unwritten, stage, ..
+        } = &self.workers[w]
+        else {
+            return None;
+        };
+        let mut ended = unwritten.ended.clone();
+        if let Stage::Ended(ending) = stage {
+            ended.push(*ending);
+        }
+        let since = unwritten.since;
+        if ended.is_empty() || !self.row.is_as(&since, protocol) {
+            return None;
+        }
+        self.row.write(&Draft::of(since, &ended), since.epoch);
         Some(())
     }
 
@@ -169,15 +193,21 @@ impl World {
 
     /// Writes what was kept, and nothing else.
     pub(super) fn write_progress(&mut self, w: usize, protocol: &Protocol) {
-        self.write_as(w, protocol, Some);
+        self.write_as(w, protocol, true, Some);
     }
 
     /// Acts on a wish to cancel, if there still is one.
     pub(super) fn write_wish(&mut self, w: usize, protocol: &Protocol) {
-        self.write_as(w, protocol, |draft| draft.cancelled(protocol));
+        self.write_as(w, protocol, false, |draft| draft.cancelled(protocol));
     }
 
-    fn write_as(&mut self, w: usize, protocol: &Protocol, last: impl Fn(Draft) -> Option<Draft>) {
+    fn write_as(
+        &mut self,
+        w: usize,
+        protocol: &Protocol,
+        is_progress: bool,
+        last: impl Fn(Draft) -> Option<Draft>,
+    ) {
         loop {
             let Worker::Working {
                 held, unwritten, ..
@@ -194,7 +224,7 @@ impl World {
                 self.workers[w] = Worker::Idle;
                 return;
             }
-            if since.version == row.now.version {
+            if row.is_as(since, protocol) {
                 let written = row.write(&draft, since.epoch);
                 self.workers[w] = match draft.leased {
                     true => Worker::working(written),
@@ -206,12 +236,17 @@ impl World {
                 self.workers[w] = Worker::Idle;
                 return;
             }
-            if row.now.plan == since.plan {
-                *since = row.now;
-                *held = Draft::of(*since, ended).after;
-            } else {
-                let plan = row.now.plan.taken_over();
+            if protocol.counts_turns {
+                let landed = usize::from(row.now.turns - since.turns);
+                ended.drain(..landed.min(ended.len()));
+            } else if row.now.plan != since.plan {
+                let plan = taken_over(row.now.plan);
                 self.workers[w] = Worker::working(Fulfilment { plan, ..row.now });
+                return;
+            }
+            *since = row.now;
+            *held = Draft::of(*since, ended).after;
+            if is_progress && ended.is_empty() {
                 return;
             }
         }
@@ -219,6 +254,13 @@ impl World {
 }
 
 impl Row {
+    /// Whether a write that names what is known is done.
+    fn is_as(&self, known: &Fulfilment, protocol: &Protocol) -> bool {
+        (known.epoch == self.now.epoch || !protocol.fences)
+            && known.version == self.now.version
+            && (known.turns == self.now.turns || !protocol.counts_turns)
+    }
+
     /// Takes a draft; tells the fulfilment as its holder now knows it.
     fn write(&mut self, draft: &Draft, epoch: u8) -> Fulfilment {
         let now = Fulfilment {

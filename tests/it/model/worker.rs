@@ -13,6 +13,8 @@ pub struct Fulfilment {
     pub plan: Plan,
     /// How many reservations have lapsed.
     pub lapsed: u8,
+    /// How many turns are written.
+    pub turns: u8,
     /// Somebody wants the order called off.
     pub wish: bool,
     pub payment: Option<u8>,

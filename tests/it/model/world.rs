@@ -3,6 +3,8 @@
 
 use order_service::domain::plan::{Doubt, Outcome, Plan};
 
+use crate::policy::taken_over;
+
 use super::action::Action;
 use super::errand::attempt;
 use super::peers::{Call, Peers};
@@ -33,6 +35,8 @@ pub struct Mishaps {
     pub wishes: u8,
     /// Reservations that end by themselves.
     pub lapses: u8,
+    /// Writes whose answer is lost.
+    pub unheard: u8,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -47,6 +51,8 @@ pub struct World {
     pub keys: u8,
 }
 
+/// What the count of turns is set to: only what somebody is behind by matters.
+const TURNS: u8 = 20;
 /// How many requests that nobody waits for may be under way.
 const LATE: usize = 2;
 
@@ -57,6 +63,7 @@ impl World {
             version: 1,
             plan: Plan::START,
             lapsed: 0,
+            turns: 0,
             wish: false,
             payment: None,
             parcel: None,
@@ -99,6 +106,7 @@ impl World {
             Action::Write { w } => self.write(w, protocol),
             Action::Keep { w } => self.keep(w)?,
             Action::WriteMeanwhile { w } => self.write_meanwhile(w, protocol)?,
+            Action::WriteUnheard { w } => self.write_unheard(w, protocol)?,
             Action::Crash { w } => self.crash(w)?,
             Action::Arrive { late, willing } => {
                 let call = self.late.remove(late);
@@ -158,7 +166,7 @@ impl World {
         }
         let now = &mut self.row.now;
         if self.row.leased {
-            now.plan = now.plan.taken_over();
+            now.plan = taken_over(now.plan);
         }
         if protocol.raises_epochs {
             now.epoch += 1;
@@ -188,7 +196,7 @@ impl World {
                     ..
                 }
             ) {
-                row.now.plan = row.now.plan.taken_over();
+                row.now.plan = taken_over(row.now.plan);
             }
         }
     }
@@ -314,12 +322,21 @@ impl World {
                 held, unwritten, ..
             } = worker
             {
-                for known in [held, &mut unwritten.since] {
+                // Whoever is superseded writes nothing more, and need not know.
+                let behind = match unwritten.since.epoch == row.epoch {
+                    true => row.turns - unwritten.since.turns,
+                    false => 0,
+                };
+                for known in [&mut *held, &mut unwritten.since] {
                     known.epoch = (known.epoch == row.epoch).into();
                     known.version = (known.version == row.version).into();
                 }
+                unwritten.since.turns = TURNS - behind;
+                let kept = u8::try_from(unwritten.ended.len()).unwrap();
+                held.turns = unwritten.since.turns + kept;
             }
         }
+        self.row.now.turns = TURNS;
         self.row.now.epoch = 1;
         self.row.now.version = 1;
         self.workers.sort_by_key(|worker| match worker {
@@ -329,7 +346,7 @@ impl World {
     }
 }
 
-fn spend(left: &mut u8) -> Option<()> {
+pub fn spend(left: &mut u8) -> Option<()> {
     *left = left.checked_sub(1)?;
     Some(())
 }
