@@ -1,5 +1,6 @@
 //! The commands of the binary.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -98,6 +99,12 @@ fn init_logs(environment: &Environment) -> Result {
     Ok(())
 }
 
+/// Prints a line. A reader that has seen enough, such as `head`, is no fault, and must not stop a repair
+/// half way.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
 fn run(command: Command) -> Result<ExitCode> {
     let environment = Environment::load()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -116,7 +123,7 @@ fn run(command: Command) -> Result<ExitCode> {
             Command::Reconcile(args) => return Ok(reconcile::run(args, &environment).await),
             Command::Generate(args) => generate::run(args, &environment).await,
             Command::Openapi => {
-                println!("{}", crate::http::openapi().to_pretty_json()?);
+                say(&crate::http::openapi().to_pretty_json()?);
                 Ok(())
             }
             Command::Healthcheck => healthcheck::run(&environment).await,

@@ -23,7 +23,7 @@ mod roles;
 mod telemetry;
 mod variables;
 
-pub use environment::{DEV_DATABASE, DEV_KEY, Environment, dev_folder};
+pub use environment::{DEV_DATABASE, DEV_KEY, DEV_PEERS, Environment, dev_folder};
 pub use keys::{database, token_key};
 pub use manual::manual;
 pub use reader::{Faults, Reader};

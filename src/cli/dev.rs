@@ -99,6 +99,7 @@ Place an order:
   curl -s -X POST {base}/v1/orders/create/ \\
     -H 'Authorization: Bearer {customer}' \\
     -H 'Content-Type: application/json' \\
+    -H 'Idempotency-Key: my-first-order' \\
     -d '{{\"customer_id\": 5, \"items\": [{{\"sku\": \"SKU123\", \"quantity\": 2, \"unit_price\": 100.0}}, \
 {{\"sku\": \"SKU456\", \"quantity\": 1, \"unit_price\": 50.0}}]}}'
 "

@@ -1,6 +1,5 @@
 //! `order-service reconcile`.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use crate::app;
 use crate::config::Reconciling;
 use crate::reconciliation::{Finding, Listing, Outcome, Scope, Summary};
 
-use super::{Environment, Result, init_logs, moment, tell};
+use super::{Environment, Result, init_logs, moment, say, tell};
 
 /// What it ends with when something was found and not mended.
 const FOUND: u8 = 1;
@@ -94,11 +93,6 @@ async fn reconcile(args: &Args, environment: &Environment) -> Result<Summary> {
         print_summary(&summary);
     }
     Ok(summary)
-}
-
-/// A reader that has seen enough, such as `head`, must not stop a repair half way.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 fn row(kind: &str, order: &str, record: &str, what: &str, repair: &str) -> String {

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::auth::{Claims, sign};
 use crate::{clock, config};
 
-use super::{Environment, Result};
+use super::{Environment, Result, say};
 
 /// The number that staff get unless another is named.
 pub const STAFF_ID: i64 = 1000;
@@ -36,15 +36,8 @@ pub fn run(args: &Args, environment: &Environment) -> Result {
         }
         key
     })?;
-    println!(
-        "{}",
-        make(
-            args.customer.unwrap_or(STAFF_ID),
-            args.staff,
-            args.ttl,
-            &key
-        )?
-    );
+    let user_id = args.customer.unwrap_or(STAFF_ID);
+    say(&make(user_id, args.staff, args.ttl, &key)?);
     Ok(())
 }
 

@@ -9,6 +9,15 @@ use super::{Faults, Reader};
 pub const DEV_KEY: &str = "secret_key";
 /// The file in which `dev` keeps the address of its database while it runs.
 pub const DEV_DATABASE: &str = "database_url";
+/// The file in which `dev` keeps the addresses of its peers while it runs: `NAME=URL` in each line.
+pub const DEV_PEERS: &str = "peers";
+/// What is in that file.
+const PEERS: [&str; 4] = [
+    "USER_SERVICE_URL",
+    "INVENTORY_SERVICE_URL",
+    "PAYMENT_SERVICE_URL",
+    "SHIPPING_SERVICE_URL",
+];
 
 /// Where `dev` keeps its world, and where other commands find it.
 pub fn dev_folder() -> PathBuf {
@@ -70,8 +79,8 @@ impl Environment {
         self.fallback.insert(name, value.into());
     }
 
-    /// With the key and the database of the `dev` world that was started from this folder, for
-    /// whatever is not given.
+    /// With the key, the database and the peers of the `dev` world that was started from this folder, for
+    /// whatever is not given. Its orders are known to its peers alone.
     pub fn or_dev(&self) -> Self {
         let mut environment = self.clone();
         let keys = ["SECRET_KEY", "JWT_PUBLIC_KEY", "JWT_JWKS_URL"];
@@ -80,6 +89,7 @@ impl Environment {
         }
         if !self.has_database() {
             environment.fall_back_to_file("DATABASE_URL", DEV_DATABASE);
+            environment.fall_back_to_peers();
         }
         environment
     }
@@ -87,6 +97,15 @@ impl Environment {
     fn fall_back_to_file(&mut self, name: &'static str, file: &str) {
         if let Ok(value) = std::fs::read_to_string(dev_folder().join(file)) {
             self.fall_back(name, value);
+        }
+    }
+
+    fn fall_back_to_peers(&mut self) {
+        let text = std::fs::read_to_string(dev_folder().join(DEV_PEERS)).unwrap_or_default();
+        for (name, url) in text.lines().filter_map(|line| line.split_once('=')) {
+            if let Some(known) = PEERS.into_iter().find(|known| *known == name) {
+                self.fall_back(known, url);
+            }
         }
     }
 

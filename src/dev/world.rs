@@ -10,7 +10,7 @@ use sqlx::{Connection as _, PgConnection};
 use url::Url;
 
 use crate::app::App;
-use crate::config::{Config, Environment};
+use crate::config::{Config, DEV_PEERS, Environment};
 use crate::sandbox::{self, Ports, Sandbox};
 
 mod database;
@@ -44,6 +44,7 @@ pub struct World {
     app: App,
     key: SecretString,
     base_url: String,
+    _peers_file: files::Temporary,
 }
 
 impl World {
@@ -79,10 +80,17 @@ impl World {
         environment.set("HOST", Ipv4Addr::LOCALHOST.to_string());
         environment.set("PORT", port.to_string());
         environment.set("SECRET_KEY", key.expose_secret());
-        environment.set("USER_SERVICE_URL", urls.user.as_str());
-        environment.set("INVENTORY_SERVICE_URL", urls.inventory.as_str());
-        environment.set("PAYMENT_SERVICE_URL", urls.payment.as_str());
-        environment.set("SHIPPING_SERVICE_URL", urls.shipping.as_str());
+        let mut peers = String::new();
+        for (name, url) in [
+            ("USER_SERVICE_URL", &urls.user),
+            ("INVENTORY_SERVICE_URL", &urls.inventory),
+            ("PAYMENT_SERVICE_URL", &urls.payment),
+            ("SHIPPING_SERVICE_URL", &urls.shipping),
+        ] {
+            environment.set(name, url.as_str());
+            peers.push_str(&format!("{name}={url}\n"));
+        }
+        let peers_file = files::Temporary::write(folder.join(DEV_PEERS), &peers)?;
         environment.fall_back("FOLLOW_INTERVAL_MS", "2000");
         let config = environment.read(Config::read)?;
         let mut conn = PgConnection::connect_with(&config.database).await?;
@@ -95,6 +103,7 @@ impl World {
             app,
             key,
             base_url,
+            _peers_file: peers_file,
         })
     }
 

@@ -232,6 +232,18 @@ impl Plan {
         }
     }
 
+    /// The plan of somebody who takes over from a worker that never reported back, or finds that what it
+    /// wrote down itself is lost.
+    pub fn taken_over(self) -> Self {
+        match self {
+            Self::Doing { step, .. } => Self::Doing {
+                step,
+                doubt: Doubt::Rest,
+            },
+            same => same,
+        }
+    }
+
     /// Where a fulfilment that waits for a person goes on when it is to be tried again; `None` when it
     /// does not wait for a person.
     pub fn retried(self) -> Option<Self> {

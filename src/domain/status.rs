@@ -122,6 +122,9 @@ statuses! {
 }
 
 impl ShippingStatus {
+    /// The carrier's words that are none of ours.
+    pub const OF_CARRIERS: [&str; 4] = ["PACKED", "PICKED_UP", "IN_TRANSIT", "OUT_FOR_DELIVERY"];
+
     /// Our status for a carrier's word, in capitals; `None` for a word that we do not know.
     pub fn from_carrier(word: &str) -> Option<Self> {
         match word {
@@ -139,6 +142,14 @@ impl ShippingStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_word_of_a_carrier_is_known_and_none_of_ours() {
+        for word in ShippingStatus::OF_CARRIERS {
+            assert!(ShippingStatus::from_carrier(word).is_some(), "{word}");
+            assert_eq!(ShippingStatus::from_name(word), None);
+        }
+    }
 
     #[test]
     fn an_order_reaches_what_lies_ahead_and_nothing_behind() {

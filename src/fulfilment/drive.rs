@@ -224,19 +224,9 @@ impl Fulfilments {
                 }
             }
         }
-        let doubtful = matches!(
-            held.now.plan,
-            Plan::Doing {
-                doubt: Doubt::Rest,
-                ..
-            }
-        );
-        let claim = held.now.claim;
         failpoints::pass(&["fulfilment", "give_back", "before_write"]);
-        let given = run!(self.db, |conn| fulfilments::give_back(
-            conn, claim, doubtful
-        ))
-        .await;
+        let now = &held.now;
+        let given = run!(self.db, |conn| fulfilments::give_back(conn, now)).await;
         failpoints::pass(&["fulfilment", "give_back", "after_write"]);
         if let Err(error) = given {
             // The lease ends by itself.

@@ -31,6 +31,8 @@ pub(super) struct Held {
     written: Fulfilment,
     /// What has ended since then.
     pub ended: Vec<Attempt>,
+    /// Whether the row has forgotten what was done, and does not tell that it has.
+    has_lost_marks: bool,
     /// When its lease began, or somewhat earlier.
     pub leased_at: Instant,
     /// When it was last read or written, or somewhat earlier.
@@ -69,6 +71,7 @@ impl Held {
             now: fulfilment.clone(),
             written: fulfilment,
             ended: Vec::new(),
+            has_lost_marks: false,
             leased_at,
             looked_at: leased_at,
         }
@@ -87,15 +90,35 @@ impl Held {
     /// Takes over what was written of all that has ended.
     pub fn take(&mut self, settings: &Settings, noted: Noted) {
         self.ended.clear();
+        self.has_lost_marks = false;
         self.look(settings, noted.row, noted.at);
     }
 
-    /// Takes over what was read. What it shows to have been written without an answer is done with.
+    /// Takes over what was read. What it shows to have been written without an answer is done with. A row
+    /// that has less than was written before is one whose marks were lost with a database: all that was
+    /// done since then is in doubt, until that is written.
     fn reread(&mut self, settings: &Settings, row: Fulfilment, at: Instant) {
-        let landed = row.turns.saturating_sub(self.written.turns);
-        let landed = usize::try_from(landed).unwrap_or_default();
-        self.ended.drain(..landed.min(self.ended.len()));
-        self.look(settings, row, at);
+        match usize::try_from(row.turns - self.written.turns) {
+            Ok(0) => {}
+            Ok(landed) => {
+                self.ended.drain(..landed.min(self.ended.len()));
+                self.has_lost_marks = false;
+            }
+            Err(_) => {
+                self.ended.clear();
+                self.has_lost_marks = true;
+            }
+        }
+        self.look(settings, self.doubted(row), at);
+    }
+
+    /// A row as it is to be taken.
+    fn doubted(&self, row: Fulfilment) -> Fulfilment {
+        let plan = match self.has_lost_marks {
+            true => row.plan.taken_over(),
+            false => row.plan,
+        };
+        Fulfilment { plan, ..row }
     }
 
     fn look(&mut self, settings: &Settings, row: Fulfilment, at: Instant) {
@@ -173,7 +196,7 @@ impl Fulfilments {
             if fresh.turns != written.turns {
                 return None;
             }
-            written = fresh;
+            written = held.doubted(fresh);
         }
     }
 

@@ -18,20 +18,9 @@ struct Policy {
 
 const OURS: Policy = Policy {
     after: Plan::after,
-    taken_over,
+    taken_over: Plan::taken_over,
     cancelled: Plan::cancelled,
 };
-
-/// The plan of somebody who takes over from a worker that never reported back, as a claim writes it.
-pub fn taken_over(plan: Plan) -> Plan {
-    match plan {
-        Plan::Doing { step, .. } => Plan::Doing {
-            step,
-            doubt: Doubt::Rest,
-        },
-        same => same,
-    }
-}
 
 /// What peers have really done, whatever anybody was told: one bit per step.
 type Done = u8;

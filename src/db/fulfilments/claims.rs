@@ -6,8 +6,9 @@ use sqlx::PgConnection;
 
 use crate::db::Error;
 use crate::domain::ids::OrderId;
+use crate::domain::plan::{Doubt, Plan};
 
-use super::Claim;
+use super::{Claim, Fulfilment};
 
 /// Claims up to `limit` fulfilments that are due, and those whose holder let the lease run out.
 #[tracing::instrument(name = "db.fulfilments.claim_due", skip_all)]
@@ -99,19 +100,28 @@ pub async fn hasten(conn: &mut PgConnection, order_id: OrderId) -> Result<(), Er
     Ok(())
 }
 
-/// Gives a lease back at a graceful stop, between two steps, so that others need not wait for its
-/// end. `doubtful`: the holder had itself lost sight of what was sent.
+/// Gives the lease of a fulfilment back at a graceful stop, between two steps, so that others need not wait
+/// for its end. They are told to doubt what was sent if its holder does, or if the row has lost what its
+/// holder wrote.
 #[tracing::instrument(name = "db.fulfilments.give_back", skip_all)]
-pub async fn give_back(conn: &mut PgConnection, claim: Claim, doubtful: bool) -> Result<(), Error> {
+pub async fn give_back(conn: &mut PgConnection, fulfilment: &Fulfilment) -> Result<(), Error> {
+    let is_in_doubt = matches!(
+        fulfilment.plan,
+        Plan::Doing {
+            doubt: Doubt::Rest,
+            ..
+        }
+    );
     sqlx::query!(
         r#"
         update fulfilments set leased = false, due_at = now(),
-            doubt = case when $3 and phase = 'doing' then 'rest' else doubt end
+            doubt = case when phase = 'doing' and ($3 or turns <> $4) then 'rest' else doubt end
         where order_id = $1 and epoch = $2 and leased
         "#,
-        claim.order_id.0,
-        claim.epoch,
-        doubtful,
+        fulfilment.claim.order_id.0,
+        fulfilment.claim.epoch,
+        is_in_doubt,
+        fulfilment.turns,
     )
     .execute(conn)
     .await?;

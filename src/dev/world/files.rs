@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rand::RngExt as _;
 use rand::distr::Alphanumeric;
@@ -43,6 +43,24 @@ pub fn write_secret(file: &Path, text: &str) -> Result {
         .open(file)?;
     opened.write_all(text.as_bytes())?;
     Ok(())
+}
+
+/// A file that is there as long as this.
+pub struct Temporary(PathBuf);
+
+impl Temporary {
+    /// Writes it.
+    pub fn write(file: PathBuf, text: &str) -> Result<Self> {
+        std::fs::write(&file, text)?;
+        Ok(Self(file))
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // One that is left behind is written anew by the next start.
+        let _ = remove(&self.0);
+    }
 }
 
 /// Removes a file, if it is there.

@@ -2,14 +2,6 @@
 
 use super::*;
 
-/// The plan of somebody who takes over from a worker that died early.
-fn in_doubt() -> Plan {
-    Plan::Doing {
-        step: Step::ReserveStock,
-        doubt: Doubt::Rest,
-    }
-}
-
 fn walk(mut plan: Plan, outcomes: &[Outcome]) -> Plan {
     for &outcome in outcomes {
         plan = plan.after(outcome);
@@ -46,7 +38,7 @@ fn a_refused_reservation_is_released() {
 
 #[test]
 fn who_takes_over_undoes_every_step_that_may_have_been_done() {
-    let taken_over = in_doubt();
+    let taken_over = Plan::START.taken_over();
     assert_eq!(
         taken_over.after(Outcome::Refused),
         Plan::Undoing(Step::CommitStock)
@@ -123,6 +115,17 @@ fn a_parcel_that_cannot_be_called_back_leaves_the_order_standing() {
     assert_eq!(
         early.after(Outcome::Done),
         Plan::Undoing(Step::ChargePayment)
+    );
+}
+
+#[test]
+fn who_takes_over_trusts_nothing() {
+    assert_eq!(
+        Plan::START.taken_over(),
+        Plan::Doing {
+            step: Step::ReserveStock,
+            doubt: Doubt::Rest
+        }
     );
 }
 

@@ -7,9 +7,10 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
-use crate::domain::status::{ShippingStatus, Status};
-use crate::http::body::{Faults, Object};
+use crate::domain::status::{OrderStatus, PaymentStatus, ShippingStatus, Status};
+use crate::http::body::{self, Faults};
 use crate::http::caller::Caller;
 use crate::http::docs::ProblemSchema;
 use crate::http::etag::{self, Representation, Tag, refused};
@@ -28,21 +29,45 @@ use super::views::OrderView;
 )]
 pub struct UpdateOrder {
     /// `SHIPPED` or `DELIVERED`; for staff.
-    #[schema(
-        example = "SHIPPED",
-        pattern = "^(PENDING|CONFIRMED|SHIPPED|DELIVERED|CANCELLING|CANCELLED)$"
-    )]
+    #[schema(schema_with = order_statuses)]
     order_status: Option<String>,
     /// `PAID`, `FAILED` or `REFUNDED`. While the order is being fulfilled or cancelled, this only
     /// makes the service ask PaymentService sooner.
-    #[schema(example = "REFUNDED", pattern = "^(PENDING|PAID|FAILED|REFUNDED)$")]
+    #[schema(schema_with = payment_statuses)]
     payment_status: Option<String>,
     /// Our status, or the carrier's: `PACKED`, `PICKED_UP`, `IN_TRANSIT`, `OUT_FOR_DELIVERY`.
-    #[schema(
-        example = "IN_TRANSIT",
-        pattern = "^(PENDING|SHIPPED|DELIVERED|FAILED|CANCELLED|RETURNED|UNKNOWN|PACKED|PICKED_UP|IN_TRANSIT|OUT_FOR_DELIVERY)$"
-    )]
+    #[schema(schema_with = shipping_statuses)]
     shipping_status: Option<String>,
+}
+
+fn order_statuses() -> Object {
+    one_of(&names::<OrderStatus>(), "SHIPPED")
+}
+
+fn payment_statuses() -> Object {
+    one_of(&names::<PaymentStatus>(), "REFUNDED")
+}
+
+fn shipping_statuses() -> Object {
+    let all = [
+        names::<ShippingStatus>(),
+        ShippingStatus::OF_CARRIERS.into(),
+    ]
+    .concat();
+    one_of(&all, "IN_TRANSIT")
+}
+
+/// The schema of a text that is one of these, or null.
+fn one_of(names: &[&str], example: &str) -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .pattern(Some(format!("^({})$", names.join("|"))))
+        .examples([example])
+        .build()
+}
+
+fn names<S: Status>() -> Vec<&'static str> {
+    S::ALL.iter().map(|status| status.as_str()).collect()
 }
 
 /// Report news of an order.
@@ -89,8 +114,8 @@ pub async fn update_order(
     Ok(response)
 }
 
-fn news(body: &Value, faults: &mut Faults) -> Option<News> {
-    let object = Object::at(body, "", faults)?;
+fn news(document: &Value, faults: &mut Faults) -> Option<News> {
+    let object = body::Object::at(document, "", faults)?;
     let fields = ["order_status", "payment_status", "shipping_status"];
     if fields.iter().all(|field| object.optional(field).is_none()) {
         faults.add(
@@ -107,36 +132,33 @@ fn news(body: &Value, faults: &mut Faults) -> Option<News> {
     })
 }
 
-fn status<S: Status>(object: &Object<'_>, name: &str, faults: &mut Faults) -> Option<S> {
+fn status<S: Status>(object: &body::Object<'_>, name: &str, faults: &mut Faults) -> Option<S> {
     let word = object.text(name, object.optional(name)?, 40, faults)?;
     let status = S::from_name(&word);
     if status.is_none() {
-        let known: Vec<_> = S::ALL.iter().map(|status| status.as_str()).collect();
-        faults.add(
-            object.pointer(name),
-            "unknown_value",
-            format!("must be one of {}", known.join(", ")),
-        );
+        let detail = format!("must be one of {}", names::<S>().join(", "));
+        faults.add(object.pointer(name), "unknown_value", detail);
     }
     status
 }
 
 /// Our word for where the parcel is, and the one that was sent.
-fn shipping_status(object: &Object<'_>, faults: &mut Faults) -> Option<(ShippingStatus, String)> {
+fn shipping_status(
+    object: &body::Object<'_>,
+    faults: &mut Faults,
+) -> Option<(ShippingStatus, String)> {
     let name = "shipping_status";
     let word = object
         .text(name, object.optional(name)?, 40, faults)?
         .to_ascii_uppercase();
     let status = ShippingStatus::from_carrier(&word).or_else(|| ShippingStatus::from_name(&word));
     if status.is_none() {
-        let ours: Vec<_> = ShippingStatus::ALL
-            .iter()
-            .map(|status| status.as_str())
-            .collect();
-        let detail = format!(
-            "must be one of {}, PACKED, PICKED_UP, IN_TRANSIT, OUT_FOR_DELIVERY",
-            ours.join(", ")
-        );
+        let known = [
+            names::<ShippingStatus>(),
+            ShippingStatus::OF_CARRIERS.into(),
+        ]
+        .concat();
+        let detail = format!("must be one of {}", known.join(", "));
         faults.add(object.pointer(name), "unknown_value", detail);
     }
     Some((status?, word))

@@ -194,12 +194,15 @@ async fn what_the_banner_prints_works_and_ctrl_c_ends_all_of_it_and_loses_nothin
         (200, &placed.body["order_total"])
     );
 
-    // Beside it, other commands find its key and its database.
+    // Beside it, other commands find its key, its database and its peers.
     let token = end(order_service(folder.path(), &["token", "--customer", "5"])).await;
     let client = Client::with_token(&banner.base, token.stdout.trim().to_owned());
     assert_eq!(client.details(placed.order_id()).await.status, 200);
     let migrated = end(order_service(folder.path(), &["migrate"])).await;
     assert_eq!(migrated.code, Some(0), "{migrated:?}");
+    // Nor do they ask the peers of another world.
+    let reconciled = end(order_service(folder.path(), &["reconcile", "--grace", "0"])).await;
+    assert_eq!(reconciled.code, Some(0), "{reconciled:?}");
 
     dev.interrupt().await;
     dev.end().await;

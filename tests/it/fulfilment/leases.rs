@@ -78,7 +78,7 @@ async fn who_was_superseded_writes_nothing() {
     let written = fulfilments::record(&mut conn, &fulfilment, &mark).await;
     assert_eq!(written.unwrap(), Written::Superseded);
     assert!(!renew(&mut conn, lost, LEASE).await.unwrap());
-    give_back(&mut conn, lost, false).await.unwrap();
+    give_back(&mut conn, &fulfilment).await.unwrap();
     assert!(load(&mut conn, lost).await.unwrap().is_none());
     let now = held(&mut conn, current).await;
     assert!(matches!(now.plan, Plan::Doing { .. }), "{:?}", now.plan);
@@ -135,4 +135,28 @@ async fn an_order_that_takes_longer_than_its_lease_stays_with_its_holder() {
         "somebody took it over from a holder who was alive"
     );
     app.stop().await;
+}
+
+#[tokio::test]
+async fn who_gives_back_a_row_that_has_lost_marks_leaves_it_in_doubt() {
+    for (lost, doubt) in [(0, Doubt::None), (2, Doubt::Rest)] {
+        let (_app, mut conn) = waiting_order().await;
+        let claimed = claim(&mut conn).await;
+        let mut fulfilment = held(&mut conn, claimed).await;
+        let step = Step::ChargePayment;
+        sqlx::query("update fulfilments set step = 'charge_payment', doubt = null")
+            .execute(&mut conn)
+            .await
+            .unwrap();
+        fulfilment.plan = Plan::Doing {
+            step,
+            doubt: Doubt::None,
+        };
+        // As a failover does that comes without the last marks.
+        fulfilment.turns += lost;
+        give_back(&mut conn, &fulfilment).await.unwrap();
+        let next = claim(&mut conn).await;
+        let plan = held(&mut conn, next).await.plan;
+        assert_eq!(plan, Plan::Doing { step, doubt });
+    }
 }

@@ -66,6 +66,8 @@ pub enum Action {
         late: usize,
     },
     Wish,
+    /// The database goes on without its last lazy marks.
+    Forget,
     Lapse {
         reservation: usize,
     },
@@ -87,6 +89,9 @@ impl World {
         }
         if self.left.wishes > 0 {
             actions.push(Action::Wish);
+        }
+        if self.left.forgets > 0 && self.row.flushed != self.row.now {
+            actions.push(Action::Forget);
         }
         if self.left.lapses > 0 {
             actions.extend([0, 1].map(|reservation| Action::Lapse { reservation }));

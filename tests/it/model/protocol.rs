@@ -15,6 +15,8 @@ pub struct Protocol {
     pub fences: bool,
     /// A write names the turns before it, and whoever did not hear of one knows by them that it is there.
     pub counts_turns: bool,
+    /// Whoever finds that its marks are lost doubts what was done, until that is written.
+    pub remembers_doubt: bool,
     /// A claim raises the epoch.
     pub raises_epochs: bool,
     /// A parcel that is one too many is called back.
@@ -30,6 +32,7 @@ pub const OURS: Protocol = Protocol {
     keeps_keys: true,
     fences: true,
     counts_turns: true,
+    remembers_doubt: true,
     raises_epochs: true,
     recalls_surplus: true,
     sweeps: true,

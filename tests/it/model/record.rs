@@ -3,8 +3,6 @@
 
 use order_service::domain::plan::{Outcome, Plan};
 
-use crate::policy::taken_over;
-
 use super::protocol::Protocol;
 use super::worker::{Ending, Fulfilment, Stage, Unwritten, Worker};
 use super::world::{Row, World, spend};
@@ -58,6 +56,8 @@ struct Draft {
     /// Whether the parcel was looked after with nothing under way, and whether it stays as it was.
     quiet: bool,
     stands: bool,
+    /// Whether the database may lose it.
+    lazy: bool,
     /// Whether the row may do without it for a while.
     can_wait: bool,
 }
@@ -71,6 +71,7 @@ impl Draft {
             due: true,
             quiet: false,
             stands: false,
+            lazy: true,
             can_wait: true,
         };
         ended.iter().fold(nothing, |draft, ending| {
@@ -111,6 +112,7 @@ impl Draft {
             due,
             quiet: ending.is_some_and(|ending| ending.quiet && ending.outcome == Outcome::Done),
             stands: decision.plan == Plan::Completed && before.plan == Plan::Completed,
+            lazy: self.lazy && lazy,
             can_wait: self.can_wait && lazy && matches!(decision.plan, Plan::Doing { .. }),
         }
     }
@@ -152,6 +154,7 @@ impl World {
         let draft = Draft::of(unwritten.since, &unwritten.ended);
         unwritten.since = row.write(&draft, unwritten.since.epoch);
         unwritten.ended.clear();
+        unwritten.has_lost_marks = false;
         *held = unwritten.since;
         Some(())
     }
@@ -215,7 +218,11 @@ impl World {
             else {
                 return;
             };
-            let Unwritten { since, ended } = unwritten;
+            let Unwritten {
+                since,
+                ended,
+                has_lost_marks,
+            } = unwritten;
             let Some(draft) = last(Draft::of(*since, ended)) else {
                 return;
             };
@@ -236,15 +243,29 @@ impl World {
                 self.workers[w] = Worker::Idle;
                 return;
             }
-            if protocol.counts_turns {
-                let landed = usize::from(row.now.turns - since.turns);
-                ended.drain(..landed.min(ended.len()));
-            } else if row.now.plan != since.plan {
-                let plan = taken_over(row.now.plan);
-                self.workers[w] = Worker::working(Fulfilment { plan, ..row.now });
-                return;
+            match row.now.turns.checked_sub(since.turns) {
+                _ if !protocol.counts_turns => {
+                    if row.now.plan != since.plan {
+                        let plan = row.now.plan.taken_over();
+                        self.workers[w] = Worker::working(Fulfilment { plan, ..row.now });
+                        return;
+                    }
+                }
+                Some(0) => {}
+                Some(landed) => {
+                    ended.drain(..usize::from(landed).min(ended.len()));
+                    *has_lost_marks = false;
+                }
+                None => {
+                    ended.clear();
+                    *has_lost_marks = protocol.remembers_doubt;
+                }
             }
-            *since = row.now;
+            let plan = match *has_lost_marks {
+                true => row.now.plan.taken_over(),
+                false => row.now.plan,
+            };
+            *since = Fulfilment { plan, ..row.now };
             *held = Draft::of(*since, ended).after;
             if is_progress && ended.is_empty() {
                 return;
@@ -269,6 +290,9 @@ impl Row {
             ..draft.after
         };
         self.now = now;
+        if !draft.lazy {
+            self.flushed = now;
+        }
         self.leased = draft.leased;
         self.due = draft.due;
         self.followed = draft.stands && (self.followed || draft.quiet);

@@ -39,6 +39,8 @@ pub enum Worker {
 pub struct Unwritten {
     pub since: Fulfilment,
     pub ended: Vec<Ending>,
+    /// Whether the row has forgotten what was done, and does not tell that it has.
+    pub has_lost_marks: bool,
 }
 
 impl Worker {
@@ -49,6 +51,7 @@ impl Worker {
             unwritten: Unwritten {
                 since: row,
                 ended: Vec::new(),
+                has_lost_marks: false,
             },
             stage: Stage::Ready,
         }

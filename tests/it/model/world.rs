@@ -3,8 +3,6 @@
 
 use order_service::domain::plan::{Doubt, Outcome, Plan};
 
-use crate::policy::taken_over;
-
 use super::action::Action;
 use super::errand::attempt;
 use super::peers::{Call, Peers};
@@ -15,6 +13,8 @@ use super::worker::{Ending, Fulfilment, Stage, Worker};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Row {
     pub now: Fulfilment,
+    /// What a failover may lead back to: all but the last lazy marks.
+    pub flushed: Fulfilment,
     pub leased: bool,
     /// Whether anybody will look at it again.
     pub due: bool,
@@ -37,6 +37,8 @@ pub struct Mishaps {
     pub lapses: u8,
     /// Writes whose answer is lost.
     pub unheard: u8,
+    /// Failovers in which lazy marks are lost.
+    pub forgets: u8,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -71,6 +73,7 @@ impl World {
         Self {
             row: Row {
                 now,
+                flushed: now,
                 leased: true,
                 due: true,
                 followed: false,
@@ -116,6 +119,10 @@ impl World {
                 self.late.remove(late);
             }
             Action::Wish => self.wish()?,
+            Action::Forget => {
+                spend(&mut self.left.forgets)?;
+                self.row.now = self.row.flushed;
+            }
             Action::Lapse { reservation } => {
                 self.peers.lapse(reservation)?;
                 spend(&mut self.left.lapses)?;
@@ -150,6 +157,7 @@ impl World {
         spend(&mut self.left.wishes)?;
         now.wish = true;
         now.version += 1;
+        self.row.flushed = self.row.now;
         Some(())
     }
 
@@ -166,13 +174,15 @@ impl World {
         }
         let now = &mut self.row.now;
         if self.row.leased {
-            now.plan = taken_over(now.plan);
+            now.plan = now.plan.taken_over();
         }
         if protocol.raises_epochs {
             now.epoch += 1;
         }
+        let now = *now;
         self.row.leased = true;
-        self.workers[w] = Worker::working(*now);
+        self.row.flushed = now;
+        self.workers[w] = Worker::working(now);
         Some(())
     }
 
@@ -189,15 +199,19 @@ impl World {
         let row = &mut self.row;
         if row.leased && (held.epoch == row.now.epoch || !protocol.fences) {
             row.leased = false;
-            if matches!(
-                held.plan,
-                Plan::Doing {
-                    doubt: Doubt::Rest,
-                    ..
-                }
-            ) {
-                row.now.plan = taken_over(row.now.plan);
+            let has_lost_marks = protocol.counts_turns && row.now.turns != held.turns;
+            if has_lost_marks
+                || matches!(
+                    held.plan,
+                    Plan::Doing {
+                        doubt: Doubt::Rest,
+                        ..
+                    }
+                )
+            {
+                row.now.plan = row.now.plan.taken_over();
             }
+            row.flushed = row.now;
         }
     }
 
@@ -316,6 +330,9 @@ impl World {
 
     /// Numbers are only ever compared with those of the row; the order of the workers is all one.
     fn renumber(&mut self) {
+        if self.left.forgets == 0 {
+            self.row.flushed = self.row.now;
+        }
         let row = self.row.now;
         for worker in &mut self.workers {
             if let Worker::Working {
@@ -323,19 +340,23 @@ impl World {
             } = worker
             {
                 // Whoever is superseded writes nothing more, and need not know.
-                let behind = match unwritten.since.epoch == row.epoch {
-                    true => row.turns - unwritten.since.turns,
-                    false => 0,
+                let turns = match unwritten.since.epoch == row.epoch {
+                    true => TURNS + unwritten.since.turns - row.turns,
+                    false => TURNS,
                 };
                 for known in [&mut *held, &mut unwritten.since] {
                     known.epoch = (known.epoch == row.epoch).into();
                     known.version = (known.version == row.version).into();
                 }
-                unwritten.since.turns = TURNS - behind;
+                unwritten.since.turns = turns;
                 let kept = u8::try_from(unwritten.ended.len()).unwrap();
                 held.turns = unwritten.since.turns + kept;
             }
         }
+        let flushed = &mut self.row.flushed;
+        flushed.turns = TURNS + flushed.turns - row.turns;
+        flushed.version = (flushed.version == row.version).into();
+        flushed.epoch = 1;
         self.row.now.turns = TURNS;
         self.row.now.epoch = 1;
         self.row.now.version = 1;
