@@ -107,7 +107,7 @@ impl World {
         Ok(self.postgres.stop().await?)
     }
 
-    /// Under another name until it is whole.
+    /// Under another name until it is whole. What an earlier version has made gets the tables of this one.
     async fn fill(&self, server: &mut PgConnection) -> Result {
         let base = self.base();
         let is_there: bool =
@@ -116,33 +116,33 @@ impl World {
                 .fetch_one(&mut *server)
                 .await?;
         if is_there {
-            return Ok(());
+            return self.order_service(&base, &["migrate"]).await;
         }
         run(server, "drop database if exists making".to_owned()).await?;
         run(server, "create database making".to_owned()).await?;
-        for command in [
-            vec!["migrate".to_owned()],
-            vec![
-                "generate".to_owned(),
-                format!("--orders={}", self.orders),
-                format!("--customers={}", self.customers),
-                "--until=2026-11-22T00:00:00Z".to_owned(),
-            ],
-        ] {
-            let status = Command::new(&self.service)
-                .args(&command)
-                .current_dir(&self.folder)
-                .env_clear()
-                .env("DATABASE_URL", self.url("making"))
-                .stdin(Stdio::null())
-                .status()
-                .await?;
-            if !status.success() {
-                return Err(format!("'order-service {}' failed", command.join(" ")).into());
-            }
-        }
+        self.order_service("making", &["migrate"]).await?;
+        let orders = format!("--orders={}", self.orders);
+        let customers = format!("--customers={}", self.customers);
+        let until = "--until=2026-11-22T00:00:00Z";
+        self.order_service("making", &["generate", &orders, &customers, until])
+            .await?;
         run(server, "checkpoint".to_owned()).await?;
         run(server, format!("alter database making rename to {base}")).await
+    }
+
+    async fn order_service(&self, database: &str, arguments: &[&str]) -> Result {
+        let status = Command::new(&self.service)
+            .args(arguments)
+            .current_dir(&self.folder)
+            .env_clear()
+            .env("DATABASE_URL", self.url(database))
+            .stdin(Stdio::null())
+            .status()
+            .await?;
+        match status.success() {
+            true => Ok(()),
+            false => Err(format!("'order-service {}' failed", arguments.join(" ")).into()),
+        }
     }
 }
 
