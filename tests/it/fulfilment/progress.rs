@@ -10,6 +10,16 @@ use crate::support::service::eventually;
 /// Longer than anything in a test takes.
 const LONG: &str = "10000";
 
+/// With connections made and statements prepared, so that steps are quick.
+async fn warm(settings: &[(&str, &str)]) -> TestApp {
+    let app = TestApp::with(settings).await;
+    let first = app.customer(6).place(&cart("SKU0001", 1, "10.00")).await;
+    app.staff()
+        .until_status(first.order_id(), "CONFIRMED")
+        .await;
+    app
+}
+
 async fn placed(app: &TestApp) -> Reply {
     app.customer(5).place(&cart("SKU0001", 1, "10.00")).await
 }
@@ -62,8 +72,8 @@ async fn without_a_delay_each_step_is_written_at_once() {
 
 #[tokio::test]
 async fn what_was_done_is_told_while_the_next_peer_takes_its_time() {
-    let app = TestApp::with(&[("SETTLE_WAIT_MS", "0"), ("PROGRESS_DELAY_MS", "20")]).await;
-    let slow = Fault::new(Operation::Charge, Kind::Delay).after_ms(400);
+    let app = warm(&[("SETTLE_WAIT_MS", "0"), ("PROGRESS_DELAY_MS", "100")]).await;
+    let slow = Fault::new(Operation::Charge, Kind::Delay).after_ms(600);
     app.sandbox.set_fault(slow.times(1));
     let order_id = placed(&app).await.order_id();
     eventually(
@@ -77,7 +87,7 @@ async fn what_was_done_is_told_while_the_next_peer_takes_its_time() {
     let order = app.staff().details(order_id).await.body;
     assert_eq!(order["version"], 2);
     app.staff().until_status(order_id, "CONFIRMED").await;
-    assert_eq!(app.sandbox.ledger().calls[&Operation::Charge], 1);
+    assert_eq!(app.sandbox.ledger().calls[&Operation::Charge], 2);
 }
 
 #[tokio::test]
@@ -141,8 +151,8 @@ async fn a_stop_writes_what_was_kept() {
 
 #[tokio::test]
 async fn a_wish_to_cancel_during_a_slow_step_after_quick_ones_is_met_before_the_next() {
-    let app = TestApp::with(&[("SETTLE_WAIT_MS", "0"), ("PROGRESS_DELAY_MS", "50")]).await;
-    let slow = Fault::new(Operation::Charge, Kind::Delay).after_ms(500);
+    let app = warm(&[("SETTLE_WAIT_MS", "0"), ("PROGRESS_DELAY_MS", "100")]).await;
+    let slow = Fault::new(Operation::Charge, Kind::Delay).after_ms(600);
     app.sandbox.set_fault(slow.times(1));
     let order_id = placed(&app).await.order_id();
     eventually("the reservation is told", async || {
@@ -153,6 +163,6 @@ async fn a_wish_to_cancel_during_a_slow_step_after_quick_ones_is_met_before_the_
     app.customer(5).cancel(order_id).await;
     app.customer(5).until_status(order_id, "CANCELLED").await;
     let ledger = app.sandbox.ledger();
-    assert!(ledger.shipments.is_empty(), "{:?}", ledger.shipments);
+    assert_eq!(ledger.shipments.len(), 1, "the first order's alone");
     assert_eq!(ledger.refunds.len(), 1);
 }
