@@ -11,13 +11,6 @@ pub const DEV_KEY: &str = "secret_key";
 pub const DEV_DATABASE: &str = "database_url";
 /// The file in which `dev` keeps the addresses of its peers while it runs: `NAME=URL` in each line.
 pub const DEV_PEERS: &str = "peers";
-/// What is in that file.
-const PEERS: [&str; 4] = [
-    "USER_SERVICE_URL",
-    "INVENTORY_SERVICE_URL",
-    "PAYMENT_SERVICE_URL",
-    "SHIPPING_SERVICE_URL",
-];
 
 /// Where `dev` keeps its world, and where other commands find it.
 pub fn dev_folder() -> PathBuf {
@@ -33,7 +26,7 @@ pub struct Unreadable(&'static str);
 #[derive(Clone, Default)]
 pub struct Environment {
     given: HashMap<String, String>,
-    fallback: HashMap<&'static str, String>,
+    fallback: HashMap<String, String>,
 }
 
 impl Environment {
@@ -75,8 +68,8 @@ impl Environment {
     }
 
     /// Sets what holds unless something else is given.
-    pub fn fall_back(&mut self, name: &'static str, value: impl Into<String>) {
-        self.fallback.insert(name, value.into());
+    pub fn fall_back(&mut self, name: &str, value: impl Into<String>) {
+        self.fallback.insert(name.to_owned(), value.into());
     }
 
     /// With the key, the database and the peers of the `dev` world that was started from this folder, for
@@ -94,7 +87,7 @@ impl Environment {
         environment
     }
 
-    fn fall_back_to_file(&mut self, name: &'static str, file: &str) {
+    fn fall_back_to_file(&mut self, name: &str, file: &str) {
         if let Ok(value) = std::fs::read_to_string(dev_folder().join(file)) {
             self.fall_back(name, value);
         }
@@ -103,9 +96,7 @@ impl Environment {
     fn fall_back_to_peers(&mut self) {
         let text = std::fs::read_to_string(dev_folder().join(DEV_PEERS)).unwrap_or_default();
         for (name, url) in text.lines().filter_map(|line| line.split_once('=')) {
-            if let Some(known) = PEERS.into_iter().find(|known| *known == name) {
-                self.fall_back(known, url);
-            }
+            self.fall_back(name, url);
         }
     }
 

@@ -10,6 +10,7 @@ use crate::domain::order::Order;
 use crate::domain::search::{Filter, Key, Place, Rank, Search, SortBy, SortDir, Value};
 
 use super::Error;
+use super::orders::of_numbers;
 
 mod counts;
 mod filter;
@@ -181,7 +182,7 @@ async fn assemble(
     Ok(Listing {
         count: part.count.min(CAP),
         count_capped: part.count_capped || part.count > CAP,
-        orders: super::order_reads::of_numbers(conn, &ids).await?,
+        orders: of_numbers(conn, &ids).await?,
         next,
         previous,
     })

@@ -1,20 +1,19 @@
-//! Reads of orders by their numbers. Single ones that are asked for while the database is busy with others
-//! are read together, by one statement: many clients cost it a third of what each on its own would, and
-//! one alone waits for nobody.
+//! Reads of single orders. Those that are asked for while the database is busy with others are read
+//! together, by one statement: many clients cost it a third of what each on its own would, and one alone
+//! waits for nobody.
 
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sqlx::PgConnection;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::domain::ids::{CustomerId, OrderId};
 use crate::domain::order::Order;
 
-use super::rows::{JoinedRow, gather};
+use super::orders::{of_numbers, owned_by};
 use super::{Database, Error, run};
 
 /// How many statements run at a time: one while the answer to the other is on its way.
@@ -23,44 +22,6 @@ const READERS: usize = 2;
 const PATIENCE: Duration = Duration::from_millis(50);
 /// How many orders one statement reads.
 const TOGETHER: usize = 64;
-
-/// The orders of these numbers, in the same order.
-///
-/// The numbers stand in a query of their own so that the planner does not see how many they are: it would
-/// else plan anew each time there are fewer than it takes for usual, for the same plan.
-pub async fn of_numbers(conn: &mut PgConnection, numbers: &[i64]) -> Result<Vec<Order>, Error> {
-    if numbers.is_empty() {
-        return Ok(Vec::new());
-    }
-    let rows = sqlx::query_as!(
-        JoinedRow,
-        r#"
-        select o.order_id, o.customer_id, o.order_status, o.payment_status, o.shipping_status,
-            o.cancel_reason, o.currency, o.subtotal, o.tax, o.shipping_fee, o.order_total,
-            o.payment_method, o.shipping_address, o.carrier, o.tracking_no, o.cancel_requested,
-            o.version, o.created_at, o.updated_at,
-            i.order_item_id as "order_item_id?", i.product_id as "product_id?", i.sku as "sku?",
-            i.name as "name?", i.quantity as "quantity?", i.unit_price as "unit_price?",
-            i.line_total as "line_total?"
-        from orders o
-        left join order_items i on i.order_id = o.order_id
-        where o.order_id = any((select $1::bigint[])::bigint[])
-        order by o.order_id, i.order_item_id
-        "#,
-        numbers,
-    )
-    .fetch_all(conn)
-    .await?;
-    let orders = gather(rows)?;
-    let mut orders: HashMap<i64, Order> = orders
-        .into_iter()
-        .map(|order| (order.order_id.0, order))
-        .collect();
-    Ok(numbers
-        .iter()
-        .filter_map(|number| orders.remove(number))
-        .collect())
-}
 
 /// Reads single orders. Cheap to clone.
 #[derive(Clone)]
@@ -124,7 +85,7 @@ impl OrderReads {
             .database
             .limited(async { answered.await.unwrap_or_else(given_up) })
             .await?;
-        Ok(found.filter(|order| owner.is_none_or(|owner| order.customer_id == owner)))
+        Ok(found.filter(|order| owned_by(order, owner)))
     }
 
     fn ask(&self, number: i64) -> oneshot::Receiver<Result<Option<Order>, Error>> {

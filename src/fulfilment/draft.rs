@@ -27,11 +27,7 @@ pub(super) struct Draft {
 
 impl Draft {
     /// What attempts, the first of which found the fulfilment as it was written, have led to.
-    pub fn of<'a>(
-        settings: &Settings,
-        written: &Fulfilment,
-        ended: impl IntoIterator<Item = &'a Attempt>,
-    ) -> Self {
+    pub fn of(settings: &Settings, written: &Fulfilment, ended: &[Attempt]) -> Self {
         let nothing = Self {
             after: written.clone(),
             facts: Vec::new(),
@@ -46,7 +42,7 @@ impl Draft {
             let turn = named(draft.after.plan);
             draft.then(settings, decision, Some(attempt), turn)
         };
-        ended.into_iter().fold(nothing, add)
+        ended.iter().fold(nothing, add)
     }
 
     /// The same, and then a wish to cancel, if there is one and this is a safe point.

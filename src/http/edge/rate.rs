@@ -221,12 +221,11 @@ pub async fn of_address(
 /// Answers a caller whose token is not accepted: as one who is not known. That nothing can be verified at
 /// the moment is not the caller's fault.
 pub async fn rejected(shared: &Shared, address: IpAddr, rejection: Rejection) -> Response {
-    let is_excused = rejection == Rejection::NoKeys;
     let response = Problem::from(rejection).into_response();
-    if is_excused {
-        return response;
+    match rejection {
+        Rejection::NoKeys => response,
+        _ => of_address(shared, address, async { response }).await,
     }
-    of_address(shared, address, async { response }).await
 }
 
 async fn within(

@@ -49,12 +49,7 @@ fn payment_statuses() -> Object {
 }
 
 fn shipping_statuses() -> Object {
-    let all = [
-        names::<ShippingStatus>(),
-        ShippingStatus::OF_CARRIERS.into(),
-    ]
-    .concat();
-    one_of(&all, "IN_TRANSIT")
+    one_of(&words_for_parcels(), "IN_TRANSIT")
 }
 
 /// The schema of a text that is one of these, or null.
@@ -68,6 +63,13 @@ fn one_of(names: &[&str], example: &str) -> Object {
 
 fn names<S: Status>() -> Vec<&'static str> {
     S::ALL.iter().map(|status| status.as_str()).collect()
+}
+
+/// Ours and the carriers'.
+fn words_for_parcels() -> Vec<&'static str> {
+    let mut words = names::<ShippingStatus>();
+    words.extend(ShippingStatus::OF_CARRIERS);
+    words
 }
 
 /// Report news of an order.
@@ -153,12 +155,7 @@ fn shipping_status(
         .to_ascii_uppercase();
     let status = ShippingStatus::from_carrier(&word).or_else(|| ShippingStatus::from_name(&word));
     if status.is_none() {
-        let known = [
-            names::<ShippingStatus>(),
-            ShippingStatus::OF_CARRIERS.into(),
-        ]
-        .concat();
-        let detail = format!("must be one of {}", known.join(", "));
+        let detail = format!("must be one of {}", words_for_parcels().join(", "));
         faults.add(object.pointer(name), "unknown_value", detail);
     }
     Some((status?, word))

@@ -13,12 +13,12 @@ use crate::support::service::eventually;
 
 /// How many orders are charged before the primary is gone, and after.
 const ORDERS: usize = 24;
-/// How long it may take everybody to find the new primary, on however busy a machine.
-const SOON: Duration = Duration::from_secs(5);
+/// How long it may take everybody to find the new primary, on however busy a machine and disk.
+const SOON: Duration = Duration::from_secs(15);
 /// How long a standby is reached before it is the primary.
 const STANDING_BY: Duration = Duration::from_millis(200);
-/// How long work with a connection that has fallen silent may go on, and some patience.
-const SILENCE: Duration = Duration::from_secs(13);
+/// How long work with a connection that has fallen silent may go on, and the same once more.
+const SILENCE: Duration = Duration::from_secs(25);
 
 const SETTINGS: &[(&str, &str)] = &[
     ("LEASE_S", "1"),

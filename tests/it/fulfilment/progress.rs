@@ -1,7 +1,6 @@
 //! Steps that are done are written down together, as long as that keeps nobody waiting.
 
 use order_service::sandbox::{Fault, Kind, Operation};
-use serde_json::Value;
 
 use crate::support::app::TestApp;
 use crate::support::client::{Reply, cart};
@@ -24,28 +23,31 @@ async fn placed(app: &TestApp) -> Reply {
     app.customer(5).place(&cart("SKU0001", 1, "10.00")).await
 }
 
-/// When each event of an order was written.
-async fn times(app: &TestApp, order_id: i64) -> Vec<(String, String)> {
+/// How many moments there are at which events of an order were written.
+async fn writes(app: &TestApp, order_id: i64) -> usize {
     let path = format!("/v1/orders/{order_id}/events/");
     let events = app.staff().get(&path).await.body;
-    let text = |event: &Value, field: &str| event[field].as_str().unwrap().to_owned();
-    events["results"]
+    let mut times: Vec<_> = events["results"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|event| (text(event, "code"), text(event, "at")))
-        .collect()
-}
-
-/// How many moments there are at which events were written.
-async fn writes(app: &TestApp, order_id: i64) -> usize {
-    let mut times: Vec<_> = times(app, order_id)
-        .await
-        .into_iter()
-        .map(|(_, at)| at)
+        .map(|event| event["at"].as_str().unwrap())
         .collect();
     times.dedup();
     times.len()
+}
+
+/// An order whose charge is under way, and takes some time.
+async fn charging(app: &TestApp) -> i64 {
+    let slow = Fault::new(Operation::Charge, Kind::Delay).after_ms(500);
+    app.sandbox.set_fault(slow.times(1));
+    let order_id = placed(app).await.order_id();
+    eventually("the charge is under way", async || {
+        let calls = app.sandbox.ledger().calls;
+        calls.contains_key(&Operation::Charge).then_some(())
+    })
+    .await;
+    order_id
 }
 
 #[tokio::test]
@@ -106,14 +108,7 @@ async fn a_wish_to_cancel_during_a_slow_step_is_met_before_the_next() {
 #[tokio::test]
 async fn a_wish_to_cancel_loses_nothing_of_what_was_kept() {
     let app = TestApp::with(&[("SETTLE_WAIT_MS", "0"), ("PROGRESS_DELAY_MS", LONG)]).await;
-    let slow = Fault::new(Operation::Charge, Kind::Delay).after_ms(300);
-    app.sandbox.set_fault(slow.times(1));
-    let order_id = placed(&app).await.order_id();
-    eventually("the charge is under way", async || {
-        let calls = app.sandbox.ledger().calls;
-        calls.contains_key(&Operation::Charge).then_some(())
-    })
-    .await;
+    let order_id = charging(&app).await;
     app.customer(5).cancel(order_id).await;
     app.customer(5).until_status(order_id, "CANCELLED").await;
     let codes = app.staff().history(order_id).await;
@@ -131,14 +126,7 @@ async fn a_wish_to_cancel_loses_nothing_of_what_was_kept() {
 #[tokio::test]
 async fn a_stop_writes_what_was_kept() {
     let mut app = TestApp::with(&[("SETTLE_WAIT_MS", "0"), ("PROGRESS_DELAY_MS", LONG)]).await;
-    let slow = Fault::new(Operation::Charge, Kind::Delay).after_ms(500);
-    app.sandbox.set_fault(slow.times(1));
-    let order_id = placed(&app).await.order_id();
-    eventually("the charge is under way", async || {
-        let calls = app.sandbox.ledger().calls;
-        calls.contains_key(&Operation::Charge).then_some(())
-    })
-    .await;
+    let order_id = charging(&app).await;
     app.stop().await;
     let calls = app.sandbox.ledger().calls;
     app.start_again().await;

@@ -132,7 +132,7 @@ impl World {
         Some(self)
     }
 
-    /// The holder dies. One that is superseded is as good as dead: it finishes its turn, and stops.
+    /// The holder dies. One that is superseded is as good as dead: it goes on until it writes, and stops.
     fn crash(&mut self, w: usize) -> Option<()> {
         let Worker::Working { held, .. } = &self.workers[w] else {
             return None;

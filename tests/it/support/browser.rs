@@ -79,35 +79,33 @@ pub async fn with_browser(base: &str, work: impl AsyncFnOnce(&Browser)) {
 /// before it told its port, so there are several tries.
 async fn start_driver() -> Option<(Child, u16)> {
     for _ in 0..5 {
-        if let Some(driver) = try_driver().await? {
-            return Some(driver);
+        let mut child = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .ok()?;
+        if let Some(port) = port_of(&mut child).await {
+            return Some((child, port));
         }
     }
     panic!("chromedriver told no port")
 }
 
-/// None where none is installed; none in that where it ended before it listened.
-async fn try_driver() -> Option<Option<(Child, u16)>> {
-    let mut child = Command::new("chromedriver")
-        .arg("--port=0")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .ok()?;
+/// The port that a driver tells; none where it ends before that.
+async fn port_of(child: &mut Child) -> Option<u16> {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let port = loop {
-        let Some(line) = lines.next_line().await.unwrap() else {
-            return Some(None);
-        };
+        let line = lines.next_line().await.unwrap()?;
         if let Some((_, port)) = line.split_once("started successfully on port ") {
             break port.trim_end_matches('.').parse().unwrap();
         }
     };
     // Read on, or it would block on a full pipe.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    Some(Some((child, port)))
+    Some(port)
 }
 
 impl Browser {
