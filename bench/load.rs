@@ -17,6 +17,8 @@ use crate::stats::Sample;
 
 /// How many headers an answer may have.
 const MAX_HEADERS: usize = 32;
+/// How many bytes are read at once.
+const READ: usize = 16 << 10;
 
 /// A request.
 pub struct Call {
@@ -93,6 +95,8 @@ impl Client {
     }
 
     async fn read(&mut self) -> Result {
+        // Else it would begin with 64.
+        self.buffer.reserve(READ);
         match self.stream.read_buf(&mut self.buffer).await? {
             0 => Err("the service has closed the connection".into()),
             _ => Ok(()),

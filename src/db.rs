@@ -5,6 +5,7 @@
 pub mod error;
 pub mod events;
 pub mod fulfilments;
+pub mod histories;
 pub mod idempotency;
 pub mod order_list;
 pub mod order_reads;
@@ -14,6 +15,7 @@ pub mod pool;
 pub mod replica;
 mod rows;
 pub mod run;
+mod together;
 
 pub use error::Error;
 pub use order_reads::OrderReads;

@@ -24,7 +24,7 @@ use statements::Found;
 pub const CAP: i64 = 10_000;
 
 /// A part of a list.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Listing {
     /// How many orders the filter lets through, as far as they were counted.
     pub count: i64,
@@ -60,7 +60,6 @@ struct Part {
 }
 
 /// Answers a search.
-#[tracing::instrument(name = "db.orders.list", skip_all)]
 pub async fn list(conn: &mut PgConnection, search: &Search) -> Result<Listing, Error> {
     let part = part(conn, search).await?;
     assemble(conn, search, part).await

@@ -1,74 +1,41 @@
-//! Reads of single orders. Those that are asked for while the database is busy with others are read
-//! together, by one statement: many clients cost it a third of what each on its own would, and one alone
-//! waits for nobody.
+//! The reads that most people ask for, one order and the newest of a customer, read together with those of
+//! others; and whatever else there is to list.
 
 use std::collections::HashMap;
-use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use tokio::sync::oneshot;
-use tokio::time::timeout;
+use sqlx::PgConnection;
 
 use crate::domain::ids::{CustomerId, OrderId};
 use crate::domain::order::Order;
+use crate::domain::search::Search;
 
+use super::histories::{Newest, newest};
+use super::order_list::{Listing, list};
 use super::orders::{of_numbers, owned_by};
+use super::together::{Question, Together};
 use super::{Database, Error, run};
 
-/// How many statements run at a time: one while the answer to the other is on its way.
-const READERS: usize = 2;
-/// How long one may take until it does not count any more, so that it does not hold up others.
-const PATIENCE: Duration = Duration::from_millis(50);
-/// How many orders one statement reads.
-const TOGETHER: usize = 64;
-
-/// Reads single orders. Cheap to clone.
+/// Reads orders from one database. Cheap to clone.
 #[derive(Clone)]
 pub struct OrderReads {
     database: Database,
-    desk: Arc<Mutex<Desk>>,
-}
-
-/// Who waits, and how many readers are at work.
-#[derive(Default)]
-struct Desk {
-    waiting: Vec<Ask>,
-    readers: usize,
-}
-
-impl Desk {
-    /// Counts one more reader, if there is room and somebody waits.
-    fn takes_reader(&mut self) -> bool {
-        let is_wanted = self.readers < READERS && !self.waiting.is_empty();
-        self.readers += usize::from(is_wanted);
-        is_wanted
-    }
-}
-
-struct Ask {
-    number: i64,
-    answer: oneshot::Sender<Result<Option<Order>, Error>>,
-}
-
-impl Ask {
-    fn is_awaited(&self) -> bool {
-        !self.answer.is_closed()
-    }
-
-    fn answer(self, found: Result<Option<Order>, Error>) {
-        // Whoever has gone in the meantime does not mind.
-        let _ = self.answer.send(found);
-    }
+    orders: Together<OrderId>,
+    histories: Together<Newest>,
 }
 
 impl OrderReads {
     /// Reads from this database.
     pub fn new(database: Database) -> Self {
         Self {
+            orders: Together::new(database.clone()),
+            histories: Together::new(database.clone()),
             database,
-            desk: Arc::default(),
         }
+    }
+
+    /// What is read from, for whatever else there is to read.
+    pub fn database(&self) -> &Database {
+        &self.database
     }
 
     /// An order with its lines, as it stands no earlier than now; `None` when there is none of that
@@ -79,142 +46,46 @@ impl OrderReads {
         owner: Option<CustomerId>,
         order_id: OrderId,
     ) -> Result<Option<Order>, Error> {
-        let answered = self.ask(order_id.0);
-        let given_up = |_| Err(Error::Unavailable("the read was given up".into()));
-        let found = self
-            .database
-            .limited(async { answered.await.unwrap_or_else(given_up) })
-            .await?;
+        let found = self.orders.ask(order_id).await?;
         Ok(found.filter(|order| owned_by(order, owner)))
     }
 
-    fn ask(&self, number: i64) -> oneshot::Receiver<Result<Option<Order>, Error>> {
-        let (answer, answered) = oneshot::channel();
-        let mut desk = self.desk();
-        desk.waiting.push(Ask { number, answer });
-        let is_wanted = desk.takes_reader();
-        drop(desk);
-        self.begin_if(is_wanted);
-        answered
-    }
-
-    /// Not under the lock: a runtime that ends drops the reader at once, which takes the lock itself.
-    fn begin_if(&self, is_wanted: bool) {
-        if is_wanted {
-            let reader = Reader {
-                reads: self.clone(),
-                is_counted: true,
-            };
-            tokio::spawn(reader.read_all());
+    /// Answers a search.
+    #[tracing::instrument(name = "db.orders.list", skip_all)]
+    pub async fn list(&self, search: &Search) -> Result<Listing, Error> {
+        match Newest::of(search) {
+            Some(newest) => self.histories.ask(newest).await,
+            // Apart from the other, which would else carry around what this one needs.
+            None => Box::pin(run!(self.database, |conn| list(conn, search))).await,
         }
-    }
-
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn answer(&self, mut asks: HashMap<i64, Vec<Ask>>) {
-        let numbers: Vec<i64> = asks.keys().copied().collect();
-        match self.of_numbers(&numbers).await {
-            Ok(orders) => {
-                for order in orders {
-                    let mut of_this = asks.remove(&order.order_id.0).unwrap_or_default();
-                    let last = of_this.pop();
-                    for ask in of_this {
-                        ask.answer(Ok(Some(order.clone())));
-                    }
-                    if let Some(ask) = last {
-                        ask.answer(Ok(Some(order)));
-                    }
-                }
-                for ask in asks.into_values().flatten() {
-                    ask.answer(Ok(None));
-                }
-            }
-            Err(error) if error.passes() || numbers.len() == 1 => {
-                for ask in asks.into_values().flatten() {
-                    ask.answer(Err(error.told_again()));
-                }
-            }
-            // What cannot be read of one order is nobody else's trouble.
-            Err(_) => {
-                for (number, mut of_one) in asks {
-                    of_one.retain(Ask::is_awaited);
-                    if !of_one.is_empty() {
-                        Box::pin(self.answer(HashMap::from([(number, of_one)]))).await;
-                    }
-                }
-            }
-        }
-    }
-
-    async fn of_numbers(&self, numbers: &[i64]) -> Result<Vec<Order>, Error> {
-        run!(self.database, |conn| of_numbers(conn, numbers)).await
     }
 }
 
-/// At work as long as somebody waits.
-struct Reader {
-    reads: OrderReads,
-    /// Whether it counts among the readers.
-    is_counted: bool,
-}
+impl Question for OrderId {
+    type Answer = Option<Order>;
 
-impl Reader {
-    async fn read_all(mut self) {
-        while self.is_counted
-            && let Some(asks) = self.next()
-        {
-            let reads = self.reads.clone();
-            let mut answering = pin!(reads.answer(asks));
-            if timeout(PATIENCE, &mut answering).await.is_err() {
-                self.leave();
-                answering.await;
-            }
-        }
-    }
+    const TOGETHER: usize = 64;
 
-    /// Who waits for which order. Nobody: then it has left, before anybody else can come and rely on it.
-    fn next(&mut self) -> Option<HashMap<i64, Vec<Ask>>> {
-        let mut desk = self.reads.desk();
-        let count = desk.waiting.len().min(TOGETHER);
-        let mut asks: HashMap<_, Vec<_>> = HashMap::with_capacity(count);
-        for ask in desk.waiting.drain(..count) {
-            if ask.is_awaited() {
-                asks.entry(ask.number).or_default().push(ask);
-            }
-        }
-        if asks.is_empty() {
-            self.is_counted = false;
-            desk.readers -= 1;
-            let is_wanted = desk.takes_reader();
-            drop(desk);
-            self.reads.begin_if(is_wanted);
-            return None;
-        }
-        Some(asks)
-    }
-
-    /// Makes room for another one.
-    fn leave(&mut self) {
-        self.is_counted = false;
-        let mut desk = self.reads.desk();
-        desk.readers -= 1;
-        let is_wanted = desk.takes_reader();
-        drop(desk);
-        self.reads.begin_if(is_wanted);
+    async fn read(conn: &mut PgConnection, questions: &[Self]) -> Result<Vec<Self::Answer>, Error> {
+        let numbers: Vec<i64> = questions.iter().map(|order_id| order_id.0).collect();
+        let found = of_numbers(conn, &numbers).await?;
+        let mut found: HashMap<_, _> = found
+            .into_iter()
+            .map(|order| (order.order_id, order))
+            .collect();
+        Ok(questions
+            .iter()
+            .map(|order_id| found.remove(order_id))
+            .collect())
     }
 }
 
-/// Nobody may wait for a reader that is gone, whyever it went.
-impl Drop for Reader {
-    fn drop(&mut self) {
-        if self.is_counted {
-            let mut desk = self.reads.desk();
-            desk.readers -= 1;
-            if desk.readers == 0 {
-                desk.waiting.clear();
-            }
-        }
+impl Question for Newest {
+    type Answer = Listing;
+
+    const TOGETHER: usize = 16;
+
+    async fn read(conn: &mut PgConnection, questions: &[Self]) -> Result<Vec<Self::Answer>, Error> {
+        newest(conn, questions).await
     }
 }

@@ -234,9 +234,8 @@ pub async fn of_numbers(conn: &mut PgConnection, numbers: &[i64]) -> Result<Vec<
         "#,
         numbers,
     )
-    .fetch_all(conn)
-    .await?;
-    let orders = gather(rows)?;
+    .fetch(conn);
+    let orders = gather(rows).await?;
     let mut orders: HashMap<i64, Order> = orders
         .into_iter()
         .map(|order| (order.order_id.0, order))

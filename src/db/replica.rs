@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Database, Error};
+use super::{Database, Error, OrderReads};
 
 /// How long a standby in trouble is left alone, so that not every list waits for it first.
 const REST: Duration = Duration::from_secs(5);
@@ -12,7 +12,7 @@ const REST: Duration = Duration::from_secs(5);
 /// A standby, and whether it is of use at present. Cheap to clone.
 #[derive(Clone)]
 pub struct Replica {
-    database: Database,
+    reads: OrderReads,
     resting_since: Arc<Mutex<Option<Instant>>>,
 }
 
@@ -20,17 +20,17 @@ impl Replica {
     /// One that is trusted so far.
     pub fn new(database: Database) -> Self {
         Self {
-            database,
+            reads: OrderReads::new(database),
             resting_since: Arc::default(),
         }
     }
 
-    /// The standby, unless it is left alone.
-    pub fn database(&self) -> Option<&Database> {
+    /// Reads from the standby, unless it is left alone.
+    pub fn reads(&self) -> Option<&OrderReads> {
         let since = *self.since();
         since
             .is_none_or(|since| since.elapsed() > REST)
-            .then_some(&self.database)
+            .then_some(&self.reads)
     }
 
     /// Whether the primary should be asked instead, after this error.
@@ -42,7 +42,7 @@ impl Replica {
         if !matches!(error, Error::Conflict(_)) {
             *self.since() = Some(Instant::now());
         }
-        self.database.count_repeat("standby");
+        self.reads.database().count_repeat("standby");
         tracing::warn!(error = error as &dyn std::error::Error, "standby not read");
         true
     }

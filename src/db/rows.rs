@@ -1,6 +1,7 @@
 //! Rows as statements return them, and orders made of them. An order with its lines is one joined
 //! result: aggregating the lines to JSON in the database measures slower.
 
+use futures_util::{Stream, TryStreamExt as _};
 use rust_decimal::Decimal;
 use time::OffsetDateTime;
 
@@ -43,17 +44,29 @@ pub(super) struct JoinedRow {
 }
 
 /// Gathers the rows of an order, which come one after the other, into orders.
-pub(super) fn gather(rows: Vec<JoinedRow>) -> Result<Vec<Order>, Error> {
-    let mut orders: Vec<Order> = Vec::new();
-    for mut row in rows {
-        let currency = currency(&row)?;
-        let item = item(&mut row, currency)?;
-        match orders.last_mut() {
-            Some(order) if order.order_id.0 == row.order_id => order.items.extend(item),
-            _ => orders.push(order(row, currency, item)?),
-        }
+pub(super) async fn gather(
+    mut rows: impl Stream<Item = Result<JoinedRow, sqlx::Error>> + Unpin,
+) -> Result<Vec<Order>, Error> {
+    let mut orders = Vec::new();
+    while let Some(row) = rows.try_next().await? {
+        add(&mut orders, row)?;
     }
     Ok(orders)
+}
+
+/// Adds a row to the order that came last, or begins with the next one.
+pub(super) fn add(orders: &mut Vec<Order>, mut row: JoinedRow) -> Result<(), Error> {
+    match orders.last_mut() {
+        Some(order) if order.order_id.0 == row.order_id => {
+            order.items.extend(item(&mut row, order.currency)?);
+        }
+        _ => {
+            let currency = currency(&row)?;
+            let first = item(&mut row, currency)?;
+            orders.push(order(row, currency, first)?);
+        }
+    }
+    Ok(())
 }
 
 fn currency(row: &JoinedRow) -> Result<Currency, Error> {

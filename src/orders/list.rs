@@ -1,7 +1,7 @@
 //! Lists of orders: the caller's own, everybody's for staff, one customer's history. They may be read
 //! from a standby, which shows them a little later.
 
-use crate::db::order_list::{Listing, StatusCount, counts, follow, list};
+use crate::db::order_list::{Listing, StatusCount, counts, follow};
 use crate::db::run;
 use crate::domain::ids::CustomerId;
 use crate::domain::principal::{Principal, Role};
@@ -9,20 +9,20 @@ use crate::domain::search::Search;
 
 use super::{Error, Orders, for_staff, not_for_services};
 
-/// Does work that only reads: on the standby where there is one, and on the primary when that is in
-/// trouble.
+/// Reads from the standby where there is one, and from the primary when that is in trouble.
 macro_rules! read {
-    ($orders:expr, |$conn:ident| $work:expr) => {
+    ($orders:expr, |$reads:ident| $work:expr) => {
         async {
             if let Some(replica) = &$orders.replica
-                && let Some(standby) = replica.database()
+                && let Some($reads) = replica.reads()
             {
-                match run!(standby, |$conn| $work).await {
+                match $work.await {
                     Err(error) if replica.gives_way(&error) => {}
                     result => return result,
                 }
             }
-            run!($orders.db, |$conn| $work).await
+            let $reads = &$orders.reads;
+            $work.await
         }
     };
 }
@@ -31,19 +31,22 @@ impl Orders {
     /// The orders that the caller may see and the search lets through.
     pub async fn list(&self, caller: &Principal, search: &Search) -> Result<Listing, Error> {
         let search = scoped(caller, search.clone())?;
-        Ok(read!(self, |conn| list(conn, &search)).await?)
+        Ok(read!(self, |reads| reads.list(&search)).await?)
     }
 
     /// The same without counting: a piece of a list that is read to its end.
     pub async fn follow(&self, caller: &Principal, search: &Search) -> Result<Listing, Error> {
         let search = scoped(caller, search.clone())?;
-        Ok(read!(self, |conn| follow(conn, &search)).await?)
+        Ok(read!(self, |reads| run!(reads.database(), |conn| follow(
+            conn, &search
+        )))
+        .await?)
     }
 
     /// How many orders have each status; for staff.
     pub async fn counts(&self, caller: &Principal) -> Result<Vec<StatusCount>, Error> {
         for_staff(caller)?;
-        Ok(read!(self, |conn| counts(conn)).await?)
+        Ok(read!(self, |reads| run!(reads.database(), |conn| counts(conn))).await?)
     }
 
     /// One customer's orders.

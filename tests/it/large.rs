@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use order_service::db::Error;
+use order_service::db::histories::{Newest, newest};
 use order_service::db::order_list::{CAP, counts, list};
 use order_service::domain::ids::CustomerId;
 use order_service::domain::money::Currency;
@@ -281,6 +282,20 @@ async fn every_filter_and_sort_is_answered_by_an_index() {
     assert!(wrong.is_empty(), "{} of them: {}", wrong.len(), wrong[0]);
 }
 
+/// What a customer asks for who looks at what they have bought.
+fn history(customer: i64) -> Search {
+    Search {
+        filter: Filter {
+            customer_id: Some(CustomerId(customer)),
+            ..Filter::default()
+        },
+        sort_by: SortBy::CreatedAt,
+        sort_dir: SortDir::Desc,
+        place: Place::First,
+        size: 20,
+    }
+}
+
 /// What is asked most often is kept prepared, and its plan may not know the values after a while.
 #[tokio::test]
 async fn kept_plans_do_without_the_values() {
@@ -288,10 +303,7 @@ async fn kept_plans_do_without_the_values() {
     conn.execute("set plan_cache_mode = force_generic_plan")
         .await
         .unwrap();
-    let of_customer = Filter {
-        customer_id: Some(CustomerId(77)),
-        ..Filter::default()
-    };
+    let of_customer = history(77).filter;
     let of_status = Filter {
         order_statuses: vec![OrderStatus::Confirmed],
         ..Filter::default()
@@ -310,6 +322,10 @@ async fn kept_plans_do_without_the_values() {
         }
     }
     wrong.extend(faults_of("counts", counts(&mut conn)).await);
+    let histories: Vec<_> = (1..=16)
+        .filter_map(|number| Newest::of(&history(number)))
+        .collect();
+    wrong.extend(faults_of("histories", newest(&mut conn, &histories)).await);
     assert!(wrong.is_empty(), "{} of them: {}", wrong.len(), wrong[0]);
 }
 
@@ -366,6 +382,24 @@ async fn counts_are_exact_up_to_a_limit_and_then_say_so() {
             .unwrap();
     assert!(counted > 0);
     assert_eq!((few.count, few.count_capped), (counted, false));
+}
+
+#[tokio::test]
+async fn histories_are_read_together_as_each_would_be_alone() {
+    let (mut conn, _) = explaining().await;
+    let searches: Vec<_> = [(1, 20), (2, 3), (1, 1), (0, 20), (77, 100)]
+        .map(|(customer, size)| Search {
+            size,
+            ..history(customer)
+        })
+        .into();
+    let asked: Vec<_> = searches.iter().filter_map(Newest::of).collect();
+    let together = newest(&mut conn, &asked).await.unwrap();
+    assert_eq!(together.len(), searches.len());
+    for (search, found) in searches.iter().zip(together) {
+        let alone = list(&mut conn, search).await.unwrap();
+        assert_eq!(found, alone, "{search:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,139 @@
+//! The beginnings of customers' histories: the list that most people ask for, read by one statement with
+//! its orders, and for many customers at once.
+
+use futures_util::TryStreamExt as _;
+use sqlx::PgConnection;
+
+use crate::domain::ids::CustomerId;
+use crate::domain::search::{Filter, Key, Place, Search, SortBy, SortDir, Value};
+
+use super::Error;
+use super::order_list::{CAP, Listing};
+use super::rows::{JoinedRow, add};
+
+/// The newest orders of a customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Newest {
+    customer_id: CustomerId,
+    size: u32,
+}
+
+impl Newest {
+    /// What a search asks for, unless that is something else.
+    pub fn of(search: &Search) -> Option<Self> {
+        let customer_id = search.filter.customer_id?;
+        let wanted = Search {
+            filter: Filter {
+                customer_id: Some(customer_id),
+                ..Filter::default()
+            },
+            sort_by: SortBy::CreatedAt,
+            sort_dir: SortDir::Desc,
+            place: Place::First,
+            size: search.size,
+        };
+        (*search == wanted).then_some(Self {
+            customer_id,
+            size: search.size,
+        })
+    }
+
+    /// Takes what is more than a page off, and tells where the list goes on.
+    fn cut(self, mut listing: Listing) -> Listing {
+        let size = usize::try_from(self.size).unwrap_or(usize::MAX);
+        if listing.orders.len() > size {
+            listing.orders.truncate(size);
+            listing.next = listing.orders.last().map(|order| Key {
+                value: Value::Moment(order.created_at),
+                order_id: order.order_id.0,
+            });
+        }
+        listing.count_capped = listing.count > CAP;
+        listing.count = listing.count.min(CAP);
+        listing
+    }
+}
+
+/// The beginnings of these histories, in the same order. One order more than a page is read of each, to see
+/// whether there is one.
+///
+/// What is asked for stands in queries of its own, for the reason that is told at
+/// [`of_numbers`](super::orders::of_numbers).
+pub async fn newest(conn: &mut PgConnection, asked: &[Newest]) -> Result<Vec<Listing>, Error> {
+    let customers: Vec<i64> = asked.iter().map(|newest| newest.customer_id.0).collect();
+    let wanted: Vec<i64> = asked
+        .iter()
+        .map(|newest| i64::from(newest.size) + 1)
+        .collect();
+    let mut rows = sqlx::query!(
+        r#"
+        select asked.place as "place!", counted.count as "count!",
+            o.order_id, o.customer_id, o.order_status, o.payment_status, o.shipping_status,
+            o.cancel_reason, o.currency, o.subtotal, o.tax, o.shipping_fee, o.order_total,
+            o.payment_method, o.shipping_address, o.carrier, o.tracking_no, o.cancel_requested,
+            o.version, o.created_at, o.updated_at,
+            i.order_item_id as "order_item_id?", i.product_id as "product_id?", i.sku as "sku?",
+            i.name as "name?", i.quantity as "quantity?", i.unit_price as "unit_price?",
+            i.line_total as "line_total?"
+        from unnest((select $1::bigint[])::bigint[], (select $2::bigint[])::bigint[])
+            with ordinality as asked (customer_id, wanted, place)
+        cross join lateral (
+            select count(*) from (
+                select from orders o where o.customer_id = asked.customer_id limit $3
+            ) orders
+        ) counted
+        cross join lateral (
+            select * from orders o where o.customer_id = asked.customer_id
+            order by o.created_at desc, o.order_id desc
+            limit asked.wanted
+        ) o
+        left join order_items i on i.order_id = o.order_id
+        order by asked.place, o.created_at desc, o.order_id desc, i.order_item_id
+        "#,
+        &customers,
+        &wanted,
+        CAP + 1,
+    )
+    .fetch(conn);
+    let mut listings = vec![Listing::default(); asked.len()];
+    while let Some(row) = rows.try_next().await? {
+        let place = usize::try_from(row.place - 1).unwrap_or(usize::MAX);
+        let Some(listing) = listings.get_mut(place) else {
+            continue;
+        };
+        listing.count = row.count;
+        let row = JoinedRow {
+            order_id: row.order_id,
+            customer_id: row.customer_id,
+            order_status: row.order_status,
+            payment_status: row.payment_status,
+            shipping_status: row.shipping_status,
+            cancel_reason: row.cancel_reason,
+            currency: row.currency,
+            subtotal: row.subtotal,
+            tax: row.tax,
+            shipping_fee: row.shipping_fee,
+            order_total: row.order_total,
+            payment_method: row.payment_method,
+            shipping_address: row.shipping_address,
+            carrier: row.carrier,
+            tracking_no: row.tracking_no,
+            cancel_requested: row.cancel_requested,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            order_item_id: row.order_item_id,
+            product_id: row.product_id,
+            sku: row.sku,
+            name: row.name,
+            quantity: row.quantity,
+            unit_price: row.unit_price,
+            line_total: row.line_total,
+        };
+        add(&mut listing.orders, row)?;
+    }
+    let listings = asked.iter().zip(listings);
+    Ok(listings
+        .map(|(newest, listing)| newest.cut(listing))
+        .collect())
+}
