@@ -34,6 +34,7 @@ mod edge;
 mod etag;
 mod extract;
 mod idempotency;
+mod json;
 mod keys;
 mod links;
 mod ops;

@@ -69,7 +69,11 @@ impl Money {
     /// Reads a price from the text of a number: exact, positive and within bounds. `1e-7` and
     /// `1.005` are refused for a currency of two decimals rather than rounded.
     pub fn parse_price(text: &str, currency: Currency) -> Result<Self, MoneyError> {
-        let exact = parse_decimal(text)?;
+        let exact = parse_decimal(text).map_err(|error| match error {
+            MoneyError::TooManyDecimals(_) => MoneyError::TooManyDecimals(currency.decimals()),
+            MoneyError::TooLarge if text.starts_with('-') => MoneyError::NotPositive,
+            error => error,
+        })?;
         if exact.is_sign_negative() || exact.is_zero() {
             return Err(MoneyError::NotPositive);
         }
@@ -211,6 +215,8 @@ mod tests {
             ("-1", MoneyError::NotPositive),
             ("99999999999.999", MoneyError::TooLarge),
             ("1e400", MoneyError::TooLarge),
+            ("-1e400", MoneyError::NotPositive),
+            ("1e-400", MoneyError::TooManyDecimals(2)),
             ("NaN", MoneyError::NotANumber),
             ("", MoneyError::NotANumber),
             ("1,5", MoneyError::NotANumber),

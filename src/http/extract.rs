@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use crate::domain::ids::{CustomerId, OrderId};
 
 use super::Shared;
+use super::json;
 use super::problem::{Fault, Kind, Problem};
 
 /// How large a body may be, in bytes; a hundred lines take a tenth of it.
@@ -33,11 +34,13 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
         let bytes = Bytes::from_request(request, state).await.map_err(|_| {
             Problem::new(Kind::MalformedBody, "the body could not be read to its end")
         })?;
-        let value = serde_json::from_slice(&bytes).map_err(|error| {
-            Problem::new(
-                Kind::MalformedBody,
-                format!("the body is not JSON: {error}"),
-            )
+        let value = json::read(&bytes).map_err(|error| {
+            let fault = if error.is_data() {
+                "is ambiguous"
+            } else {
+                "is not JSON"
+            };
+            Problem::new(Kind::MalformedBody, format!("the body {fault}: {error}"))
         })?;
         Ok(Self(value))
     }
@@ -150,7 +153,7 @@ async fn path_number<S: Send + Sync>(
             location: "path",
             pointer: format!("/{name}"),
             code: "not_a_number",
-            detail: "must be a positive whole number".to_owned(),
+            detail: format!("must be a whole number from 1 to {}", i64::MAX),
         }])
     };
     let params = RawPathParams::from_request_parts(parts, state)

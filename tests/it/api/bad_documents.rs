@@ -83,6 +83,50 @@ async fn a_body_that_is_no_json_is_told_so() {
 }
 
 #[tokio::test]
+async fn an_object_that_names_something_twice_is_told_so() {
+    let app = TestApp::start().await;
+    let good = whole_cart().to_string();
+    let price = r#""unit_price":50.0"#;
+    assert!(good.contains(price), "{good}");
+    let with_price = |text: &str| good.replace(price, text);
+    let bodies = [
+        (
+            "unit_price",
+            with_price(r#""unit_price":1,"unit_price":50.0"#),
+        ),
+        (
+            "unit_price",
+            with_price(r#""unit_price":50.0,"unit_price":50.0"#),
+        ),
+        (
+            "unit_price",
+            with_price(r#""unit_price":null,"\u0075nit_price":50.0"#),
+        ),
+        (
+            "x",
+            with_price(r#""unit_price":50.0,"y":[{"x":1,"X":1,"x":2}]"#),
+        ),
+        ("items", good.replacen('{', r#"{"items":[],"#, 1)),
+        ("", good.replacen('{', r#"{"":1,"":1,"#, 1)),
+    ];
+    for (method, path) in places(&app).await {
+        for (name, body) in &bodies {
+            let reply = send_json(&app.staff(), method.clone(), &path, body.clone()).await;
+            reply.assert_problem(400, "malformed-body");
+            let detail = reply.body["detail"].as_str().unwrap();
+            let expected =
+                format!("the body is ambiguous: \"{name}\" is named twice in one object");
+            assert!(detail.starts_with(&expected), "{detail}");
+        }
+    }
+    assert_untouched(&app).await;
+    // In objects of their own they may.
+    let apart = with_price(r#""unit_price":50.0,"y":[{"x":1},{"x":1,"z":{"x":1}}]"#);
+    let reply = send_json(&app.staff(), Method::POST, CREATE, apart).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+}
+
+#[tokio::test]
 async fn json_that_is_no_object_is_told_so() {
     let app = TestApp::start().await;
     for (method, path) in places(&app).await {
