@@ -61,7 +61,7 @@ pub(super) fn add(orders: &mut Vec<Order>, mut row: JoinedRow) -> Result<(), Err
             order.items.extend(item(&mut row, order.currency)?);
         }
         _ => {
-            let currency = currency(&row)?;
+            let currency = currency(&row.currency, row.order_id)?;
             let first = item(&mut row, currency)?;
             orders.push(order(row, currency, first)?);
         }
@@ -69,10 +69,11 @@ pub(super) fn add(orders: &mut Vec<Order>, mut row: JoinedRow) -> Result<(), Err
     Ok(())
 }
 
-fn currency(row: &JoinedRow) -> Result<Currency, Error> {
-    Currency::from_code(&row.currency).ok_or(Error::Unreadable {
+/// Reads a stored currency.
+pub(super) fn currency(code: &str, order_id: i64) -> Result<Currency, Error> {
+    Currency::from_code(code).ok_or(Error::Unreadable {
         column: "currency",
-        order_id: row.order_id,
+        order_id,
     })
 }
 

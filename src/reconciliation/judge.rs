@@ -160,7 +160,7 @@ impl<'a> Rested<'a> {
     }
 
     fn unrefunded(&self, record: &PaymentRecord, owner: Owner) -> Finding {
-        let amount = record.amount.unwrap_or(self.order.order_total);
+        let amount = record.amount.unwrap_or(self.order.order_total.decimal());
         let detail = format!("{amount} not given back");
         let remedy = match owner {
             Owner::Ours if !self.stands && self.is_whole(record.amount) => Remedy::Sweep,
@@ -256,7 +256,7 @@ impl<'a> Rested<'a> {
 
     /// Whether an amount is the order's total, or not told.
     fn is_whole(&self, amount: Option<Decimal>) -> bool {
-        amount.is_none_or(|amount| amount == self.order.order_total)
+        amount.is_none_or(|amount| amount == self.order.order_total.decimal())
     }
 
     fn finding(

@@ -194,8 +194,11 @@ fn set(findings: &mut [Finding], outcome: impl Fn(&Finding) -> Outcome) {
 
 fn in_words(findings: &[Finding]) -> String {
     let words = findings.iter().map(|finding| {
-        let id = finding.record_id.as_deref().unwrap_or_default();
-        format!("{} {id}: {}", finding.kind.as_str(), finding.detail)
+        let kind = finding.kind.as_str();
+        match &finding.record_id {
+            Some(id) => format!("{kind} {id}: {}", finding.detail),
+            None => format!("{kind}: {}", finding.detail),
+        }
     });
     words.collect::<Vec<_>>().join("; ")
 }

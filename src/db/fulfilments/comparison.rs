@@ -9,9 +9,10 @@ use uuid::Uuid;
 
 use crate::db::Error;
 use crate::db::events::Columns;
-use crate::db::rows::status;
+use crate::db::rows::{currency, status};
 use crate::domain::event::{Actor, Fact};
 use crate::domain::ids::OrderId;
+use crate::domain::money::Money;
 use crate::domain::plan::{Plan, Step};
 use crate::domain::status::{PaymentStatus, ShippingStatus};
 
@@ -25,7 +26,7 @@ pub struct Compared {
     /// When it was accepted.
     pub created_at: OffsetDateTime,
     /// What was to be charged.
-    pub order_total: Decimal,
+    pub order_total: Money,
     /// Where the money is, by our book.
     pub payment_status: PaymentStatus,
     /// Where the parcel is, by our book.
@@ -61,6 +62,7 @@ pub struct Ground {
 struct Row {
     order_id: i64,
     created_at: OffsetDateTime,
+    currency: String,
     order_total: Decimal,
     payment_status: String,
     shipping_status: String,
@@ -94,7 +96,7 @@ impl Row {
         Ok(Compared {
             order_id: OrderId(order_id),
             created_at: self.created_at,
-            order_total: self.order_total,
+            order_total: Money::round(self.order_total, currency(&self.currency, order_id)?),
             payment_status: status("payment_status", &self.payment_status, order_id)?,
             shipping_status: status("shipping_status", &self.shipping_status, order_id)?,
             version: self.version,
@@ -111,8 +113,8 @@ macro_rules! compared {
         sqlx::query_as!(
             Row,
             r#"
-            select o.order_id as "order_id!", o.created_at as "created_at!", o.order_total as "order_total!",
-                o.payment_status as "payment_status!", o.shipping_status as "shipping_status!",
+            select o.order_id as "order_id!", o.created_at as "created_at!", o.currency as "currency!",
+                o.order_total as "order_total!", o.payment_status as "payment_status!", o.shipping_status as "shipping_status!",
                 o.version as "version!", f.identity as "identity?", f.phase as "phase?",
                 f.lapsed as "lapsed?", f.payment_id, f.shipment_id, f.since as "since?",
                 f.cancel_reason is not null or f.phase = 'undone' and f.due_at is not null as has_open_work,

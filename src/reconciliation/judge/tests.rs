@@ -3,7 +3,7 @@
 use time::Duration;
 use uuid::Uuid;
 
-use crate::domain::money::parse_decimal;
+use crate::domain::money::{Currency, Money, parse_decimal};
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn order(phase: &str, payment_id: Option<&str>) -> Compared {
     Compared {
         order_id: OrderId(42),
         created_at: ACCEPTED,
-        order_total: parse_decimal("10").unwrap(),
+        order_total: Money::parse_price("10", Currency::from_code("USD").unwrap()).unwrap(),
         payment_status: match phase {
             "completed" => PaymentStatus::Paid,
             _ => PaymentStatus::Refunded,

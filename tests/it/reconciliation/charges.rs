@@ -106,7 +106,8 @@ async fn a_standing_order_whose_charge_is_missing_goes_before_a_person() {
         .assert(1, Some("handed_over"), &kinds);
     let stuck = shop.stuck().await;
     assert_eq!(stuck[0].0, order_id);
-    assert!(stuck[0].1.contains("missing_charge"), "{stuck:?}");
+    let told = "missing_charge: no charge of 10.00 at Payment";
+    assert!(stuck[0].1.contains(told), "{stuck:?}");
     let timeline = shop
         .app
         .staff()
