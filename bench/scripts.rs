@@ -20,14 +20,7 @@ pub fn history(asked: &[String], customers: u64) -> Result<String> {
     let [read] = asked else {
         return Err(unlike("history", asked));
     };
-    let read = fill(
-        read,
-        &[
-            "array[:customer::bigint]",
-            "array[21::bigint]",
-            "10001::bigint",
-        ],
-    )?;
+    let read = fill(read, &["array[:customer::bigint]", "array[20::bigint]"])?;
     Ok(format!("\\set customer random(1, {customers})\n{read};\n"))
 }
 

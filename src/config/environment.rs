@@ -96,7 +96,9 @@ impl Environment {
     fn fall_back_to_peers(&mut self) {
         let text = std::fs::read_to_string(dev_folder().join(DEV_PEERS)).unwrap_or_default();
         for (name, url) in text.lines().filter_map(|line| line.split_once('=')) {
-            self.fall_back(name, url);
+            if name.ends_with("_SERVICE_URL") {
+                self.fall_back(name, url);
+            }
         }
     }
 

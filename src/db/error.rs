@@ -43,7 +43,7 @@ impl Error {
         match self {
             Self::Unavailable(cause) => Self::Unavailable(cause.to_string().into()),
             Self::Lost(cause) => Self::Lost(cause.to_string().into()),
-            Self::Conflict(cause) => Self::Unavailable(cause.to_string().into()),
+            Self::Conflict(cause) => Self::Conflict(sqlx::Error::Protocol(cause.to_string())),
             Self::NotMigrated => Self::NotMigrated,
             &Self::Unreadable { column, order_id } => Self::Unreadable { column, order_id },
             Self::Refused(cause) => Self::Refused(sqlx::Error::Protocol(cause.to_string())),

@@ -1,7 +1,7 @@
 //! Questions that come while the database is busy with others like them are answered together, by one
-//! statement: many clients cost it a third of what each on its own would, and one alone waits for nobody.
+//! statement. Many clients cost it less than each on its own would, and one alone waits for nobody.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -50,7 +50,7 @@ impl<Q: Question> Clone for Together<Q> {
 
 /// Who waits, and how many readers are at work.
 struct Desk<Q: Question> {
-    waiting: Vec<Ask<Q>>,
+    waiting: VecDeque<Ask<Q>>,
     readers: usize,
 }
 
@@ -86,7 +86,7 @@ impl<Q: Question> Together<Q> {
     /// Answers from this database.
     pub fn new(database: Database) -> Self {
         let desk = Desk {
-            waiting: Vec::new(),
+            waiting: VecDeque::new(),
             readers: 0,
         };
         Self {
@@ -107,7 +107,7 @@ impl<Q: Question> Together<Q> {
     fn begin(&self, question: Q) -> oneshot::Receiver<Result<Q::Answer, Error>> {
         let (answer, answered) = oneshot::channel();
         let mut desk = self.desk();
-        desk.waiting.push(Ask { question, answer });
+        desk.waiting.push_back(Ask { question, answer });
         let is_wanted = desk.takes_reader();
         drop(desk);
         self.begin_if(is_wanted);
@@ -186,9 +186,10 @@ impl<Q: Question> Reader<Q> {
     /// Who waits for which answer. Nobody: then it has left, before anybody else can come and rely on it.
     fn next(&mut self) -> Option<Asks<Q>> {
         let mut desk = self.together.desk();
-        let count = desk.waiting.len().min(Q::TOGETHER);
-        let mut asks = Asks::with_capacity(count);
-        for ask in desk.waiting.drain(..count) {
+        let mut asks = Asks::new();
+        while asks.len() < Q::TOGETHER
+            && let Some(ask) = desk.waiting.pop_front()
+        {
             if ask.is_awaited() {
                 asks.entry(ask.question.clone()).or_default().push(ask);
             }
@@ -196,9 +197,6 @@ impl<Q: Question> Reader<Q> {
         if asks.is_empty() {
             self.is_counted = false;
             desk.readers -= 1;
-            let is_wanted = desk.takes_reader();
-            drop(desk);
-            self.together.begin_if(is_wanted);
             return None;
         }
         Some(asks)

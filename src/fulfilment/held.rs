@@ -48,6 +48,13 @@ pub(super) struct Noted {
     at: Instant,
 }
 
+/// What became of a draft.
+enum Recorded {
+    Yes(Box<Noted>),
+    Changed,
+    Superseded,
+}
+
 /// Why a fulfilment is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Why {
@@ -136,15 +143,16 @@ impl Fulfilments {
                 },
             };
             match self.record(&held.written, draft).await {
-                Ok(Some(noted)) => {
+                Ok(Recorded::Yes(noted)) => {
                     let next = noted.next;
-                    held.take(&self.settings, noted);
+                    held.take(&self.settings, *noted);
                     return Ok(match next {
                         Next::Now => Turn::Again,
                         Next::After(_) | Next::Never => Turn::Ended,
                     });
                 }
-                Ok(None) => {}
+                Ok(Recorded::Superseded) => return Ok(Turn::Lost),
+                Ok(Recorded::Changed) => {}
                 Err(error) if error.passes() => {
                     failures += 1;
                     if failures > WRITE_ATTEMPTS {
@@ -180,9 +188,9 @@ impl Fulfilments {
         loop {
             let draft = Draft::of(&self.settings, &written, &held.ended);
             match self.record(&written, draft).await {
-                Ok(Some(noted)) => return Some(noted),
-                Ok(None) => {}
-                Err(_) => return None,
+                Ok(Recorded::Yes(noted)) => return Some(*noted),
+                Ok(Recorded::Changed) => {}
+                Ok(Recorded::Superseded) | Err(_) => return None,
             }
             let fresh = self.load(held.now.claim).await.ok()??;
             if fresh.turns != written.turns {
@@ -192,17 +200,18 @@ impl Fulfilments {
         }
     }
 
-    /// Writes a draft, and tells who wants to know of it. `None`: the row is not as it was, which a look at
-    /// it explains.
-    async fn record(&self, written: &Fulfilment, draft: Draft) -> Result<Option<Noted>, db::Error> {
+    /// Writes a draft, and tells who wants to know of it.
+    async fn record(&self, written: &Fulfilment, draft: Draft) -> Result<Recorded, db::Error> {
         let at = Instant::now();
         let (direction, step) = draft.turn;
         let mark = draft.mark();
         failpoints::pass(&["fulfilment", direction, step, "before_write"]);
         let recorded = run!(self.db, |conn| fulfilments::record(conn, written, &mark)).await?;
         failpoints::pass(&["fulfilment", direction, step, "after_write"]);
-        let Written::Yes(version) = recorded else {
-            return Ok(None);
+        let version = match recorded {
+            Written::Yes(version) => version,
+            Written::Changed => return Ok(Recorded::Changed),
+            Written::Superseded => return Ok(Recorded::Superseded),
         };
         for fact in &draft.facts {
             self.count_fact(fact);
@@ -213,7 +222,7 @@ impl Fulfilments {
             self.signals.changed(row.order.order_id);
         }
         let next = draft.next;
-        Ok(Some(Noted { row, next, at }))
+        Ok(Recorded::Yes(Box::new(Noted { row, next, at })))
     }
 
     fn count_fact(&self, fact: &Fact) {

@@ -1,7 +1,8 @@
 //! Many who ask for orders or histories at the same time: they are read together, and each gets their own.
 
 use futures_util::future::join_all;
-use sqlx::Connection as _;
+use serde_json::json;
+use sqlx::{Connection as _, PgConnection};
 
 use crate::support::app::TestApp;
 use crate::support::client::cart;
@@ -11,6 +12,8 @@ use crate::support::service::eventually;
 const CROWD: i64 = 100;
 /// Two statements at a time, and two more whenever these are held up.
 const FEW: i64 = CROWD / 10;
+/// So many that each could have its own.
+const ROOMY: &[(&str, &str)] = &[("DATABASE_MAX_CONNECTIONS", "40")];
 
 /// Has so many ask while nothing can be read, and sees how few statements they come to.
 async fn crowd(app: &TestApp, ask: impl AsyncFn(i64)) {
@@ -30,7 +33,7 @@ async fn crowd(app: &TestApp, ask: impl AsyncFn(i64)) {
         .await;
         let waiting = "select count(*) from pg_stat_activity \
             where datname = current_database() and wait_event_type = 'Lock' \
-            and query like '%left join order_items%'";
+            and query like '%i.order_item_id%'";
         let mut other = app.database.connection().await;
         let statements: i64 = sqlx::query_scalar(waiting)
             .fetch_one(&mut other)
@@ -44,7 +47,7 @@ async fn crowd(app: &TestApp, ask: impl AsyncFn(i64)) {
 
 #[tokio::test]
 async fn a_crowd_is_read_together_and_everybody_gets_their_own() {
-    let app = TestApp::start().await;
+    let app = TestApp::with(ROOMY).await;
     let mine = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
     let theirs = app.customer(6).place(&cart("SKU0002", 2, "20.00")).await;
     let (mine, theirs) = (mine.order_id(), theirs.order_id());
@@ -63,7 +66,7 @@ async fn a_crowd_is_read_together_and_everybody_gets_their_own() {
 
 #[tokio::test]
 async fn a_crowd_that_looks_at_histories_is_read_together_and_everybody_gets_their_own() {
-    let app = TestApp::start().await;
+    let app = TestApp::with(ROOMY).await;
     // So many each, from none.
     for customer in 1..=3 {
         for _ in 0..customer {
@@ -72,7 +75,8 @@ async fn a_crowd_that_looks_at_histories_is_read_together_and_everybody_gets_the
         }
     }
     crowd(&app, async |number| {
-        let (customer, size) = (5 + number % 4, 1 + number % 3);
+        // More than one statement answers.
+        let (customer, size) = (5 + number % 4, 1 + number % 7);
         let path = format!("/v1/orders/my-orders/{customer}/?page_size={size}");
         let page = app.customer(customer).get(&path).await.body;
         assert_eq!(page["count"], customer - 5, "{page}");
@@ -112,4 +116,57 @@ async fn an_order_that_cannot_be_read_is_nobody_elses_trouble() {
     join_all((0..CROWD).map(ask)).await;
     let reply = app.customer(5).details(good.order_id() + 1000).await;
     reply.assert_problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn a_history_that_cannot_be_read_is_nobody_elses_trouble() {
+    let app = TestApp::start().await;
+    for customer in [5, 6, 6] {
+        let cart = cart("SKU0001", 1, "10.00");
+        app.customer(customer).place(&cart).await;
+    }
+    let mut conn = app.database.connection().await;
+    // The older of two.
+    sqlx::query("update orders set currency = 'QQQ' where order_id = 2")
+        .execute(&mut conn)
+        .await
+        .unwrap();
+    join_all((0..CROWD).map(async |number| {
+        let (customer, size, status) =
+            [(5, 20, 200), (6, 20, 500), (6, 1, 200)][number as usize % 3];
+        let path = format!("/v1/orders/my-orders/{customer}/?page_size={size}");
+        let reply = app.customer(customer).get(&path).await;
+        assert_eq!(reply.status, status, "{reply:?}");
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn a_history_longer_than_is_counted_says_so() {
+    let app = TestApp::start().await;
+    let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
+    let mut conn = app.database.connection().await;
+    let more = async |conn: &mut PgConnection, count: i32| {
+        sqlx::query(
+            "insert into orders (customer_id, order_status, payment_status, shipping_status, currency, \
+                subtotal, tax, shipping_fee, order_total) \
+             select customer_id, order_status, payment_status, shipping_status, currency, \
+                subtotal, tax, shipping_fee, order_total \
+             from orders, generate_series(1, $2) where order_id = $1",
+        )
+        .bind(placed.order_id())
+        .bind(count)
+        .execute(conn)
+        .await
+        .unwrap();
+    };
+    for (added, count, is_capped) in [(0, 1, false), (9_999, 10_000, false), (1, 10_000, true)] {
+        more(&mut conn, added).await;
+        let page = app.customer(5).get("/v1/orders/my-orders/5/").await.body;
+        assert_eq!(
+            (&page["count"], &page["count_capped"]),
+            (&json!(count), &json!(is_capped)),
+            "{added} more"
+        );
+    }
 }

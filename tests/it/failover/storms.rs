@@ -17,8 +17,9 @@ const ORDERS: usize = 24;
 const SOON: Duration = Duration::from_secs(15);
 /// How long a standby is reached before it is the primary.
 const STANDING_BY: Duration = Duration::from_millis(200);
-/// How long work with a connection that has fallen silent may go on, and the same once more.
-const SILENCE: Duration = Duration::from_secs(25);
+/// How long work with a connection that has fallen silent may go on, which is ten seconds, and some patience;
+/// less than the same twice.
+const SILENCE: Duration = Duration::from_secs(18);
 
 const SETTINGS: &[(&str, &str)] = &[
     ("LEASE_S", "1"),
