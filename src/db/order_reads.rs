@@ -3,8 +3,6 @@
 
 use std::collections::HashMap;
 
-use sqlx::PgConnection;
-
 use crate::domain::ids::{CustomerId, OrderId};
 use crate::domain::order::Order;
 use crate::domain::search::Search;
@@ -55,7 +53,7 @@ impl OrderReads {
     pub async fn list(&self, search: &Search) -> Result<Listing, Error> {
         match Newest::of(search) {
             Some(newest) => self.histories.ask(newest).await,
-            // Apart from the other, which would else carry around what this one needs.
+            // On the heap: else a future of the other, which most wait for, would be as large as this one's.
             None => Box::pin(run!(self.database, |conn| list(conn, search))).await,
         }
     }
@@ -66,9 +64,9 @@ impl Question for OrderId {
 
     const TOGETHER: usize = 64;
 
-    async fn read(conn: &mut PgConnection, questions: &[Self]) -> Result<Vec<Self::Answer>, Error> {
+    async fn read(database: &Database, questions: &[Self]) -> Result<Vec<Self::Answer>, Error> {
         let numbers: Vec<i64> = questions.iter().map(|order_id| order_id.0).collect();
-        let found = of_numbers(conn, &numbers).await?;
+        let found = run!(database, |conn| of_numbers(conn, &numbers)).await?;
         let mut found: HashMap<_, _> = found
             .into_iter()
             .map(|order| (order.order_id, order))
@@ -85,7 +83,7 @@ impl Question for Newest {
 
     const TOGETHER: usize = 16;
 
-    async fn read(conn: &mut PgConnection, questions: &[Self]) -> Result<Vec<Self::Answer>, Error> {
-        newest(conn, questions).await
+    async fn read(database: &Database, questions: &[Self]) -> Result<Vec<Self::Answer>, Error> {
+        run!(database, |conn| newest(conn, questions)).await
     }
 }

@@ -7,11 +7,10 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sqlx::PgConnection;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::{Database, Error, run};
+use super::{Database, Error};
 
 /// How many statements run at a time: one while the answer to the other is on its way.
 const READERS: usize = 2;
@@ -28,7 +27,7 @@ pub(super) trait Question: Clone + Eq + Hash + Send + Sync + 'static {
 
     /// Answers questions, each of them different, in their order.
     fn read(
-        conn: &mut PgConnection,
+        database: &Database,
         questions: &[Self],
     ) -> impl Future<Output = Result<Vec<Self::Answer>, Error>> + Send;
 }
@@ -131,7 +130,7 @@ impl<Q: Question> Together<Q> {
 
     async fn answer(&self, mut asks: Asks<Q>) {
         let questions: Vec<Q> = asks.keys().cloned().collect();
-        match run!(self.database, |conn| Q::read(conn, &questions)).await {
+        match Q::read(&self.database, &questions).await {
             Ok(answers) => {
                 for (question, answer) in questions.iter().zip(answers) {
                     let mut of_this = asks.remove(question).unwrap_or_default();
@@ -223,5 +222,145 @@ impl<Q: Question> Drop for Reader<Q> {
                 desk.waiting.clear();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::Hasher;
+
+    use futures_util::future::join_all;
+    use sqlx::postgres::PgConnectOptions;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::db::Limits;
+    use crate::db::pool::Pooler;
+    use crate::metrics::Metrics;
+
+    /// What was asked together, and who is let through to an answer.
+    struct Log {
+        sizes: Mutex<Vec<usize>>,
+        gate: Semaphore,
+    }
+
+    /// Asks for twice a number; of a negative one nothing can be read.
+    #[derive(Clone)]
+    struct Twice(i64, Arc<Log>);
+
+    impl PartialEq for Twice {
+        fn eq(&self, other: &Self) -> bool {
+            self.0 == other.0
+        }
+    }
+
+    impl Eq for Twice {}
+
+    impl Hash for Twice {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            self.0.hash(state);
+        }
+    }
+
+    impl Question for Twice {
+        type Answer = i64;
+
+        const TOGETHER: usize = 10;
+
+        async fn read(_: &Database, questions: &[Self]) -> Result<Vec<i64>, Error> {
+            let log = &questions[0].1;
+            log.sizes.lock().unwrap().push(questions.len());
+            let _permit = log.gate.acquire().await.unwrap();
+            match questions.iter().find(|question| question.0 < 0) {
+                Some(question) => Err(Error::Unreadable {
+                    column: "number",
+                    order_id: question.0,
+                }),
+                None => Ok(questions.iter().map(|question| question.0 * 2).collect()),
+            }
+        }
+    }
+
+    fn together() -> (Together<Twice>, Arc<Log>) {
+        let limits = Limits {
+            max_connections: 1,
+            acquire_timeout: Duration::from_secs(1),
+            pooler: Pooler::None,
+            takes_standby: false,
+        };
+        // Connects when it is asked for a connection, which it is not.
+        let options = PgConnectOptions::new_without_pgpass();
+        let database = Database::new(options, limits, Arc::new(Metrics::new().unwrap())).unwrap();
+        let log = Log {
+            sizes: Mutex::default(),
+            gate: Semaphore::new(0),
+        };
+        (Together::new(database), Arc::new(log))
+    }
+
+    async fn settle() {
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn those_who_ask_at_the_same_time_are_answered_by_few_statements() {
+        let (together, log) = together();
+        let sizes = || log.sizes.lock().unwrap().clone();
+        let ask = |number: i64| together.ask(Twice(number % 25, log.clone()));
+        let asking = join_all((0..100).map(ask));
+        let looking = async {
+            // Nobody is let through: there are more only if those who are held up make room.
+            let more = async {
+                while sizes().len() <= READERS {
+                    tokio::time::sleep(PATIENCE / 10).await;
+                }
+            };
+            timeout(PATIENCE * 100, more).await.unwrap();
+            log.gate.add_permits(READERS);
+        };
+        let (answers, ()) = tokio::join!(asking, looking);
+        let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
+        let expected: Vec<_> = (0..100).map(|number| number % 25 * 2).collect();
+        assert_eq!(answers, expected);
+        assert_eq!(sizes(), [10; 10]);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_for_one_is_read_for_the_others() {
+        let (together, log) = together();
+        log.gate.add_permits(READERS);
+        let ask = |number| together.ask(Twice(number, log.clone()));
+        for (number, answer) in (-1..8).zip(join_all((-1..8).map(ask)).await) {
+            match number {
+                -1 => assert!(matches!(
+                    answer,
+                    Err(Error::Unreadable { order_id: -1, .. })
+                )),
+                _ => assert_eq!(answer.unwrap(), number * 2),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_read_for_who_has_gone() {
+        let (together, log) = together();
+        let ask = |number| {
+            let (together, question) = (together.clone(), Twice(number, log.clone()));
+            tokio::spawn(async move { together.ask(question).await })
+        };
+        let mut asking = Vec::new();
+        for number in 1..=4 {
+            asking.push(ask(number));
+            settle().await;
+        }
+        asking.remove(2).abort();
+        settle().await;
+        log.gate.add_permits(READERS);
+        for (asking, answer) in asking.into_iter().zip([2, 4, 8]) {
+            assert_eq!(asking.await.unwrap().unwrap(), answer);
+        }
+        assert_eq!(*log.sizes.lock().unwrap(), [1; 3]);
     }
 }

@@ -5,7 +5,6 @@ use std::fmt::{self, Write as _};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use order_service::db::Error;
-use order_service::db::histories::{Newest, newest};
 use order_service::db::order_list::{CAP, counts, list};
 use order_service::domain::ids::CustomerId;
 use order_service::domain::money::Currency;
@@ -20,6 +19,10 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Dispatch, Event, Metadata, Subscriber};
 
 use crate::support::database::TestDatabase;
+
+mod histories;
+
+use histories::{asked_by, history};
 
 /// What must never be read as a whole.
 const LARGE: [&str; 4] = ["orders", "order_items", "order_events", "fulfilments"];
@@ -292,20 +295,6 @@ async fn every_filter_and_sort_is_answered_by_an_index() {
     assert!(wrong.is_empty(), "{} of them: {}", wrong.len(), wrong[0]);
 }
 
-/// What a customer asks for who looks at what they have bought.
-fn history(customer: i64) -> Search {
-    Search {
-        filter: Filter {
-            customer_id: Some(CustomerId(customer)),
-            ..Filter::default()
-        },
-        sort_by: SortBy::CreatedAt,
-        sort_dir: SortDir::Desc,
-        place: Place::First,
-        size: 20,
-    }
-}
-
 /// What is asked most often is kept prepared, and its plan may not know the values after a while.
 #[tokio::test]
 async fn kept_plans_do_without_the_values() {
@@ -332,10 +321,7 @@ async fn kept_plans_do_without_the_values() {
         }
     }
     wrong.extend(faults_of("counts", counts(&mut conn)).await);
-    let histories: Vec<_> = (1..=16)
-        .filter_map(|number| Newest::of(&history(number)))
-        .collect();
-    wrong.extend(faults_of("histories", newest(&mut conn, &histories)).await);
+    wrong.extend(faults_of("histories", asked_by(&mut conn, &[1, 2, 77])).await);
     assert!(wrong.is_empty(), "{} of them: {}", wrong.len(), wrong[0]);
 }
 
@@ -372,10 +358,8 @@ async fn counts_are_exact_up_to_a_limit_and_then_say_so() {
     let (mut conn, orders) = explaining().await;
     let of = |filter| Search {
         filter,
-        sort_by: SortBy::CreatedAt,
-        sort_dir: SortDir::Desc,
-        place: Place::First,
         size: 1,
+        ..history(1)
     };
     let all = list(&mut conn, &of(Filter::default())).await.unwrap();
     assert!(orders > 10_000);
@@ -392,49 +376,6 @@ async fn counts_are_exact_up_to_a_limit_and_then_say_so() {
             .unwrap();
     assert!(counted > 0);
     assert_eq!((few.count, few.count_capped), (counted, false));
-}
-
-/// Of a shop with few customers, a walk along all orders looks short, and has no end for one who has none.
-#[tokio::test]
-async fn histories_of_few_customers_are_read_by_the_index_of_customers() {
-    let database = TestDatabase::new().await;
-    let mut conn = database.connection().await;
-    for sql in [
-        "insert into orders (customer_id, order_status, payment_status, shipping_status, currency, \
-            subtotal, tax, shipping_fee, order_total, created_at) \
-         select 1 + number % 4, 'CONFIRMED', 'PAID', 'PENDING', 'USD', 10, 0, 0, 10, \
-            now() - number * interval '1 s' \
-         from generate_series(1, 20000) number",
-        "vacuum analyze orders",
-        "set plan_cache_mode = force_generic_plan",
-    ] {
-        conn.execute(sql).await.unwrap();
-    }
-    explain(&mut conn).await;
-    let asked = [1, 99].map(history);
-    let asked: Vec<_> = asked.iter().filter_map(Newest::of).collect();
-    let told = told(newest(&mut conn, &asked)).await;
-    let index = "Index Scan Backward using orders_customer_created_idx";
-    assert!(told.contains(index), "{told}");
-    assert!(!told.contains("Rows Removed by Filter"), "{told}");
-}
-
-#[tokio::test]
-async fn histories_are_read_together_as_each_would_be_alone() {
-    let (mut conn, _) = explaining().await;
-    let searches: Vec<_> = [(1, 20), (2, 3), (1, 1), (0, 20), (77, 100)]
-        .map(|(customer, size)| Search {
-            size,
-            ..history(customer)
-        })
-        .into();
-    let asked: Vec<_> = searches.iter().filter_map(Newest::of).collect();
-    let together = newest(&mut conn, &asked).await.unwrap();
-    assert_eq!(together.len(), searches.len());
-    for (search, found) in searches.iter().zip(together) {
-        let alone = list(&mut conn, search).await.unwrap();
-        assert_eq!(found, alone, "{search:?}");
-    }
 }
 
 #[tokio::test]

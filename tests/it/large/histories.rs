@@ -1,0 +1,77 @@
+//! The beginnings of histories, which one statement reads for many customers.
+
+use order_service::db::Error;
+use order_service::db::histories::{Newest, newest};
+use order_service::db::order_list::{Listing, list};
+use order_service::domain::ids::CustomerId;
+use order_service::domain::search::{Filter, Place, Search, SortBy, SortDir};
+use sqlx::{Executor as _, PgConnection};
+
+use crate::support::database::TestDatabase;
+
+use super::{explain, explaining, told};
+
+/// What a customer asks for who looks at what they have bought.
+pub(super) fn history(customer: i64) -> Search {
+    Search {
+        filter: Filter {
+            customer_id: Some(CustomerId(customer)),
+            ..Filter::default()
+        },
+        sort_by: SortBy::CreatedAt,
+        sort_dir: SortDir::Desc,
+        place: Place::First,
+        size: 20,
+    }
+}
+
+/// Reads the histories of these customers together.
+pub(super) async fn asked_by(
+    conn: &mut PgConnection,
+    customers: &[i64],
+) -> Result<Vec<Listing>, Error> {
+    let asked = customers.iter().map(|customer| history(*customer));
+    let asked: Vec<_> = asked.filter_map(|search| Newest::of(&search)).collect();
+    newest(conn, &asked).await
+}
+
+/// Of a shop with few customers, a walk along all orders looks short, and has no end for one who has none.
+#[tokio::test]
+async fn histories_of_few_customers_are_read_by_the_index_of_customers() {
+    let database = TestDatabase::new().await;
+    let mut conn = database.connection().await;
+    for sql in [
+        "insert into orders (customer_id, order_status, payment_status, shipping_status, currency, \
+            subtotal, tax, shipping_fee, order_total, created_at) \
+         select 1 + number % 4, 'CONFIRMED', 'PAID', 'PENDING', 'USD', 10, 0, 0, 10, \
+            now() - number * interval '1 s' \
+         from generate_series(1, 20000) number",
+        "vacuum analyze orders",
+        "set plan_cache_mode = force_generic_plan",
+    ] {
+        conn.execute(sql).await.unwrap();
+    }
+    explain(&mut conn).await;
+    let told = told(asked_by(&mut conn, &[1, 99])).await;
+    let index = "Index Scan Backward using orders_customer_created_idx";
+    assert!(told.contains(index), "{told}");
+    assert!(!told.contains("Rows Removed by Filter"), "{told}");
+}
+
+#[tokio::test]
+async fn histories_are_read_together_as_each_would_be_alone() {
+    let (mut conn, _) = explaining().await;
+    let searches: Vec<_> = [(1, 20), (2, 3), (1, 1), (0, 20), (77, 100)]
+        .map(|(customer, size)| Search {
+            size,
+            ..history(customer)
+        })
+        .into();
+    let asked: Vec<_> = searches.iter().filter_map(Newest::of).collect();
+    let together = newest(&mut conn, &asked).await.unwrap();
+    assert_eq!(together.len(), searches.len());
+    for (search, found) in searches.iter().zip(together) {
+        let alone = list(&mut conn, search).await.unwrap();
+        assert_eq!(found, alone, "{search:?}");
+    }
+}
