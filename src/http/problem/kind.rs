@@ -40,8 +40,8 @@ macro_rules! kinds {
 kinds! {
     /// Values that are missing, of a wrong type or out of bounds.
     InvalidRequest = BAD_REQUEST "invalid-request" "The request has faults",
-    /// No JSON.
-    MalformedBody = BAD_REQUEST "malformed-body" "The body is not JSON",
+    /// No JSON, or an object that names something twice.
+    MalformedBody = BAD_REQUEST "malformed-body" "The body cannot be read",
     /// No token, or none that is accepted.
     Unauthenticated = UNAUTHORIZED "unauthenticated" "A valid access token is needed",
     /// Payment refused; the order was called off.
