@@ -34,7 +34,6 @@ mod edge;
 mod etag;
 mod extract;
 mod idempotency;
-mod json;
 mod keys;
 mod links;
 mod ops;

@@ -18,6 +18,7 @@
 //! | what slow or too many clients meet | [`server`] for connections, [`http`]`::edge` for requests |
 //! | a metric, a log line, a trace | [`metrics`], [`http`]`::access_log`, [`telemetry`] |
 //! | made-up orders, for benchmarks | [`generate`] |
+//! | what is refused of any JSON | [`json`] |
 //! | a command of the binary | [`cli`] |
 //! | how it all starts and stops | [`app`] |
 //! | where tests let the process die | [`failpoints`] |
@@ -39,6 +40,7 @@ pub mod fulfilment;
 pub mod generate;
 pub mod http;
 pub mod import;
+pub mod json;
 pub mod metrics;
 pub mod orders;
 pub mod peers;

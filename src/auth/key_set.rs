@@ -12,6 +12,8 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::json;
+
 use super::keys::check_public;
 
 /// Why a document is no set of keys that could be used.
@@ -43,8 +45,7 @@ impl KeySet {
     /// Reads a document and keeps the keys for an algorithm. One without such keys is refused: an issuer
     /// that publishes nothing is taken for a broken one, not for one that withdraws all keys.
     pub fn read(document: &[u8], algorithm: Algorithm) -> Result<Self, NotAKeySet> {
-        let document: Document =
-            serde_json::from_slice(document).map_err(|_| NotAKeySet::Malformed)?;
+        let document: Document = json::read(document).map_err(|_| NotAKeySet::Malformed)?;
         let published = document.keys.len();
         let mut set = Self::default();
         for jwk in document.keys {

@@ -9,9 +9,9 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::domain::ids::{CustomerId, OrderId};
+use crate::json;
 
 use super::Shared;
-use super::json;
 use super::problem::{Fault, Kind, Problem};
 
 /// How large a body may be, in bytes; a hundred lines take a tenth of it.
@@ -34,9 +34,9 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
         let bytes = Bytes::from_request(request, state).await.map_err(|_| {
             Problem::new(Kind::MalformedBody, "the body could not be read to its end")
         })?;
-        let value = json::read(&bytes).map_err(|error| {
+        let value = json::read_unambiguous(&bytes).map_err(|error| {
             let fault = if error.is_data() {
-                "is ambiguous"
+                "cannot be taken"
             } else {
                 "is not JSON"
             };

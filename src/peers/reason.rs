@@ -4,6 +4,8 @@ mod html;
 
 use serde_json::Value;
 
+use crate::json;
+
 /// How long a reason may be, in characters.
 const MAX_CHARS: usize = 200;
 /// Where the words are, the most telling place first. Spring puts "Conflict" under `error` and
@@ -22,7 +24,7 @@ const WORDS: [&str; 9] = [
 
 /// What a body says, or `None` when it has no words.
 pub(super) fn of_body(body: &[u8]) -> Option<String> {
-    let words = match serde_json::from_slice::<Value>(body) {
+    let words = match json::read::<Value>(body) {
         Ok(value) => of_json(&value)?,
         Err(_) => html::text(&String::from_utf8_lossy(body)),
     };

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::json;
+
 use super::answer::{Refusal, Trouble};
 use super::reason;
 
@@ -17,7 +19,7 @@ pub(super) struct Reply {
 impl Reply {
     /// The body as JSON; garbled JSON says nothing about what was done.
     pub fn json(&self) -> Result<Value, Trouble> {
-        serde_json::from_slice(&self.body).map_err(|_| self.trouble())
+        json::read(&self.body).map_err(|_| self.trouble())
     }
 
     /// As [`Reply::json`], for calls whose yes needs no words.

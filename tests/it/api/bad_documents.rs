@@ -115,7 +115,7 @@ async fn an_object_that_names_something_twice_is_told_so() {
             reply.assert_problem(400, "malformed-body");
             let detail = reply.body["detail"].as_str().unwrap();
             let expected =
-                format!("the body is ambiguous: \"{name}\" is named twice in one object");
+                format!("the body cannot be taken: \"{name}\" is named twice in one object");
             assert!(detail.starts_with(&expected), "{detail}");
         }
     }
@@ -124,6 +124,38 @@ async fn an_object_that_names_something_twice_is_told_so() {
     let apart = with_price(r#""unit_price":50.0,"y":[{"x":1},{"x":1,"z":{"x":1}}]"#);
     let reply = send_json(&app.staff(), Method::POST, CREATE, apart).await;
     assert_eq!(reply.status, 201, "{reply:?}");
+}
+
+/// Texts in texts, each of which `serde_json` would read as the document itself, as deep as its limit.
+fn nested_texts() -> String {
+    let deep = |inner: &str| format!("{}{inner}{}", "[".repeat(118), "]".repeat(118));
+    let within = |inner: String, _| {
+        let inner = json!(inner);
+        deep(&format!(r#"{{"$serde_json::private::RawValue":{inner}}}"#))
+    };
+    let deepest = (0..10).fold(deep(""), within);
+    format!(r#"{{"x":{deepest},"items":[{{"sku":"S","quantity":1,"unit_price":1}}]}}"#)
+}
+
+#[tokio::test]
+async fn private_names_of_the_parser_are_refused() {
+    let app = TestApp::start().await;
+    let bodies = [
+        r#"{"$serde_json::private::RawValue":"{\"items\":[]}"}"#.to_owned(),
+        r#"{"\u0024serde_json::private::RawValue":"{\"items\":[]}"}"#.to_owned(),
+        r#"{"items":[{"sku":"S","quantity":1,"unit_price":{"$serde_json::private::Number":"5"}}]}"#
+            .to_owned(),
+        nested_texts(),
+    ];
+    for (method, path) in places(&app).await {
+        for body in &bodies {
+            let reply = send_json(&app.staff(), method.clone(), &path, body.clone()).await;
+            reply.assert_problem(400, "malformed-body");
+            let detail = reply.body["detail"].as_str().unwrap();
+            assert!(detail.contains("must not be in it"), "{detail}");
+        }
+    }
+    assert_untouched(&app).await;
 }
 
 #[tokio::test]
