@@ -9,7 +9,7 @@ use crate::domain::search::{Filter, Key, MAX_PAGE_SIZE, Place, Search, SortBy, S
 
 use super::Error;
 use super::order_list::{CAP, Listing};
-use super::rows::{JoinedRow, add};
+use super::rows::{add, joined};
 
 /// The newest orders of a customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,16 +64,9 @@ const _: () = assert!(CAP == 10_000 && MAX_PAGE_SIZE == 100);
 pub async fn newest(conn: &mut PgConnection, asked: &[Newest]) -> Result<Vec<Listing>, Error> {
     let customers: Vec<i64> = asked.iter().map(|newest| newest.customer_id.0).collect();
     let sizes: Vec<i64> = asked.iter().map(|newest| i64::from(newest.size)).collect();
-    let mut rows = sqlx::query!(
-        r#"
-        select asked.place as "place!", counted.count as "count!",
-            o.order_id, o.customer_id, o.order_status, o.payment_status, o.shipping_status,
-            o.cancel_reason, o.currency, o.subtotal, o.tax, o.shipping_fee, o.order_total,
-            o.payment_method, o.shipping_address, o.carrier, o.tracking_no, o.cancel_requested,
-            o.version, o.created_at, o.updated_at,
-            i.order_item_id as "order_item_id?", i.product_id as "product_id?", i.sku as "sku?",
-            i.name as "name?", i.quantity as "quantity?", i.unit_price as "unit_price?",
-            i.line_total as "line_total?"
+    let mut rows = joined!(
+        r#"asked.place as "place?", counted.count as "count?""#,
+        "
         from unnest((select $1::bigint[])::bigint[], (select $2::bigint[])::bigint[])
             with ordinality as asked (customer_id, size, place)
         cross join lateral (
@@ -96,46 +89,18 @@ pub async fn newest(conn: &mut PgConnection, asked: &[Newest]) -> Result<Vec<Lis
         ) o
         left join order_items i on i.order_id = o.order_id
         order by asked.place, o.created_at desc, o.order_id desc, i.order_item_id
-        "#,
+        ",
         &customers,
-        &sizes,
+        &sizes
     )
     .fetch(conn);
     let mut listings = vec![Listing::default(); asked.len()];
     while let Some(row) = rows.try_next().await? {
-        let place = usize::try_from(row.place - 1).unwrap_or(usize::MAX);
-        let Some(listing) = listings.get_mut(place) else {
+        let place = row.place.and_then(|place| usize::try_from(place - 1).ok());
+        let Some(listing) = place.and_then(|place| listings.get_mut(place)) else {
             continue;
         };
-        listing.count = row.count;
-        let row = JoinedRow {
-            order_id: row.order_id,
-            customer_id: row.customer_id,
-            order_status: row.order_status,
-            payment_status: row.payment_status,
-            shipping_status: row.shipping_status,
-            cancel_reason: row.cancel_reason,
-            currency: row.currency,
-            subtotal: row.subtotal,
-            tax: row.tax,
-            shipping_fee: row.shipping_fee,
-            order_total: row.order_total,
-            payment_method: row.payment_method,
-            shipping_address: row.shipping_address,
-            carrier: row.carrier,
-            tracking_no: row.tracking_no,
-            cancel_requested: row.cancel_requested,
-            version: row.version,
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-            order_item_id: row.order_item_id,
-            product_id: row.product_id,
-            sku: row.sku,
-            name: row.name,
-            quantity: row.quantity,
-            unit_price: row.unit_price,
-            line_total: row.line_total,
-        };
+        listing.count = row.count.unwrap_or_default();
         add(&mut listing.orders, row)?;
     }
     let listings = asked.iter().zip(listings);

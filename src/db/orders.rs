@@ -18,7 +18,7 @@ use super::Error;
 use super::events::Columns;
 use super::fulfilments::first_epoch;
 use super::idempotency::Key;
-use super::rows::{JoinedRow, gather};
+use super::rows::{gather, joined};
 
 /// What goes with an order when it is placed.
 pub struct Placement<'a> {
@@ -217,22 +217,15 @@ pub async fn of_numbers(conn: &mut PgConnection, numbers: &[i64]) -> Result<Vec<
     if numbers.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = sqlx::query_as!(
-        JoinedRow,
-        r#"
-        select o.order_id, o.customer_id, o.order_status, o.payment_status, o.shipping_status,
-            o.cancel_reason, o.currency, o.subtotal, o.tax, o.shipping_fee, o.order_total,
-            o.payment_method, o.shipping_address, o.carrier, o.tracking_no, o.cancel_requested,
-            o.version, o.created_at, o.updated_at,
-            i.order_item_id as "order_item_id?", i.product_id as "product_id?", i.sku as "sku?",
-            i.name as "name?", i.quantity as "quantity?", i.unit_price as "unit_price?",
-            i.line_total as "line_total?"
+    let rows = joined!(
+        r#"null::bigint as "place?", null::bigint as "count?""#,
+        "
         from orders o
         left join order_items i on i.order_id = o.order_id
         where o.order_id = any((select $1::bigint[])::bigint[])
         order by o.order_id, i.order_item_id
-        "#,
-        numbers,
+        ",
+        numbers
     )
     .fetch(conn);
     let orders = gather(rows).await?;

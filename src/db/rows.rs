@@ -12,9 +12,37 @@ use crate::domain::status::Status;
 
 use super::Error;
 
+/// A query for orders and their lines. What it begins with names the list of each row; what it ends with
+/// calls orders `o` and lines `i`.
+macro_rules! joined {
+    ($list:literal, $rest:literal, $($bound:expr),*) => {
+        sqlx::query_as!(
+            $crate::db::rows::JoinedRow,
+            "select "
+                + $list
+                + r#",
+                o.order_id, o.customer_id, o.order_status, o.payment_status, o.shipping_status,
+                o.cancel_reason, o.currency, o.subtotal, o.tax, o.shipping_fee, o.order_total,
+                o.payment_method, o.shipping_address, o.carrier, o.tracking_no, o.cancel_requested,
+                o.version, o.created_at, o.updated_at,
+                i.order_item_id as "order_item_id?", i.product_id as "product_id?", i.sku as "sku?",
+                i.name as "name?", i.quantity as "quantity?", i.unit_price as "unit_price?",
+                i.line_total as "line_total?"
+            "#
+                + $rest,
+            $($bound),*
+        )
+    };
+}
+
+pub(super) use joined;
+
 /// An order and one of its lines, or none.
-#[derive(sqlx::FromRow)]
 pub(super) struct JoinedRow {
+    /// Of which list it is, from 1, where several are read.
+    pub place: Option<i64>,
+    /// How many orders that list has, as far as they were counted.
+    pub count: Option<i64>,
     pub order_id: i64,
     pub customer_id: i64,
     pub order_status: String,

@@ -93,7 +93,7 @@ const LAYERS: &[Layer] = &[
     layer("generate", &["domain"], &["sqlx", "tokio"]),
     layer(
         "sandbox",
-        &["clock"],
+        &["clock", "json"],
         &["axum", "tower", "reqwest", "tokio"],
     ),
     layer(
