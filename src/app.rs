@@ -15,11 +15,11 @@ use crate::db::{self, Database, Replica};
 use crate::fulfilment::Fulfilments;
 use crate::http::{self, Cursors, Edge, Forms, Parts, Shared};
 use crate::metrics::Metrics;
+use crate::notifications::Notifications;
 use crate::orders::Orders;
 use crate::peers::Peers;
 use crate::reconciliation::Reconciliation;
 use crate::server;
-use crate::signals::Signals;
 
 /// How often idempotency keys whose time is over are removed.
 const PURGE_EVERY: Duration = Duration::from_secs(600);
@@ -100,19 +100,19 @@ impl App {
             None => None,
         };
 
-        let (signals, wakes) = Signals::new();
+        let (notifications, wake_ups) = Notifications::new();
         let orders = Orders::new(
             database.clone(),
             replica,
             metrics.clone(),
-            signals.clone(),
+            notifications.clone(),
             config.orders,
         );
         let fulfilments = Fulfilments::new(
             database.clone(),
             peers.clone(),
             metrics.clone(),
-            signals,
+            notifications,
             config.fulfilment,
         );
         let reconciliation = Reconciliation::new(
@@ -157,7 +157,7 @@ impl App {
             metrics_address,
             server: tokio::spawn(server),
             operators,
-            fulfilling: tokio::spawn(async move { fulfilments.run(wakes, drain, stop).await }),
+            fulfilling: tokio::spawn(async move { fulfilments.run(wake_ups, drain, stop).await }),
             listeners: tokio::spawn({
                 let (orders, stop) = (orders.clone(), stop_listening.clone());
                 async move { orders.serve_listeners(stop).await }
@@ -251,12 +251,12 @@ pub fn reconciliation(config: Reconciling) -> Result<Reconciliation, Error> {
     let metrics = Arc::new(Metrics::new()?);
     let peers = Peers::new(config.peers, metrics.clone())?;
     let database = Database::new(config.database, config.limits, metrics.clone())?;
-    let (signals, _) = Signals::new();
+    let (notifications, _) = Notifications::new();
     let fulfilments = Fulfilments::new(
         database.clone(),
         peers.clone(),
         metrics.clone(),
-        signals,
+        notifications,
         config.fulfilment,
     );
     let settings = config.reconciliation;

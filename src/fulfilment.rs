@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::db::Database;
 use crate::metrics::Metrics;
+use crate::notifications::Notifications;
 use crate::peers::Peers;
-use crate::signals::Signals;
 
 mod attempt;
 mod backoff;
@@ -61,7 +61,7 @@ pub struct Fulfilments {
     db: Database,
     peers: Arc<Peers>,
     metrics: Arc<Metrics>,
-    signals: Signals,
+    notifications: Notifications,
     settings: Arc<Settings>,
 }
 
@@ -71,14 +71,14 @@ impl Fulfilments {
         db: Database,
         peers: Peers,
         metrics: Arc<Metrics>,
-        signals: Signals,
+        notifications: Notifications,
         settings: Settings,
     ) -> Self {
         Self {
             db,
             peers: Arc::new(peers),
             metrics,
-            signals,
+            notifications,
             settings: Arc::new(settings),
         }
     }

@@ -42,11 +42,11 @@ pub mod http;
 pub mod import;
 pub mod json;
 pub mod metrics;
+pub mod notifications;
 pub mod orders;
 pub mod peers;
 pub mod reconciliation;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod server;
-pub mod signals;
 pub mod telemetry;

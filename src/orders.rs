@@ -1,5 +1,5 @@
 //! The use cases: place, cancel, report news, and answer questions. Each is one short write, or one
-//! read; fulfilment does the rest and is met only in tables and by [`Signals`].
+//! read; fulfilment does the rest and is met only in tables and by [`Notifications`].
 
 use std::future::Future;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::domain::ids::{CustomerId, OrderId};
 use crate::domain::order::{Order, Rates};
 use crate::domain::principal::{Principal, Role};
 use crate::metrics::Metrics;
-use crate::signals::Signals;
+use crate::notifications::Notifications;
 
 mod attention;
 mod cancel;
@@ -64,7 +64,7 @@ pub struct Orders {
     reads: OrderReads,
     replica: Option<Replica>,
     metrics: Arc<Metrics>,
-    signals: Signals,
+    notifications: Notifications,
     settings: Arc<Settings>,
     live: Arc<Desk>,
     writes: TaskTracker,
@@ -76,7 +76,7 @@ impl Orders {
         db: Database,
         replica: Option<Replica>,
         metrics: Arc<Metrics>,
-        signals: Signals,
+        notifications: Notifications,
         settings: Settings,
     ) -> Self {
         let live = Desk::new(settings.live, metrics.clone());
@@ -85,7 +85,7 @@ impl Orders {
             db,
             replica,
             metrics,
-            signals,
+            notifications,
             settings: Arc::new(settings),
             live: Arc::new(live),
             writes: TaskTracker::new(),

@@ -64,7 +64,7 @@ impl Fulfilments {
                 Ok(Turn::Again) => {}
                 Ok(Turn::Ended) => {
                     if held.now.plan.is_at_rest() {
-                        self.signals.settled(held.now.order.order_id);
+                        self.notifications.notify_settled(held.now.order.order_id);
                     }
                     return;
                 }

@@ -219,7 +219,7 @@ impl Fulfilments {
         let mut row = draft.after;
         row.order.version = version;
         if !draft.facts.is_empty() {
-            self.signals.changed(row.order.order_id);
+            self.notifications.notify_changed(row.order.order_id);
         }
         let next = draft.next;
         Ok(Recorded::Yes(Box::new(Noted { row, next, at })))

@@ -11,7 +11,7 @@ use tracing::Span;
 
 use crate::db::fulfilments::{self, Claim};
 use crate::db::{self, run};
-use crate::signals::Wake;
+use crate::notifications::WakeUp;
 
 use super::Fulfilments;
 
@@ -20,7 +20,7 @@ impl Fulfilments {
     /// together with it, nothing that is due is claimed any more: other replicas are to do that.
     pub async fn run(
         &self,
-        mut wakes: mpsc::Receiver<Wake>,
+        mut wake_ups: mpsc::Receiver<WakeUp>,
         drain: CancellationToken,
         stop: CancellationToken,
     ) {
@@ -30,10 +30,10 @@ impl Fulfilments {
         while let Some(slot) = free_slot(&slots, &stop).await {
             tokio::select! {
                 () = stop.cancelled() => break,
-                Some(wake) = wakes.recv() => {
+                Some(wake_up) = wake_ups.recv() => {
                     let (this, stop) = (self.clone(), stop.clone());
                     tasks.spawn(async move {
-                        this.on_wake(wake, &stop).await;
+                        this.on_wake_up(wake_up, &stop).await;
                         drop(slot);
                     });
                 }
@@ -51,9 +51,9 @@ impl Fulfilments {
             }
         }
         // What waits in the queue is leased to this process: `drive` gives it back at once.
-        wakes.close();
-        while let Some(wake) = wakes.recv().await {
-            self.on_wake(wake, &stop).await;
+        wake_ups.close();
+        while let Some(wake_up) = wake_ups.recv().await {
+            self.on_wake_up(wake_up, &stop).await;
         }
         tasks.close();
         tasks.wait().await;
@@ -97,12 +97,12 @@ impl Fulfilments {
         run!(self.db, |conn| fulfilments::claim_due(conn, limit, lease)).await
     }
 
-    async fn on_wake(&self, wake: Wake, stop: &CancellationToken) {
-        match wake {
-            Wake::Begun(fulfilment, leased_at, cause) => {
+    async fn on_wake_up(&self, wake_up: WakeUp, stop: &CancellationToken) {
+        match wake_up {
+            WakeUp::Placed(fulfilment, leased_at, cause) => {
                 self.drive(*fulfilment, leased_at, cause, stop).await;
             }
-            Wake::Nudge(order_id, cause) if !stop.is_cancelled() => {
+            WakeUp::Due(order_id, cause) if !stop.is_cancelled() => {
                 let leased_at = Instant::now();
                 let lease = self.settings.lease;
                 let claimed = run!(self.db, |conn| fulfilments::claim_one(
@@ -115,12 +115,12 @@ impl Fulfilments {
                     Err(error) => {
                         tracing::warn!(
                             error = &error as &dyn std::error::Error,
-                            "nudge not followed"
+                            "wake-up not processed"
                         );
                     }
                 }
             }
-            Wake::Nudge(..) => {}
+            WakeUp::Due(..) => {}
         }
     }
 }

@@ -77,7 +77,7 @@ impl Orders {
         let (this, caller) = (self.clone(), caller.clone());
         self.detached(async move {
             let order = this.rule(&caller, order_id, decision, &reason).await?;
-            this.signals.nudge(order_id);
+            this.notifications.notify_due(order_id);
             Ok(order)
         })
         .await

@@ -39,10 +39,10 @@ impl Orders {
         let key = key.map(|key| key.of(caller, "cancel"));
         let (this, caller) = (self.clone(), caller.clone());
         self.detached(async move {
-            let settling = this.signals.settling(order_id);
+            let settling = this.notifications.subscribe_settled(order_id);
             let wished = this.wish_to_cancel(&caller, order_id, key.as_ref(), &expected);
             let Cancelled { order, replayed } = wished.await?;
-            this.signals.nudge(order_id);
+            this.notifications.notify_due(order_id);
             let order = this.settle(order, settling).await;
             if is_settled(&order) && order.state.order_status != OrderStatus::Cancelled {
                 return Err(too_late(&order));

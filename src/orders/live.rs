@@ -132,7 +132,7 @@ impl Orders {
     }
 
     async fn keep_telling(&self, stop: &CancellationToken) {
-        let mut changes = self.signals.changes();
+        let mut changes = self.notifications.subscribe_changes();
         let mut turns = interval(self.live.settings().poll_interval);
         turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut turn = 0_u32;

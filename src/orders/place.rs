@@ -62,7 +62,7 @@ impl Orders {
         let key = key.map(|key| key.of(caller, "create"));
         let this = self.clone();
         self.detached(async move {
-            let begins_here = this.signals.place();
+            let begins_here = this.notifications.try_reserve();
             let leased_at = Instant::now();
             let identity = Uuid::now_v7();
             let placement = Placement {
@@ -84,10 +84,10 @@ impl Orders {
             };
             failpoints::pass(&["orders", "place", "after_write"]);
             this.metrics.orders_placed.inc();
-            let settling = this.signals.settling(order.order_id);
+            let settling = this.notifications.subscribe_settled(order.order_id);
             // What has changed since it was placed is read by whoever claims it.
             if let Some(begins_here) = begins_here.filter(|_| order.version == 1) {
-                begins_here.begin(Fulfilment::begun(order.clone(), identity), leased_at);
+                begins_here.notify_placed(Fulfilment::begun(order.clone(), identity), leased_at);
             }
             let order = this.settle(order, settling).await;
             Ok(Placed {
@@ -126,7 +126,7 @@ impl Orders {
         if found.fingerprint != key.fingerprint {
             return Err(Error::KeyReused);
         }
-        let settling = self.signals.settling(found.order_id);
+        let settling = self.notifications.subscribe_settled(found.order_id);
         let order = self.find(None, found.order_id).await?;
         let order = self.settle(order, settling).await;
         Ok(Some(Placed {

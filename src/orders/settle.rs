@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::domain::order::Order;
 use crate::domain::status::OrderStatus;
-use crate::signals::Settling;
+use crate::notifications::SettledSubscription;
 
 use super::Orders;
 
@@ -16,19 +16,23 @@ const FIRST_LOOK: Duration = Duration::from_millis(200);
 impl Orders {
     /// The order as it stands when it rests, or when the wait is over. A read that does not succeed
     /// does not make a committed order fail: the caller then gets the order as it was last seen.
-    pub(super) async fn settle(&self, mut order: Order, mut settling: Settling) -> Order {
+    pub(super) async fn settle(
+        &self,
+        mut order: Order,
+        mut settling: SettledSubscription,
+    ) -> Order {
         let deadline = Instant::now() + self.settings.settle_wait;
         let mut pause = FIRST_LOOK;
         while !is_settled(&order) && Instant::now() < deadline {
             let look_at = deadline.min(Instant::now() + pause);
             let announced = tokio::select! {
-                () = settling.wait() => true,
+                () = settling.notified() => true,
                 () = sleep_until(look_at) => false,
             };
             pause *= 2;
             if announced {
                 // Before the look, so that nothing is missed in between.
-                settling = self.signals.settling(order.order_id);
+                settling = self.notifications.subscribe_settled(order.order_id);
             }
             let found = timeout_at(deadline + FIRST_LOOK, self.find(None, order.order_id)).await;
             // After a failover that forgot the order, its number may be somebody else's.

@@ -65,7 +65,7 @@ impl Orders {
             let (state, facts) = order.state.after(facts(&order, news)?);
             if is_for_fulfilment(&order, news) {
                 run!(self.db, |conn| hasten(conn, order_id)).await?;
-                self.signals.nudge(order_id);
+                self.notifications.notify_due(order_id);
             }
             if facts.is_empty() {
                 return Ok(order);
@@ -75,7 +75,7 @@ impl Orders {
                 db::orders::advance(conn, &order, &state, &facts, &actor).await
             });
             if moved.await? {
-                self.signals.changed(order_id);
+                self.notifications.notify_changed(order_id);
                 return self.find(None, order_id).await;
             }
         }

@@ -9,9 +9,9 @@ use order_service::db::Database;
 use order_service::failpoints::POINTS;
 use order_service::fulfilment::Fulfilments;
 use order_service::metrics::Metrics;
+use order_service::notifications::Notifications;
 use order_service::orders::Orders;
 use order_service::peers::Peers;
-use order_service::signals::Signals;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -158,14 +158,14 @@ impl Life {
     pub fn start(&mut self) {
         let (database, metrics) = (self.database.clone(), self.metrics.clone());
         let peers = self.peers.clone();
-        let (signals, wakes) = Signals::new();
-        let (hints, settings) = (signals.clone(), self.config.orders.clone());
-        let orders = Orders::new(database.clone(), None, metrics.clone(), hints, settings);
+        let (notifications, wake_ups) = Notifications::new();
+        let (senders, settings) = (notifications.clone(), self.config.orders.clone());
+        let orders = Orders::new(database.clone(), None, metrics.clone(), senders, settings);
         let settings = self.config.fulfilment.clone();
-        let fulfilments = Fulfilments::new(database, peers, metrics, signals, settings);
+        let fulfilments = Fulfilments::new(database, peers, metrics, notifications, settings);
         let stop = CancellationToken::new();
         let stopping = stop.clone();
-        let work = async move { fulfilments.run(wakes, stopping.clone(), stopping).await };
+        let work = async move { fulfilments.run(wake_ups, stopping.clone(), stopping).await };
         self.at_work = Some(AtWork {
             orders,
             stop,
