@@ -1,5 +1,6 @@
 //! The language of orders: pure values and rules. No I/O, no async, no clock, no framework.
 
+pub mod cancel_reason;
 pub mod cart;
 pub mod event;
 pub mod ids;

@@ -8,7 +8,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use crate::domain::order::CancelReason;
+use crate::domain::cancel_reason::CancelReason;
 
 /// Buckets for requests and peer calls, in seconds.
 const SECONDS: &[f64] = &[

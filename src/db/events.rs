@@ -1,11 +1,11 @@
 //! The table `order_events`: append-only, numbered per order, written by the statement that causes
 //! the event.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use crate::domain::event::{Actor, Event, Fact};
+use crate::domain::event::{Actor, OrderEvent, RecordedEvent};
 use crate::domain::ids::{CustomerId, OrderId};
 
 use super::Error;
@@ -18,64 +18,12 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    pub fn new(facts: &[Fact], actor: &Actor) -> Self {
+    pub fn new(facts: &[OrderEvent], actor: &Actor) -> Self {
         Self {
             codes: facts.iter().map(|fact| fact.code().to_owned()).collect(),
             actors: facts.iter().map(|_| actor.as_str().to_owned()).collect(),
-            data: facts.iter().map(data).collect(),
+            data: facts.iter().map(OrderEvent::data).collect(),
         }
-    }
-}
-
-/// The details of a fact, as they are stored.
-fn data(fact: &Fact) -> Value {
-    match fact {
-        Fact::OrderPlaced
-        | Fact::OrderImported
-        | Fact::OrderConfirmed
-        | Fact::OrderShipped
-        | Fact::OrderDelivered
-        | Fact::StockReleased
-        | Fact::OrderCancelled => json!({}),
-        Fact::StockReserved { reservation_id } => json!({ "reservation_id": reservation_id }),
-        Fact::StockRefused { reason }
-        | Fact::PaymentDeclined { reason }
-        | Fact::ShipmentRefused { reason }
-        | Fact::StockCommitRefused { reason }
-        | Fact::CancelRefused { reason } => json!({ "reason": reason }),
-        Fact::PaymentTaken {
-            payment_id,
-            reference,
-        } => {
-            json!({ "payment_id": payment_id, "reference": reference })
-        }
-        Fact::ShipmentCreated {
-            shipment_id,
-            carrier,
-            tracking_no,
-        } => {
-            json!({ "shipment_id": shipment_id, "carrier": carrier, "tracking_no": tracking_no })
-        }
-        Fact::ParcelMoved { to, carrier_status } => {
-            json!({ "shipping_status": to.to_string(), "carrier_status": carrier_status })
-        }
-        Fact::PaymentMoved { to } => json!({ "payment_status": to.to_string() }),
-        Fact::CancelRequested { reason } | Fact::CallingOff { reason } => {
-            json!({ "reason": reason.as_str() })
-        }
-        Fact::ShipmentCancelled { shipment_id } | Fact::SurplusCancelled { shipment_id } => {
-            json!({ "shipment_id": shipment_id })
-        }
-        Fact::PaymentRefunded { payment_id } | Fact::SurplusRefunded { payment_id } => {
-            json!({ "payment_id": payment_id })
-        }
-        Fact::DiscrepancyFound { findings, reason } => {
-            json!({ "findings": findings, "reason": reason })
-        }
-        Fact::PersonDecided { decision, reason } => {
-            json!({ "decision": decision, "reason": reason })
-        }
-        Fact::PersonNeeded { step, reason } => json!({ "step": step.as_str(), "reason": reason }),
     }
 }
 
@@ -85,7 +33,7 @@ pub async fn stands(
     conn: &mut PgConnection,
     order_id: OrderId,
     seq: i32,
-    fact: &Fact,
+    fact: &OrderEvent,
     actor: &Actor,
 ) -> Result<bool, Error> {
     let stands = sqlx::query_scalar!(
@@ -97,7 +45,7 @@ pub async fn stands(
         seq,
         fact.code(),
         actor.as_str(),
-        data(fact),
+        fact.data(),
     )
     .fetch_one(conn)
     .await?;
@@ -113,7 +61,7 @@ struct EventRow {
     at: OffsetDateTime,
 }
 
-impl From<EventRow> for Event {
+impl From<EventRow> for RecordedEvent {
     fn from(row: EventRow) -> Self {
         Self {
             seq: row.seq,
@@ -127,7 +75,10 @@ impl From<EventRow> for Event {
 
 /// The history of an order, oldest first.
 #[tracing::instrument(name = "db.events.of_order", skip_all)]
-pub async fn of_order(conn: &mut PgConnection, order_id: OrderId) -> Result<Vec<Event>, Error> {
+pub async fn of_order(
+    conn: &mut PgConnection,
+    order_id: OrderId,
+) -> Result<Vec<RecordedEvent>, Error> {
     let rows = sqlx::query_as!(
         EventRow,
         r#"
@@ -138,7 +89,7 @@ pub async fn of_order(conn: &mut PgConnection, order_id: OrderId) -> Result<Vec<
     )
     .fetch_all(conn)
     .await?;
-    Ok(rows.into_iter().map(Event::from).collect())
+    Ok(rows.into_iter().map(RecordedEvent::from).collect())
 }
 
 /// A part of an order's history.
@@ -149,7 +100,7 @@ pub struct Part {
     /// Whether nothing more happens unless somebody asks for it, see [`over`].
     pub is_over: bool,
     /// The events, oldest first.
-    pub events: Vec<Event>,
+    pub events: Vec<RecordedEvent>,
 }
 
 /// At most `limit` events of an order with numbers above `after`; `None` when there is no such order or
@@ -190,7 +141,7 @@ pub async fn part(
     };
     let (version, is_over) = (first.version, first.is_over);
     let events = rows.into_iter().filter_map(|row| {
-        Some(Event {
+        Some(RecordedEvent {
             seq: row.seq?,
             code: row.code?,
             actor: row.actor?,
@@ -213,7 +164,7 @@ pub async fn news(
     orders: &[i64],
     seen: &[i32],
     each: i64,
-) -> Result<Vec<(OrderId, Event)>, Error> {
+) -> Result<Vec<(OrderId, RecordedEvent)>, Error> {
     let rows = sqlx::query_as!(
         EventRow,
         r#"
@@ -233,7 +184,7 @@ pub async fn news(
     .await?;
     let news = rows
         .into_iter()
-        .map(|row| (OrderId(row.order_id), Event::from(row)));
+        .map(|row| (OrderId(row.order_id), RecordedEvent::from(row)));
     Ok(news.collect())
 }
 

@@ -7,8 +7,9 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::domain::cancel_reason::CancelReason;
 use crate::domain::ids::OrderId;
-use crate::domain::order::{CancelReason, Order};
+use crate::domain::order::Order;
 use crate::domain::plan::{Doubt, Plan, Step};
 
 use super::Error;

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::domain::cart::Cart;
-use crate::domain::event::{Actor, Fact};
+use crate::domain::event::{Actor, OrderEvent};
 use crate::domain::ids::{CustomerId, OrderId};
 use crate::domain::money::Currency;
 use crate::domain::order::{Item, Order, State};
@@ -141,7 +141,7 @@ pub async fn place(
         &quantities,
         &unit_prices,
         &line_totals,
-        Fact::OrderPlaced.code(),
+        OrderEvent::OrderPlaced.code(),
         actor.as_str(),
         identity,
         lease.map(|lease| lease.as_secs_f64()),
@@ -267,7 +267,7 @@ pub async fn advance(
     conn: &mut PgConnection,
     order: &Order,
     state: &State,
-    facts: &[Fact],
+    facts: &[OrderEvent],
     actor: &Actor,
 ) -> Result<bool, Error> {
     let events = Columns::new(facts, actor);

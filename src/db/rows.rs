@@ -5,9 +5,10 @@ use futures_util::{Stream, TryStreamExt as _};
 use rust_decimal::Decimal;
 use time::OffsetDateTime;
 
+use crate::domain::cancel_reason::CancelReason;
 use crate::domain::ids::{CustomerId, OrderId};
 use crate::domain::money::{Currency, Money};
-use crate::domain::order::{CancelReason, Item, Order, State, Totals};
+use crate::domain::order::{Item, Order, State, Totals};
 use crate::domain::status::Status;
 
 use super::Error;

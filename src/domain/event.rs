@@ -1,250 +1,236 @@
-//! What happens to an order. Every fact becomes a numbered event: the customer's timeline, the
-//! audit trail and the outbox at once.
+//! Domain events. Each [`OrderEvent`] becomes one row of an order's history, numbered per order. The history is
+//! at once the customer's timeline, the audit trail and the outbox.
+//!
+//! The event catalogue below is the only place that defines events: their codes, fields and customer messages.
 
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::order::CancelReason;
+use super::cancel_reason::CancelReason;
 use super::plan::Step;
-use super::status::{PaymentStatus, ShippingStatus};
+use super::status::{PaymentStatus, ShippingStatus, Status};
 
-/// Something that happened to an order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fact {
-    /// It was accepted.
-    OrderPlaced,
-    /// It was taken over from elsewhere.
-    OrderImported,
-    /// Inventory holds every line.
-    StockReserved {
-        /// Inventory's number for what it holds.
+/// Defines [`OrderEvent`] from entries of the form
+/// `"code" => Variant { field: Type, … }, "message for the customer";`.
+///
+/// The fields of a variant are also the fields of its stored JSON object.
+macro_rules! event_catalogue {
+    ($(
+        $(#[$doc:meta])*
+        $code:literal => $variant:ident $({ $($(#[$field_doc:meta])* $field:ident: $type:ty,)+ })?, $message:literal;
+    )*) => {
+        /// A domain event: something that happened to an order.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum OrderEvent {
+            $($(#[$doc])* $variant $({ $($(#[$field_doc])* $field: $type,)+ })?,)*
+        }
+
+        impl OrderEvent {
+            /// The code of every event.
+            pub const CODES: &'static [&'static str] = &[$($code),*];
+
+            /// The stable name of this kind of event, as stored and as the API sends it.
+            pub fn code(&self) -> &'static str {
+                match self { $(Self::$variant { .. } => $code,)* }
+            }
+
+            /// The details of this event as the JSON object that is stored.
+            pub fn data(&self) -> Value {
+                match self {
+                    $(Self::$variant { $($($field),+)? } => {
+                        let fields: Vec<(&str, Value)> = vec![$($((stringify!($field), $field.clone().into())),+)?];
+                        fields.into_iter().collect()
+                    })*
+                }
+            }
+        }
+
+        /// The message for the customer about an event with this code. A newer release may have stored a code
+        /// that this release does not know; such an event gets a general message.
+        pub fn customer_message(code: &str) -> &'static str {
+            match code {
+                $($code => $message,)*
+                _ => "Your order was updated.",
+            }
+        }
+    };
+}
+
+event_catalogue! {
+    /// The service accepted the order.
+    "order_placed" => OrderPlaced, "We received your order.";
+
+    /// The order was imported from the earlier shop.
+    "order_imported" => OrderImported, "Your order was taken over from our earlier shop.";
+
+    /// Inventory reserved every line.
+    "stock_reserved" => StockReserved {
+        /// Inventory's id of the reservation.
         reservation_id: String,
-    },
-    /// Inventory cannot hold every line.
-    StockRefused {
-        /// Inventory's words, for the operator.
+    }, "Your items are reserved.";
+
+    /// Inventory could not reserve every line.
+    "stock_refused" => StockRefused {
+        /// Inventory's message, for the operator.
         reason: String,
-    },
-    /// Payment took the total.
-    PaymentTaken {
-        /// Payment's number for the charge.
+    }, "An item is not in stock.";
+
+    /// Payment charged the total.
+    "payment_taken" => PaymentCharged {
+        /// Payment's id of the charge.
         payment_id: String,
         /// Payment's reference for statements.
         reference: Option<String>,
-    },
-    /// Payment refused the charge.
-    PaymentDeclined {
-        /// Payment's words, for the operator.
+    }, "Your payment was received.";
+
+    /// Payment declined the charge.
+    "payment_declined" => PaymentDeclined {
+        /// Payment's message, for the operator.
         reason: String,
-    },
-    /// Shipping took the parcel on.
-    ShipmentCreated {
-        /// Shipping's number for it.
+    }, "Your payment was declined.";
+
+    /// Shipping accepted the shipment.
+    "shipment_created" => ShipmentCreated {
+        /// Shipping's id of the shipment.
         shipment_id: String,
-        /// Who carries it.
+        /// The name of the carrier.
         carrier: Option<String>,
-        /// The carrier's number.
+        /// The carrier's tracking number.
         tracking_no: Option<String>,
-    },
-    /// Shipping refused the parcel.
-    ShipmentRefused {
-        /// Shipping's words, for the operator.
+    }, "Your parcel is being prepared.";
+
+    /// Shipping refused the shipment.
+    "shipment_refused" => ShipmentRefused {
+        /// Shipping's message, for the operator.
         reason: String,
-    },
-    /// Inventory refused to hand out what it had reserved.
-    StockCommitRefused {
-        /// Inventory's words, for the operator.
+    }, "Your parcel could not be shipped.";
+
+    /// Inventory refused to commit the reserved stock.
+    "stock_commit_refused" => StockCommitRefused {
+        /// Inventory's message, for the operator.
         reason: String,
-    },
-    /// Stock, money and shipment are settled.
-    OrderConfirmed,
-    /// The parcel is somewhere else now.
-    ParcelMoved {
-        /// Our word for where it is.
-        to: ShippingStatus,
-        /// The carrier's word.
+    }, "An item is no longer in stock.";
+
+    /// Stock, payment and shipment are settled.
+    "order_confirmed" => OrderConfirmed, "Your order is confirmed.";
+
+    /// The carrier reported a new status of the parcel.
+    "parcel_moved" => ShippingStatusChanged {
+        /// The new status.
+        shipping_status: ShippingStatus,
+        /// The carrier's word for it.
         carrier_status: String,
-    },
-    /// The money moved, by somebody else's word.
-    PaymentMoved {
-        /// Where it is now.
-        to: PaymentStatus,
-    },
-    /// The parcel left.
-    OrderShipped,
+    }, "There is news of your parcel.";
+
+    /// Payment or a member of staff reported a new status of the payment.
+    "payment_moved" => PaymentStatusChanged {
+        /// The new status.
+        payment_status: PaymentStatus,
+    }, "There is news of your payment.";
+
+    /// The parcel left the warehouse.
+    "order_shipped" => OrderShipped, "Your order is on its way.";
+
     /// The parcel arrived.
-    OrderDelivered,
-    /// Somebody asked to call the order off.
-    CancelRequested {
-        /// On whose behalf.
+    "order_delivered" => OrderDelivered, "Your order was delivered.";
+
+    /// The customer or a member of staff requested a cancellation.
+    "cancel_requested" => CancelRequested {
+        /// Who requested it.
         reason: CancelReason,
-    },
-    /// It was too late to call the order off.
-    CancelRefused {
-        /// Shipping's words, for the operator.
+    }, "Cancellation was requested.";
+
+    /// The cancel request came too late: Shipping could not recall the parcel.
+    "cancel_refused" => CancelRefused {
+        /// Shipping's message, for the operator.
         reason: String,
-    },
-    /// The order is being called off.
-    CallingOff {
-        /// Why.
+    }, "Your order was already on its way and could not be cancelled.";
+
+    /// Compensation of the completed steps started.
+    "calling_off" => CompensationStarted {
+        /// Why the order is cancelled.
         reason: CancelReason,
-    },
-    /// The parcel was called back before it left.
-    ShipmentCancelled {
-        /// Shipping's number for it.
+    }, "Your order is being cancelled.";
+
+    /// Shipping recalled the parcel before it left.
+    "shipment_cancelled" => ShipmentCancelled {
+        /// Shipping's id of the shipment.
         shipment_id: String,
-    },
-    /// The money went back.
-    PaymentRefunded {
-        /// Payment's number for the charge.
+    }, "Your parcel was called back.";
+
+    /// Payment refunded the charge.
+    "payment_refunded" => PaymentRefunded {
+        /// Payment's id of the charge.
         payment_id: String,
-    },
-    /// A charge that the order had beside its own went back.
-    SurplusRefunded {
-        /// Payment's number for the charge.
+    }, "Your payment was refunded.";
+
+    /// Payment refunded a surplus charge: one beside the charge that pays for the order.
+    "surplus_refunded" => SurplusPaymentRefunded {
+        /// Payment's id of the charge.
         payment_id: String,
-    },
-    /// A parcel that the order had beside its own was called back.
-    SurplusCancelled {
-        /// Shipping's number for it.
+    }, "A second payment of the same order was refunded.";
+
+    /// Shipping cancelled a surplus shipment: one beside the shipment that carries the order.
+    "surplus_cancelled" => SurplusShipmentCancelled {
+        /// Shipping's id of the shipment.
         shipment_id: String,
-    },
-    /// A peer's ledger did not agree with the order, and it was set about to mend that.
-    DiscrepancyFound {
-        /// What did not agree, by the names of the findings.
+    }, "A second parcel of the same order was called back.";
+
+    /// Reconciliation found that a peer's ledger disagrees with the order, and started a repair.
+    "discrepancy_found" => DiscrepancyFound {
+        /// The names of the findings.
         findings: Vec<&'static str>,
-        /// In words, for the operator.
+        /// The findings as text, for the operator.
         reason: String,
-    },
-    /// The stock went back.
-    StockReleased,
-    /// The order is called off, and everything that was done is undone.
-    OrderCancelled,
-    /// A person has decided how fulfilment goes on.
-    PersonDecided {
-        /// What: `retry`, `completed` or `cancelled`.
+    }, "We are looking into your order.";
+
+    /// Inventory released the reserved stock.
+    "stock_released" => StockReleased, "Your items are no longer reserved.";
+
+    /// The order is cancelled and every completed step is compensated.
+    "order_cancelled" => OrderCancelled, "Your order is cancelled.";
+
+    /// An operator resolved a stuck fulfilment.
+    "person_decided" => InterventionResolved {
+        /// The decision: `retry`, `completed` or `cancelled`.
         decision: &'static str,
-        /// Why, in that person's words.
+        /// The operator's reason.
         reason: String,
-    },
-    /// Fulfilment stands still until a person decides.
-    PersonNeeded {
-        /// Where it stands.
+    }, "We have looked into your order.";
+
+    /// Fulfilment is stuck until an operator resolves it.
+    "person_needed" => InterventionRequired {
+        /// The step at which it is stuck.
         step: Step,
-        /// Why.
+        /// Why it is stuck.
         reason: String,
-    },
+    }, "We are looking into your order.";
 }
 
-impl Fact {
-    /// The name for machines.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::OrderPlaced => "order_placed",
-            Self::OrderImported => "order_imported",
-            Self::StockReserved { .. } => "stock_reserved",
-            Self::StockRefused { .. } => "stock_refused",
-            Self::PaymentTaken { .. } => "payment_taken",
-            Self::PaymentDeclined { .. } => "payment_declined",
-            Self::ShipmentCreated { .. } => "shipment_created",
-            Self::ShipmentRefused { .. } => "shipment_refused",
-            Self::StockCommitRefused { .. } => "stock_commit_refused",
-            Self::OrderConfirmed => "order_confirmed",
-            Self::ParcelMoved { .. } => "parcel_moved",
-            Self::PaymentMoved { .. } => "payment_moved",
-            Self::OrderShipped => "order_shipped",
-            Self::OrderDelivered => "order_delivered",
-            Self::CancelRequested { .. } => "cancel_requested",
-            Self::CancelRefused { .. } => "cancel_refused",
-            Self::CallingOff { .. } => "calling_off",
-            Self::ShipmentCancelled { .. } => "shipment_cancelled",
-            Self::PaymentRefunded { .. } => "payment_refunded",
-            Self::SurplusRefunded { .. } => "surplus_refunded",
-            Self::SurplusCancelled { .. } => "surplus_cancelled",
-            Self::DiscrepancyFound { .. } => "discrepancy_found",
-            Self::StockReleased => "stock_released",
-            Self::OrderCancelled => "order_cancelled",
-            Self::PersonDecided { .. } => "person_decided",
-            Self::PersonNeeded { .. } => "person_needed",
-        }
-    }
+macro_rules! stored_by_name {
+    ($($type:ty),*) => {
+        $(impl From<$type> for Value {
+            fn from(value: $type) -> Self {
+                value.as_str().into()
+            }
+        })*
+    };
 }
 
-/// Every name for machines.
-pub const CODES: [&str; 26] = [
-    "order_placed",
-    "order_imported",
-    "stock_reserved",
-    "stock_refused",
-    "payment_taken",
-    "payment_declined",
-    "shipment_created",
-    "shipment_refused",
-    "stock_commit_refused",
-    "order_confirmed",
-    "parcel_moved",
-    "payment_moved",
-    "order_shipped",
-    "order_delivered",
-    "cancel_requested",
-    "cancel_refused",
-    "calling_off",
-    "shipment_cancelled",
-    "payment_refunded",
-    "surplus_refunded",
-    "surplus_cancelled",
-    "discrepancy_found",
-    "stock_released",
-    "order_cancelled",
-    "person_decided",
-    "person_needed",
-];
+stored_by_name!(CancelReason, PaymentStatus, ShippingStatus, Step);
 
-/// The customer's words for an event, by its code.
-pub fn words(code: &str) -> &'static str {
-    match code {
-        "order_placed" => "We received your order.",
-        "order_imported" => "Your order was taken over from our earlier shop.",
-        "stock_reserved" => "Your items are reserved.",
-        "stock_refused" => "An item is not in stock.",
-        "payment_taken" => "Your payment was received.",
-        "payment_declined" => "Your payment was declined.",
-        "shipment_created" => "Your parcel is being prepared.",
-        "shipment_refused" => "Your parcel could not be shipped.",
-        "stock_commit_refused" => "An item is no longer in stock.",
-        "order_confirmed" => "Your order is confirmed.",
-        "payment_moved" => "There is news of your payment.",
-        "parcel_moved" => "There is news of your parcel.",
-        "order_shipped" => "Your order is on its way.",
-        "order_delivered" => "Your order was delivered.",
-        "cancel_requested" => "Cancellation was requested.",
-        "cancel_refused" => "Your order was already on its way and could not be cancelled.",
-        "calling_off" => "Your order is being cancelled.",
-        "shipment_cancelled" => "Your parcel was called back.",
-        "payment_refunded" => "Your payment was refunded.",
-        "surplus_refunded" => "A second payment of the same order was refunded.",
-        "surplus_cancelled" => "A second parcel of the same order was called back.",
-        "discrepancy_found" => "We are looking into your order.",
-        "stock_released" => "Your items are no longer reserved.",
-        "order_cancelled" => "Your order is cancelled.",
-        "person_decided" => "We have looked into your order.",
-        "person_needed" => "We are looking into your order.",
-        _ => "Your order was updated.",
-    }
-}
-
-/// Who caused an event: `customer:5`, `staff:1000`, `service:shipping`, `saga`, or
-/// `reconciliation`.
+/// The originator of an event: `customer:5`, `staff:1000`, `service:shipping`, `saga`,
+/// `reconciliation` or `import`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Actor(String);
 
 impl Actor {
-    /// Fulfilment itself.
+    /// The saga that fulfils the order.
     pub fn saga() -> Self {
         Self("saga".to_owned())
     }
 
-    /// Reconciliation with the peers' ledgers.
+    /// The reconciliation with the peers' ledgers.
     pub fn reconciliation() -> Self {
         Self("reconciliation".to_owned())
     }
@@ -254,7 +240,7 @@ impl Actor {
         Self("import".to_owned())
     }
 
-    /// A caller by role and name.
+    /// A caller of the API, by role and name.
     pub fn caller(role: &str, name: impl std::fmt::Display) -> Self {
         Self(format!("{role}:{name}"))
     }
@@ -265,23 +251,24 @@ impl Actor {
     }
 }
 
-/// A fact as it was recorded.
+/// A domain event as it was stored. Its code may come from a newer release, so it stays a text.
 #[derive(Clone, Debug)]
-pub struct Event {
-    /// Its place in the order's history, from 1, without gaps.
+pub struct RecordedEvent {
+    /// The position in the order's history, from 1, without gaps.
     pub seq: i32,
-    /// The name for machines, see [`Fact::code`].
+    /// The kind of event, see [`OrderEvent::code`].
     pub code: String,
-    /// Who caused it, see [`Actor`].
+    /// The originator, see [`Actor`].
     pub actor: String,
-    /// Its details, as an object; with peers' words and people's reasons, which are not for customers.
+    /// The details, see [`OrderEvent::data`]. They include messages of peers and reasons of staff, which
+    /// customers must not see.
     pub data: Value,
-    /// When, by the database's clock.
+    /// The time of the event, by the database's clock.
     pub at: OffsetDateTime,
 }
 
-impl Event {
-    /// The carrier's word, where the event is about a parcel.
+impl RecordedEvent {
+    /// The carrier's word for the parcel's status, in events that report one.
     pub fn carrier_status(&self) -> Option<&str> {
         self.data.get("carrier_status").and_then(Value::as_str)
     }
@@ -289,12 +276,73 @@ impl Event {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
+    use serde_json::json;
+
     use super::*;
 
     #[test]
-    fn every_event_has_words_of_its_own() {
-        for code in CODES {
-            assert_ne!(words(code), words("something else"), "{code}");
+    fn every_event_has_a_code_and_a_message_of_its_own() {
+        let codes: HashSet<_> = OrderEvent::CODES.iter().collect();
+        assert_eq!(codes.len(), OrderEvent::CODES.len());
+        for code in OrderEvent::CODES {
+            assert_ne!(
+                customer_message(code),
+                customer_message("something else"),
+                "{code}"
+            );
+        }
+    }
+
+    #[test]
+    fn details_are_stored_under_the_names_of_the_fields() {
+        let text = || "text".to_owned();
+        for (event, data) in [
+            (OrderEvent::OrderPlaced, json!({})),
+            (
+                OrderEvent::ShipmentCreated {
+                    shipment_id: text(),
+                    carrier: Some(text()),
+                    tracking_no: None,
+                },
+                json!({ "shipment_id": "text", "carrier": "text", "tracking_no": null }),
+            ),
+            (
+                OrderEvent::ShippingStatusChanged {
+                    shipping_status: ShippingStatus::Shipped,
+                    carrier_status: text(),
+                },
+                json!({ "shipping_status": "SHIPPED", "carrier_status": "text" }),
+            ),
+            (
+                OrderEvent::PaymentStatusChanged {
+                    payment_status: PaymentStatus::Refunded,
+                },
+                json!({ "payment_status": "REFUNDED" }),
+            ),
+            (
+                OrderEvent::CompensationStarted {
+                    reason: CancelReason::OutOfStock,
+                },
+                json!({ "reason": "out_of_stock" }),
+            ),
+            (
+                OrderEvent::DiscrepancyFound {
+                    findings: vec!["orphan_charge"],
+                    reason: text(),
+                },
+                json!({ "findings": ["orphan_charge"], "reason": "text" }),
+            ),
+            (
+                OrderEvent::InterventionRequired {
+                    step: Step::ChargePayment,
+                    reason: text(),
+                },
+                json!({ "step": "charge_payment", "reason": "text" }),
+            ),
+        ] {
+            assert_eq!(event.data(), data, "{event:?}");
         }
     }
 }

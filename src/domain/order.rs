@@ -3,7 +3,8 @@
 use rust_decimal::Decimal;
 use time::OffsetDateTime;
 
-use super::event::Fact;
+use super::cancel_reason::CancelReason;
+use super::event::OrderEvent;
 use super::ids::{CustomerId, OrderId};
 use super::money::{Currency, Money};
 use super::status::{OrderStatus, PaymentStatus, ShippingStatus, Status};
@@ -67,52 +68,6 @@ impl Rates {
     }
 }
 
-/// Why an order was called off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CancelReason {
-    /// The customer asked.
-    CustomerRequest,
-    /// Somebody of the shop asked.
-    Staff,
-    /// Inventory could not reserve every line.
-    OutOfStock,
-    /// Payment refused the charge.
-    PaymentDeclined,
-    /// Shipping, or Inventory at the last step, refused.
-    PeerRefused,
-    /// It was taken over from elsewhere as cancelled.
-    Imported,
-}
-
-impl CancelReason {
-    /// Every reason.
-    pub const ALL: [Self; 6] = [
-        Self::CustomerRequest,
-        Self::Staff,
-        Self::OutOfStock,
-        Self::PaymentDeclined,
-        Self::PeerRefused,
-        Self::Imported,
-    ];
-
-    /// The name on the wire and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CustomerRequest => "customer_request",
-            Self::Staff => "staff",
-            Self::OutOfStock => "out_of_stock",
-            Self::PaymentDeclined => "payment_declined",
-            Self::PeerRefused => "peer_refused",
-            Self::Imported => "imported",
-        }
-    }
-
-    /// Reads a name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.as_str() == name)
-    }
-}
-
 /// The part of an order that changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
@@ -144,17 +99,19 @@ impl State {
     }
 
     /// Moves the state along with what happened. A fact that is behind the state changes nothing.
-    fn apply(&mut self, fact: &Fact) {
+    fn apply(&mut self, fact: &OrderEvent) {
         match fact {
-            Fact::PaymentTaken { .. } => forward(&mut self.payment_status, PaymentStatus::Paid),
-            Fact::PaymentDeclined { .. } => {
+            OrderEvent::PaymentCharged { .. } => {
+                forward(&mut self.payment_status, PaymentStatus::Paid)
+            }
+            OrderEvent::PaymentDeclined { .. } => {
                 forward(&mut self.payment_status, PaymentStatus::Failed)
             }
-            Fact::PaymentRefunded { .. } => {
+            OrderEvent::PaymentRefunded { .. } => {
                 // A charge whose answer never came may be found, and given back, in one go.
                 forward(&mut self.payment_status, PaymentStatus::Refunded);
             }
-            Fact::ShipmentCreated {
+            OrderEvent::ShipmentCreated {
                 carrier,
                 tracking_no,
                 ..
@@ -162,42 +119,46 @@ impl State {
                 self.carrier.clone_from(carrier);
                 self.tracking_no.clone_from(tracking_no);
             }
-            Fact::ParcelMoved { to, .. } => forward(&mut self.shipping_status, *to),
-            Fact::PaymentMoved { to } => forward(&mut self.payment_status, *to),
-            Fact::OrderConfirmed => forward(&mut self.order_status, OrderStatus::Confirmed),
-            Fact::OrderShipped => forward(&mut self.order_status, OrderStatus::Shipped),
-            Fact::OrderDelivered => forward(&mut self.order_status, OrderStatus::Delivered),
-            Fact::CallingOff { reason } if self.can_be_called_off() => {
+            OrderEvent::ShippingStatusChanged {
+                shipping_status, ..
+            } => forward(&mut self.shipping_status, *shipping_status),
+            OrderEvent::PaymentStatusChanged { payment_status } => {
+                forward(&mut self.payment_status, *payment_status)
+            }
+            OrderEvent::OrderConfirmed => forward(&mut self.order_status, OrderStatus::Confirmed),
+            OrderEvent::OrderShipped => forward(&mut self.order_status, OrderStatus::Shipped),
+            OrderEvent::OrderDelivered => forward(&mut self.order_status, OrderStatus::Delivered),
+            OrderEvent::CompensationStarted { reason } if self.can_be_called_off() => {
                 self.order_status = OrderStatus::Cancelling;
                 self.cancel_reason = Some(*reason);
             }
-            Fact::OrderCancelled if self.order_status == OrderStatus::Cancelling => {
+            OrderEvent::OrderCancelled if self.order_status == OrderStatus::Cancelling => {
                 self.order_status = OrderStatus::Cancelled;
                 forward(&mut self.shipping_status, ShippingStatus::Cancelled);
             }
-            Fact::OrderPlaced
-            | Fact::OrderImported
-            | Fact::StockReserved { .. }
-            | Fact::StockRefused { .. }
-            | Fact::ShipmentRefused { .. }
-            | Fact::StockCommitRefused { .. }
-            | Fact::ShipmentCancelled { .. }
-            | Fact::SurplusRefunded { .. }
-            | Fact::SurplusCancelled { .. }
-            | Fact::DiscrepancyFound { .. }
-            | Fact::StockReleased
-            | Fact::CancelRequested { .. }
-            | Fact::CallingOff { .. }
-            | Fact::OrderCancelled
-            | Fact::CancelRefused { .. }
-            | Fact::PersonDecided { .. }
-            | Fact::PersonNeeded { .. } => {}
+            OrderEvent::OrderPlaced
+            | OrderEvent::OrderImported
+            | OrderEvent::StockReserved { .. }
+            | OrderEvent::StockRefused { .. }
+            | OrderEvent::ShipmentRefused { .. }
+            | OrderEvent::StockCommitRefused { .. }
+            | OrderEvent::ShipmentCancelled { .. }
+            | OrderEvent::SurplusPaymentRefunded { .. }
+            | OrderEvent::SurplusShipmentCancelled { .. }
+            | OrderEvent::DiscrepancyFound { .. }
+            | OrderEvent::StockReleased
+            | OrderEvent::CancelRequested { .. }
+            | OrderEvent::CompensationStarted { .. }
+            | OrderEvent::OrderCancelled
+            | OrderEvent::CancelRefused { .. }
+            | OrderEvent::InterventionResolved { .. }
+            | OrderEvent::InterventionRequired { .. } => {}
         }
     }
 
     /// The state once all of this has happened, and everything that has then happened: the facts and
     /// what follows from them.
-    pub fn after(&self, mut facts: Vec<Fact>) -> (Self, Vec<Fact>) {
+    pub fn after(&self, mut facts: Vec<OrderEvent>) -> (Self, Vec<OrderEvent>) {
         let mut state = self.clone();
         facts.iter().for_each(|fact| state.apply(fact));
         let consequences = state.consequences();
@@ -207,7 +168,7 @@ impl State {
     }
 
     /// What follows for the order from where its parcel is.
-    fn consequences(&self) -> Vec<Fact> {
+    fn consequences(&self) -> Vec<OrderEvent> {
         let (left, arrived) = match self.shipping_status {
             ShippingStatus::Shipped | ShippingStatus::Failed | ShippingStatus::Returned => {
                 (true, false)
@@ -217,7 +178,7 @@ impl State {
         };
         let mut facts = Vec::new();
         if left && self.order_status == OrderStatus::Confirmed {
-            facts.push(Fact::OrderShipped);
+            facts.push(OrderEvent::OrderShipped);
         }
         if arrived
             && matches!(
@@ -225,7 +186,7 @@ impl State {
                 OrderStatus::Confirmed | OrderStatus::Shipped
             )
         {
-            facts.push(Fact::OrderDelivered);
+            facts.push(OrderEvent::OrderDelivered);
         }
         facts
     }

@@ -1,8 +1,8 @@
 //! Who calls, and what that allows.
 
+use super::cancel_reason::CancelReason;
 use super::event::Actor;
 use super::ids::CustomerId;
-use super::order::CancelReason;
 
 /// What a caller may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

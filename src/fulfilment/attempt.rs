@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::event::Fact;
+use crate::domain::event::OrderEvent;
 use crate::domain::plan::Outcome;
 use crate::peers::{Answer, Trouble};
 
@@ -12,7 +12,7 @@ pub(super) struct Attempt {
     /// How it ended.
     pub outcome: Outcome,
     /// What happened at the peer.
-    pub facts: Vec<Fact>,
+    pub facts: Vec<OrderEvent>,
     /// Payment's number for the charge, when it was learnt.
     pub payment_id: Option<String>,
     /// Shipping's number for the parcel, when it was learnt.
@@ -36,7 +36,7 @@ impl Attempt {
     }
 
     /// The peer said yes, and this happened.
-    pub fn done(facts: impl IntoIterator<Item = Fact>) -> Self {
+    pub fn done(facts: impl IntoIterator<Item = OrderEvent>) -> Self {
         Self {
             facts: facts.into_iter().collect(),
             ..Self::ended(Outcome::Done)
@@ -44,7 +44,7 @@ impl Attempt {
     }
 
     /// The peer said a definite no.
-    pub fn refused(reason: String, fact: Option<Fact>) -> Self {
+    pub fn refused(reason: String, fact: Option<OrderEvent>) -> Self {
         Self {
             facts: fact.into_iter().collect(),
             reason: Some(reason),
@@ -78,7 +78,7 @@ impl Attempt {
     pub fn of<T>(
         answer: Answer<T>,
         yes: impl FnOnce(T) -> Self,
-        no: impl FnOnce(String) -> Option<Fact>,
+        no: impl FnOnce(String) -> Option<OrderEvent>,
     ) -> Self {
         match answer {
             Answer::Yes(value) => yes(value),

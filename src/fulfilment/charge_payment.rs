@@ -1,7 +1,7 @@
 //! Payment takes the order's total; undone, it gives the total back.
 
 use crate::db::fulfilments::Fulfilment;
-use crate::domain::event::Fact;
+use crate::domain::event::OrderEvent;
 use crate::peers::{Answer, Charge, PaymentRecord, PaymentState};
 
 use super::attempt::Attempt;
@@ -28,7 +28,7 @@ impl Fulfilments {
                 return Attempt::of(
                     other,
                     |_| Attempt::done([]),
-                    |reason| Some(Fact::PaymentDeclined { reason }),
+                    |reason| Some(OrderEvent::PaymentDeclined { reason }),
                 );
             }
         };
@@ -93,7 +93,7 @@ impl Fulfilments {
                 .refund(keys.tag(&key), &payment_id, amount, why, order.order_id)
                 .await;
             match answer {
-                Answer::Yes(()) => facts.push(Fact::PaymentRefunded { payment_id }),
+                Answer::Yes(()) => facts.push(OrderEvent::PaymentRefunded { payment_id }),
                 other => return Attempt::of(other, |()| Attempt::done([]), |_| None),
             }
         }
@@ -145,7 +145,7 @@ impl Fulfilments {
 }
 
 fn taken(payment_id: String, reference: Option<String>) -> Attempt {
-    let fact = Fact::PaymentTaken {
+    let fact = OrderEvent::PaymentCharged {
         payment_id: payment_id.clone(),
         reference,
     };

@@ -2,7 +2,7 @@
 //! [`Fulfilments::release_stock`], as Inventory knows both by the same reservation.
 
 use crate::db::fulfilments::Fulfilment;
-use crate::domain::event::Fact;
+use crate::domain::event::OrderEvent;
 use crate::domain::plan::Outcome;
 
 use super::attempt::Attempt;
@@ -25,8 +25,8 @@ impl Fulfilments {
             .await;
         let attempt = Attempt::of(
             answer,
-            |()| Attempt::done([Fact::OrderConfirmed]),
-            |reason| Some(Fact::StockCommitRefused { reason }),
+            |()| Attempt::done([OrderEvent::OrderConfirmed]),
+            |reason| Some(OrderEvent::StockCommitRefused { reason }),
         );
         // A reservation ends by itself, as when Payment was away for long: the stock may still be
         // there. That is tried once.

@@ -3,7 +3,7 @@
 //! shipments found are called back.
 
 use crate::db::fulfilments::Fulfilment;
-use crate::domain::event::Fact;
+use crate::domain::event::OrderEvent;
 use crate::peers::{Answer, Parcel, Shipment};
 
 use super::attempt::Attempt;
@@ -39,7 +39,7 @@ impl Fulfilments {
         };
         let answer = self.peers.shipping.create(keys.tag(&key), &parcel).await;
         Attempt::of(answer, created, |reason| {
-            Some(Fact::ShipmentRefused { reason })
+            Some(OrderEvent::ShipmentRefused { reason })
         })
     }
 
@@ -75,7 +75,7 @@ impl Fulfilments {
         &self,
         keys: &Keys,
         shipment_ids: Vec<String>,
-    ) -> Result<Vec<Fact>, Attempt> {
+    ) -> Result<Vec<OrderEvent>, Attempt> {
         let mut facts = Vec::new();
         for shipment_id in shipment_ids {
             let key = keys.key(&format!("cancel_shipment-{shipment_id}"));
@@ -85,7 +85,7 @@ impl Fulfilments {
                 .cancel(keys.tag(&key), &shipment_id)
                 .await
             {
-                Answer::Yes(()) => facts.push(Fact::ShipmentCancelled { shipment_id }),
+                Answer::Yes(()) => facts.push(OrderEvent::ShipmentCancelled { shipment_id }),
                 other => return Err(Attempt::of(other, |()| Attempt::done([]), |_| None)),
             }
         }
@@ -123,7 +123,7 @@ impl Fulfilments {
 }
 
 fn created(shipment: Shipment) -> Attempt {
-    let fact = Fact::ShipmentCreated {
+    let fact = OrderEvent::ShipmentCreated {
         shipment_id: shipment.shipment_id.clone(),
         carrier: shipment.carrier,
         tracking_no: shipment.tracking_no,

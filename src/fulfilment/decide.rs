@@ -2,8 +2,9 @@
 //! it is decided.
 
 use crate::db::fulfilments::Fulfilment;
-use crate::domain::event::Fact;
-use crate::domain::order::{CancelReason, State};
+use crate::domain::cancel_reason::CancelReason;
+use crate::domain::event::OrderEvent;
+use crate::domain::order::State;
 use crate::domain::plan::{Outcome, Plan, Step};
 use crate::domain::status::OrderStatus;
 
@@ -17,16 +18,20 @@ pub(super) struct Decision {
     /// The order's new state.
     pub state: State,
     /// What led to it.
-    pub facts: Vec<Fact>,
+    pub facts: Vec<OrderEvent>,
     /// Whether the wish to cancel is decided by this.
     pub cancel_decided: bool,
 }
 
 impl Decision {
-    fn new(fulfilment: &Fulfilment, plan: Plan, facts: Vec<Fact>) -> Self {
+    fn new(fulfilment: &Fulfilment, plan: Plan, facts: Vec<OrderEvent>) -> Self {
         let (state, facts) = fulfilment.order.state.after(facts);
-        let decided =
-            |fact: &Fact| matches!(fact, Fact::CallingOff { .. } | Fact::CancelRefused { .. });
+        let decided = |fact: &OrderEvent| {
+            matches!(
+                fact,
+                OrderEvent::CompensationStarted { .. } | OrderEvent::CancelRefused { .. }
+            )
+        };
         Self {
             plan,
             cancel_decided: facts.iter().any(decided) || matches!(plan, Plan::Stuck { .. }),
@@ -38,7 +43,7 @@ impl Decision {
     /// Why a person is needed, if one is.
     pub fn stuck_because(&self) -> Option<&str> {
         self.facts.iter().find_map(|fact| match fact {
-            Fact::PersonNeeded { reason, .. } => Some(reason.as_str()),
+            OrderEvent::InterventionRequired { reason, .. } => Some(reason.as_str()),
             _ => None,
         })
     }
@@ -49,7 +54,7 @@ pub(super) fn on_cancel(fulfilment: &Fulfilment) -> Option<Decision> {
     let reason = fulfilment.cancel?;
     let plan = fulfilment.plan.cancelled()?;
     let facts = if plan.is_undoing() {
-        vec![Fact::CallingOff { reason }]
+        vec![OrderEvent::CompensationStarted { reason }]
     } else {
         Vec::new()
     };
@@ -64,7 +69,7 @@ pub(super) fn on_attempt(fulfilment: &Fulfilment, attempt: &Attempt) -> Decision
     let mut reason = attempt.reason.clone().unwrap_or_default();
     if let Some(why) = calls_off(fulfilment, attempt.outcome) {
         if fulfilment.order.state.can_be_called_off() {
-            facts.push(Fact::CallingOff { reason: why });
+            facts.push(OrderEvent::CompensationStarted { reason: why });
         } else {
             reason = format!("the parcel was called back, but the order is {status}; {reason}");
             plan = Plan::Stuck {
@@ -74,14 +79,14 @@ pub(super) fn on_attempt(fulfilment: &Fulfilment, attempt: &Attempt) -> Decision
         }
     }
     if matches!(fulfilment.plan, Plan::Recalling { .. }) && attempt.outcome == Outcome::Refused {
-        facts.push(Fact::CancelRefused {
+        facts.push(OrderEvent::CancelRefused {
             reason: reason.clone(),
         });
     }
     match plan {
-        Plan::Undone if status != OrderStatus::Cancelled => facts.push(Fact::OrderCancelled),
+        Plan::Undone if status != OrderStatus::Cancelled => facts.push(OrderEvent::OrderCancelled),
         Plan::Stuck { step, .. } if fulfilment.plan != plan => {
-            facts.push(Fact::PersonNeeded { step, reason });
+            facts.push(OrderEvent::InterventionRequired { step, reason });
         }
         _ => {}
     }

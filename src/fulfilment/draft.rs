@@ -1,7 +1,7 @@
 //! What a fulfilment has come to since it was last written, and so what is to be written of it: pure.
 
 use crate::db::fulfilments::{Fulfilment, Mark, Next};
-use crate::domain::event::Fact;
+use crate::domain::event::OrderEvent;
 use crate::domain::plan::{Outcome, Plan, Step};
 
 use super::Settings;
@@ -15,7 +15,7 @@ pub(super) struct Draft {
     /// The fulfilment as it will be.
     pub after: Fulfilment,
     /// What has happened to the order, in its order.
-    pub facts: Vec<Fact>,
+    pub facts: Vec<OrderEvent>,
     /// When it is looked at again.
     pub next: Next,
     /// Direction and step of the last turn, as failpoints name them.

@@ -2,7 +2,7 @@
 //! nobody tells us.
 
 use crate::db::fulfilments::Fulfilment;
-use crate::domain::event::Fact;
+use crate::domain::event::OrderEvent;
 use crate::domain::status::{ShippingStatus, Status as _};
 use crate::peers::Shipment;
 
@@ -61,11 +61,11 @@ fn is_ours(fulfilment: &Fulfilment, shipment: &Shipment) -> bool {
         .is_none_or(|ours| *ours == shipment.shipment_id)
 }
 
-fn news(fulfilment: &Fulfilment, shipment: &Shipment) -> Option<Fact> {
+fn news(fulfilment: &Fulfilment, shipment: &Shipment) -> Option<OrderEvent> {
     let to = shipment.status.shipping_status()?;
     let moved = fulfilment.order.state.shipping_status.reaches(to);
-    moved.then(|| Fact::ParcelMoved {
-        to,
+    moved.then(|| OrderEvent::ShippingStatusChanged {
+        shipping_status: to,
         carrier_status: shipment.status.to_string(),
     })
 }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::db::fulfilments::{self, Fulfilment, Next, Written};
 use crate::db::{self, run};
-use crate::domain::event::Fact;
+use crate::domain::event::OrderEvent;
 use crate::failpoints;
 
 use super::attempt::Attempt;
@@ -225,14 +225,14 @@ impl Fulfilments {
         Ok(Recorded::Yes(Box::new(Noted { row, next, at })))
     }
 
-    fn count_fact(&self, fact: &Fact) {
+    fn count_fact(&self, fact: &OrderEvent) {
         match fact {
-            Fact::PaymentDeclined { .. } => self.metrics.payments_failed.inc(),
-            Fact::StockRefused { .. } => self.metrics.stockouts.inc(),
-            Fact::PersonNeeded { step, reason } => {
+            OrderEvent::PaymentDeclined { .. } => self.metrics.payments_failed.inc(),
+            OrderEvent::StockRefused { .. } => self.metrics.stockouts.inc(),
+            OrderEvent::InterventionRequired { step, reason } => {
                 tracing::error!(%step, reason, "the order is stuck until a person decides");
             }
-            Fact::CallingOff { reason } => {
+            OrderEvent::CompensationStarted { reason } => {
                 self.metrics
                     .orders_cancelled
                     .with_label_values(&[reason.as_str()])

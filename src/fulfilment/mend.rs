@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::db;
 use crate::db::fulfilments::{self, Claim, Fulfilment, Mark, Next, Written};
 use crate::db::run;
-use crate::domain::event::Fact;
+use crate::domain::event::OrderEvent;
 use crate::domain::plan::{Outcome, Plan};
 
 use super::attempt::Attempt;
@@ -94,7 +94,7 @@ impl Fulfilments {
     async fn note(
         &self,
         fulfilment: &Fulfilment,
-        facts: &[Fact],
+        facts: &[OrderEvent],
         reason: Option<&str>,
     ) -> Result<Written, db::Error> {
         let (state, facts) = fulfilment.order.state.after(facts.to_vec());
@@ -128,10 +128,14 @@ enum Record {
 }
 
 /// What was taken back is not what the order stands on.
-fn of_surplus(fact: Fact) -> Fact {
+fn of_surplus(fact: OrderEvent) -> OrderEvent {
     match fact {
-        Fact::PaymentRefunded { payment_id } => Fact::SurplusRefunded { payment_id },
-        Fact::ShipmentCancelled { shipment_id } => Fact::SurplusCancelled { shipment_id },
+        OrderEvent::PaymentRefunded { payment_id } => {
+            OrderEvent::SurplusPaymentRefunded { payment_id }
+        }
+        OrderEvent::ShipmentCancelled { shipment_id } => {
+            OrderEvent::SurplusShipmentCancelled { shipment_id }
+        }
         other => other,
     }
 }

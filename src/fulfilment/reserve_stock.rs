@@ -1,7 +1,7 @@
 //! Inventory holds the lines of an order; undone, it lets go of them.
 
 use crate::db::fulfilments::Fulfilment;
-use crate::domain::event::Fact;
+use crate::domain::event::OrderEvent;
 use crate::domain::plan::Outcome;
 
 use super::attempt::Attempt;
@@ -28,13 +28,13 @@ impl Fulfilments {
                 &order.items,
             )
             .await;
-        let reserved = Fact::StockReserved {
+        let reserved = OrderEvent::StockReserved {
             reservation_id: keys.reservation_id.clone(),
         };
         Attempt::of(
             answer,
             |()| Attempt::done([reserved]),
-            |reason| Some(Fact::StockRefused { reason }),
+            |reason| Some(OrderEvent::StockRefused { reason }),
         )
     }
 
@@ -60,6 +60,10 @@ impl Fulfilments {
                 fulfilment.order.order_id,
             )
             .await;
-        Attempt::of(answer, |()| Attempt::done([Fact::StockReleased]), |_| None)
+        Attempt::of(
+            answer,
+            |()| Attempt::done([OrderEvent::StockReleased]),
+            |_| None,
+        )
     }
 }

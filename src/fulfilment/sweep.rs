@@ -2,7 +2,7 @@
 //! may have arrived when everything had been undone.
 
 use crate::db::fulfilments::Fulfilment;
-use crate::domain::event::Fact;
+use crate::domain::event::OrderEvent;
 use crate::domain::plan::Outcome;
 
 use super::Fulfilments;
@@ -27,7 +27,7 @@ impl Fulfilments {
             stock
                 .facts
                 .iter()
-                .filter(|fact| **fact != Fact::StockReleased)
+                .filter(|fact| **fact != OrderEvent::StockReleased)
                 .cloned(),
         );
         Attempt { facts, ..stock }

@@ -10,7 +10,7 @@ use super::cells::Cells;
 use super::error::Findings;
 use super::row::{Batch, Counts, Row, differing};
 use super::{Error, Stage, seen, values};
-use crate::domain::event::Fact;
+use crate::domain::event::OrderEvent;
 use crate::domain::money::{Currency, MAX_AMOUNT, Money};
 
 /// A line of an order of the earlier shop.
@@ -184,7 +184,7 @@ async fn reject_additions(
          where order_id = any($1) and seq = 1 and code <> $2",
     )
     .bind(batch.column(|row| row.order_id))
-    .bind(Fact::OrderImported.code())
+    .bind(OrderEvent::OrderImported.code())
     .fetch_all(conn)
     .await?;
     let placed: HashSet<_> = placed.into_iter().collect();

@@ -12,9 +12,9 @@ use super::error::Findings;
 use super::row::{Batch, Counts, Row, differing};
 use super::statuses::{self, Statuses};
 use super::{Error, Stage, values};
-use crate::domain::event::{Actor, Fact};
+use crate::domain::cancel_reason::CancelReason;
+use crate::domain::event::{Actor, OrderEvent};
 use crate::domain::money::{Currency, Money};
-use crate::domain::order::CancelReason;
 use crate::domain::status::Status;
 
 /// An order of the earlier shop.
@@ -125,7 +125,7 @@ async fn insert(
     .bind(batch.column(|row| row.order_total.decimal()))
     .bind(batch.column(|row| row.created_at))
     .bind(currency.code())
-    .bind(Fact::OrderImported.code())
+    .bind(OrderEvent::OrderImported.code())
     .bind(Actor::import().as_str())
     .fetch_all(conn)
     .await?;

@@ -23,7 +23,7 @@
 //!   `PAID` beside `CANCELLED` is what makes a person look.
 //! - A delivered order whose payment failed is odd, but history.
 
-use crate::domain::order::CancelReason;
+use crate::domain::cancel_reason::CancelReason;
 use crate::domain::status::{OrderStatus, PaymentStatus, ShippingStatus, Status};
 
 /// The statuses with which an order is taken over.

@@ -6,9 +6,10 @@ use crate::db::fulfilments::{
     Attention, Ruling, Standing, hasten, needing_attention, plan_of, rule, standing_of,
 };
 use crate::db::{events, run};
-use crate::domain::event::Fact;
+use crate::domain::cancel_reason::CancelReason;
+use crate::domain::event::OrderEvent;
 use crate::domain::ids::OrderId;
-use crate::domain::order::{CancelReason, Order};
+use crate::domain::order::Order;
 use crate::domain::plan::Plan;
 use crate::domain::principal::Principal;
 use crate::domain::status::PaymentStatus;
@@ -102,7 +103,7 @@ impl Orders {
                     _ => Err(Error::NotNow(Refusal::Decision { order_id })),
                 };
             };
-            let decided = Fact::PersonDecided {
+            let decided = OrderEvent::InterventionResolved {
                 decision: decision.as_str(),
                 reason: reason.to_owned(),
             };
@@ -142,13 +143,13 @@ impl Orders {
 }
 
 /// What has to be written before an order is undone further; refused where it cannot be called off.
-fn calling_off(order: &Order) -> Result<Vec<Fact>, Error> {
+fn calling_off(order: &Order) -> Result<Vec<OrderEvent>, Error> {
     if order.state.cancel_reason.is_some() {
         return Ok(Vec::new());
     }
     if order.state.can_be_called_off() {
         let reason = CancelReason::Staff;
-        return Ok(vec![Fact::CallingOff { reason }]);
+        return Ok(vec![OrderEvent::CompensationStarted { reason }]);
     }
     let why = "its parcel is on its way, or has arrived; resolve it as completed";
     Err(Error::NotNow(Refusal::Cancel {
@@ -158,22 +159,22 @@ fn calling_off(order: &Order) -> Result<Vec<Fact>, Error> {
 }
 
 /// What has to be written for an order to stand; refused where it is being called off.
-fn standing(order: &Order) -> Result<Vec<Fact>, Error> {
+fn standing(order: &Order) -> Result<Vec<OrderEvent>, Error> {
     if order.state.cancel_reason.is_none() {
-        return Ok(vec![Fact::OrderConfirmed]);
+        return Ok(vec![OrderEvent::OrderConfirmed]);
     }
     Err(Error::NotNow(Refusal::Standing {
         order_id: order.order_id,
     }))
 }
 
-fn called_off(order: &Order) -> Result<Vec<Fact>, Error> {
+fn called_off(order: &Order) -> Result<Vec<OrderEvent>, Error> {
     let mut facts = calling_off(order)?;
     if order.state.payment_status == PaymentStatus::Paid {
-        facts.push(Fact::PaymentMoved {
-            to: PaymentStatus::Refunded,
+        facts.push(OrderEvent::PaymentStatusChanged {
+            payment_status: PaymentStatus::Refunded,
         });
     }
-    facts.push(Fact::OrderCancelled);
+    facts.push(OrderEvent::OrderCancelled);
     Ok(facts)
 }

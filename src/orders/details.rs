@@ -1,7 +1,7 @@
 //! One order: what it is, and what has happened to it.
 
 use crate::db::{self, run};
-use crate::domain::event::Event;
+use crate::domain::event::RecordedEvent;
 use crate::domain::ids::OrderId;
 use crate::domain::order::Order;
 use crate::domain::principal::Principal;
@@ -14,7 +14,7 @@ pub struct Tracking {
     /// The order.
     pub order: Order,
     /// What has happened to it, oldest first.
-    pub events: Vec<Event>,
+    pub events: Vec<RecordedEvent>,
 }
 
 impl Orders {

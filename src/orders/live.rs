@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::db;
 use crate::db::run;
-use crate::domain::event::Event;
+use crate::domain::event::RecordedEvent;
 use crate::domain::ids::OrderId;
 use crate::domain::principal::Principal;
 use crate::metrics::Metrics;
@@ -52,7 +52,7 @@ pub struct Settings {
 /// whoever wants to go on comes again and names the last event.
 #[derive(Debug)]
 pub struct Listening {
-    backlog: Option<std::vec::IntoIter<Event>>,
+    backlog: Option<std::vec::IntoIter<RecordedEvent>>,
     seat: Option<Seat>,
     last: i32,
     until: Instant,
@@ -61,7 +61,7 @@ pub struct Listening {
 
 impl Listening {
     /// The next event, each once and in order; `None` at the end.
-    pub async fn next(&mut self) -> Option<Arc<Event>> {
+    pub async fn next(&mut self) -> Option<Arc<RecordedEvent>> {
         let event = match self.backlog.as_mut().and_then(Iterator::next) {
             Some(event) => Arc::new(event),
             None => {
@@ -74,7 +74,7 @@ impl Listening {
         Some(event)
     }
 
-    async fn heard(&mut self) -> Option<Arc<Event>> {
+    async fn heard(&mut self) -> Option<Arc<RecordedEvent>> {
         let seat = self.seat.as_mut()?;
         loop {
             let event = seat.hear().await?;

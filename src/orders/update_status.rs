@@ -3,7 +3,7 @@
 
 use crate::db::fulfilments::hasten;
 use crate::db::{self, run};
-use crate::domain::event::Fact;
+use crate::domain::event::OrderEvent;
 use crate::domain::ids::OrderId;
 use crate::domain::order::Order;
 use crate::domain::principal::{Principal, Role};
@@ -112,7 +112,7 @@ fn is_cancelled_parcel(order: &Order, news: &News) -> bool {
         )
 }
 
-fn facts(order: &Order, news: &News) -> Result<Vec<Fact>, Error> {
+fn facts(order: &Order, news: &News) -> Result<Vec<OrderEvent>, Error> {
     let mut facts = Vec::new();
     let state = &order.state;
     if let Some(to) = news.payment_status
@@ -125,7 +125,7 @@ fn facts(order: &Order, news: &News) -> Result<Vec<Fact>, Error> {
             "the money cannot get there",
         )?
     {
-        facts.push(Fact::PaymentMoved { to });
+        facts.push(OrderEvent::PaymentStatusChanged { payment_status: to });
     }
     let parcel = match &news.shipping_status {
         _ if order.cancel_requested => None,
@@ -146,7 +146,10 @@ fn facts(order: &Order, news: &News) -> Result<Vec<Fact>, Error> {
             "the parcel cannot get there",
         )?
     {
-        facts.push(Fact::ParcelMoved { to, carrier_status });
+        facts.push(OrderEvent::ShippingStatusChanged {
+            shipping_status: to,
+            carrier_status,
+        });
     }
     Ok(facts)
 }

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::db;
 use crate::db::fulfilments::{self, Claim, Compared};
 use crate::db::run;
-use crate::domain::event::Fact;
+use crate::domain::event::OrderEvent;
 use crate::domain::plan::Step;
 use crate::fulfilment::Surplus;
 
@@ -33,7 +33,7 @@ impl Run {
         order: Compared,
         mut findings: Vec<Finding>,
     ) -> Result<Vec<Finding>, db::Error> {
-        let found = Fact::DiscrepancyFound {
+        let found = OrderEvent::DiscrepancyFound {
             findings: findings
                 .iter()
                 .map(|finding| finding.kind.as_str())
@@ -107,7 +107,7 @@ impl Run {
         Ok(findings)
     }
 
-    async fn claim(&self, order: &Compared, found: Fact) -> Result<Option<Claim>, db::Error> {
+    async fn claim(&self, order: &Compared, found: OrderEvent) -> Result<Option<Claim>, db::Error> {
         let lease = self.reconciliation.settings.lease;
         run!(self.reconciliation.db, |conn| fulfilments::take_in_hand(
             conn,
@@ -121,7 +121,7 @@ impl Run {
     async fn hand_over(
         &self,
         order: &Compared,
-        found: Fact,
+        found: OrderEvent,
         step: Step,
         reason: &str,
     ) -> Result<bool, db::Error> {

@@ -5,9 +5,10 @@ mod tokens;
 
 use std::collections::HashSet;
 
-use order_service::domain::event::Fact;
+use order_service::domain::cancel_reason::CancelReason;
+use order_service::domain::event::OrderEvent;
 use order_service::domain::money::{Currency, Money, parse_decimal};
-use order_service::domain::order::{CancelReason, Rates, State};
+use order_service::domain::order::{Rates, State};
 use order_service::domain::plan::Step;
 use order_service::domain::status::{OrderStatus, PaymentStatus, ShippingStatus, Status};
 use proptest::prelude::*;
@@ -29,30 +30,32 @@ fn amount(minor_units: i64, currency: Currency) -> Money {
 }
 
 /// Facts that can happen to an order, in any order.
-fn fact() -> impl Strategy<Value = Fact> {
-    let shipping = (0..ShippingStatus::ALL.len()).prop_map(|index| Fact::ParcelMoved {
-        to: ShippingStatus::ALL[index],
-        carrier_status: String::new(),
-    });
-    let payment = (0..PaymentStatus::ALL.len()).prop_map(|index| Fact::PaymentMoved {
-        to: PaymentStatus::ALL[index],
-    });
+fn fact() -> impl Strategy<Value = OrderEvent> {
+    let shipping =
+        (0..ShippingStatus::ALL.len()).prop_map(|index| OrderEvent::ShippingStatusChanged {
+            shipping_status: ShippingStatus::ALL[index],
+            carrier_status: String::new(),
+        });
+    let payment =
+        (0..PaymentStatus::ALL.len()).prop_map(|index| OrderEvent::PaymentStatusChanged {
+            payment_status: PaymentStatus::ALL[index],
+        });
     let text = String::new;
     prop_oneof![
         shipping,
         payment,
-        Just(Fact::OrderConfirmed),
-        Just(Fact::CallingOff {
+        Just(OrderEvent::OrderConfirmed),
+        Just(OrderEvent::CompensationStarted {
             reason: CancelReason::Staff
         }),
-        Just(Fact::OrderCancelled),
-        Just(Fact::PaymentTaken {
+        Just(OrderEvent::OrderCancelled),
+        Just(OrderEvent::PaymentCharged {
             payment_id: text(),
             reference: None
         }),
-        Just(Fact::PaymentDeclined { reason: text() }),
-        Just(Fact::PaymentRefunded { payment_id: text() }),
-        Just(Fact::PersonNeeded {
+        Just(OrderEvent::PaymentDeclined { reason: text() }),
+        Just(OrderEvent::PaymentRefunded { payment_id: text() }),
+        Just(OrderEvent::InterventionRequired {
             step: Step::CommitStock,
             reason: text()
         }),

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::db::Error;
 use crate::db::events::Columns;
-use crate::domain::event::{Actor, Fact};
+use crate::domain::event::{Actor, OrderEvent};
 use crate::domain::ids::OrderId;
 use crate::domain::order::{Order, State};
 use crate::domain::plan::Plan;
@@ -128,7 +128,7 @@ pub struct Ruling<'a> {
     /// The order's new state.
     pub state: &'a State,
     /// What led to it.
-    pub facts: &'a [Fact],
+    pub facts: &'a [OrderEvent],
     /// Who decided.
     pub actor: &'a Actor,
 }

@@ -5,8 +5,9 @@ use sqlx::PgConnection;
 use crate::db::Error;
 use crate::db::events::Columns;
 use crate::db::idempotency::Key;
-use crate::domain::event::{Actor, Fact};
-use crate::domain::order::{CancelReason, Order};
+use crate::domain::cancel_reason::CancelReason;
+use crate::domain::event::{Actor, OrderEvent};
+use crate::domain::order::Order;
 
 /// Asks the holder, or whoever comes next, to call the order off, and keeps the caller's key with the
 /// wish, both or none; returns the order as it then is. `None`: it has changed since it was read, its
@@ -19,7 +20,7 @@ pub async fn request_cancel(
     actor: &Actor,
     key: Option<&Key>,
 ) -> Result<Option<Order>, Error> {
-    let events = Columns::new(&[Fact::CancelRequested { reason }], actor);
+    let events = Columns::new(&[OrderEvent::CancelRequested { reason }], actor);
     let event = sqlx::query!(
         r#"
         with held as (

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::db::Error;
 use crate::db::events::Columns;
 use crate::db::rows::{currency, status};
-use crate::domain::event::{Actor, Fact};
+use crate::domain::event::{Actor, OrderEvent};
 use crate::domain::ids::OrderId;
 use crate::domain::money::Money;
 use crate::domain::plan::{Plan, Step};
@@ -177,7 +177,7 @@ pub async fn compared_of(
 pub async fn take_in_hand(
     conn: &mut PgConnection,
     compared: &Compared,
-    found: Fact,
+    found: OrderEvent,
     lease: Duration,
 ) -> Result<Option<Claim>, Error> {
     let phase = compared.fulfilment.as_ref().map(|ground| &*ground.phase);
@@ -224,14 +224,14 @@ pub async fn take_in_hand(
 pub async fn leave_to_person(
     conn: &mut PgConnection,
     compared: &Compared,
-    found: Fact,
+    found: OrderEvent,
     step: Step,
     reason: &str,
 ) -> Result<bool, Error> {
     let phase = compared.fulfilment.as_ref().map(|ground| &*ground.phase);
     let undoing = phase == Some("undone");
     let plan = PlanColumns::of(Plan::Stuck { step, undoing });
-    let needed = Fact::PersonNeeded {
+    let needed = OrderEvent::InterventionRequired {
         step,
         reason: reason.to_owned(),
     };

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 
 use crate::db::Error;
 use crate::db::events::Columns;
-use crate::domain::event::{Actor, Fact};
+use crate::domain::event::{Actor, OrderEvent};
 use crate::domain::status::Status as _;
 
 use super::{Fulfilment, PlanColumns};
@@ -28,7 +28,7 @@ pub struct Mark<'a> {
     /// The fulfilment, and the state of its order, as they now are.
     pub after: &'a Fulfilment,
     /// What led to it.
-    pub facts: &'a [Fact],
+    pub facts: &'a [OrderEvent],
     /// When it is looked at again.
     pub next: Next,
     /// What the peer last said, for the operator.

@@ -5,8 +5,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
+use crate::domain::cancel_reason::CancelReason;
 use crate::domain::ids::CustomerId;
-use crate::domain::order::{CancelReason, Order};
+use crate::domain::order::Order;
 use crate::domain::principal::{Principal, Role};
 use crate::domain::status::OrderStatus;
 use crate::http::access_log::About;

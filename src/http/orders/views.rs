@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use utoipa::ToSchema;
 
-use crate::domain::event::{Event, words};
+use crate::domain::event::{RecordedEvent, customer_message};
 use crate::domain::order::{Item, Order};
 use crate::domain::principal::{Principal, Role};
 use crate::domain::status::Status as _;
@@ -251,7 +251,7 @@ pub struct EventView {
 
 impl EventView {
     /// The event as this caller sees it.
-    pub fn new(event: &Event, caller: &Principal) -> Self {
+    pub fn new(event: &RecordedEvent, caller: &Principal) -> Self {
         let actor = match caller.role {
             Role::Customer => event.actor.split(':').next().unwrap_or_default(),
             Role::Staff | Role::Service => &event.actor,
@@ -259,7 +259,7 @@ impl EventView {
         Self {
             seq: event.seq,
             at: event.at,
-            text: words(&event.code),
+            text: customer_message(&event.code),
             code: event.code.clone(),
             carrier_status: event.carrier_status().map(str::to_owned),
             data: (caller.role == Role::Staff).then(|| event.data.clone()),

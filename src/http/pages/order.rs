@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use crate::domain::event::{CODES, Event, words};
+use crate::domain::event::{OrderEvent, RecordedEvent, customer_message};
 use crate::domain::ids::OrderId;
 use crate::domain::order::Order;
 use crate::domain::status::OrderStatus;
@@ -92,7 +92,7 @@ pub async fn with_trouble(
         trouble,
         order: shown(&order, &visitor),
         events: events.iter().rev().map(event).collect(),
-        codes: CODES.join(" "),
+        codes: OrderEvent::CODES.join(" "),
         visitor: Some(visitor),
     });
     if let Some(status) = status {
@@ -101,10 +101,10 @@ pub async fn with_trouble(
     Ok(response)
 }
 
-fn event(event: &Event) -> EventShown {
+fn event(event: &RecordedEvent) -> EventShown {
     EventShown {
         at: event.at.into(),
-        text: words(&event.code),
+        text: customer_message(&event.code),
         carrier_status: event.carrier_status().map(str::to_owned),
     }
 }

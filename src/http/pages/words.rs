@@ -4,8 +4,9 @@ use time::OffsetDateTime;
 use time::format_description::StaticFormatDescription;
 use time::macros::format_description;
 
+use crate::domain::cancel_reason::CancelReason;
 use crate::domain::money::{Currency, Money};
-use crate::domain::order::{CancelReason, Item, Order};
+use crate::domain::order::{Item, Order};
 use crate::domain::status::{OrderStatus, PaymentStatus, ShippingStatus, Status};
 
 const DAY: StaticFormatDescription =

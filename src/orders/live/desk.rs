@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::domain::event::{Actor, Event};
+use crate::domain::event::{Actor, RecordedEvent};
 use crate::domain::ids::OrderId;
 use crate::metrics::Metrics;
 use crate::orders::Error;
@@ -49,7 +49,7 @@ struct Listener {
     who: Actor,
     until: Instant,
     /// Shared events: an empty channel of them is small.
-    events: mpsc::Sender<Arc<Event>>,
+    events: mpsc::Sender<Arc<RecordedEvent>>,
 }
 
 /// A listener's place; given up when it is dropped.
@@ -58,12 +58,12 @@ pub struct Seat {
     desk: Arc<Desk>,
     order_id: OrderId,
     id: u64,
-    events: mpsc::Receiver<Arc<Event>>,
+    events: mpsc::Receiver<Arc<RecordedEvent>>,
 }
 
 impl Seat {
     /// The next event that was told; `None` when there are no more.
-    pub async fn hear(&mut self) -> Option<Arc<Event>> {
+    pub async fn hear(&mut self) -> Option<Arc<RecordedEvent>> {
         self.events.recv().await
     }
 }
@@ -153,7 +153,7 @@ impl Desk {
     }
 
     /// Tells events, which come in order for each order.
-    pub fn tell(&self, news: Vec<(OrderId, Event)>) {
+    pub fn tell(&self, news: Vec<(OrderId, RecordedEvent)>) {
         if news.is_empty() {
             return;
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use order_service::db::fulfilments::{compared_of, leave_to_person, take_in_hand};
-use order_service::domain::event::Fact;
+use order_service::domain::event::OrderEvent;
 use order_service::domain::ids::OrderId;
 use order_service::domain::plan::Step;
 use order_service::sandbox::{Fault, Kind, Operation};
@@ -158,7 +158,7 @@ async fn an_order_that_has_moved_on_since_it_was_compared_is_not_taken_in_hand()
     let order_id = shop.confirmed().await;
     let mut conn = shop.app.database.connection().await;
     let compared = compared_of(&mut conn, &[OrderId(order_id)]).await.unwrap();
-    let found = || Fact::DiscrepancyFound {
+    let found = || OrderEvent::DiscrepancyFound {
         findings: vec!["missing_charge"],
         reason: String::new(),
     };

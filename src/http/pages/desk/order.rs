@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::Value;
 
-use crate::domain::event::{Event, words};
+use crate::domain::event::{RecordedEvent, customer_message};
 use crate::domain::ids::OrderId;
 use crate::http::Shared;
 use crate::http::attention::MAX_REASON_CHARS;
@@ -157,8 +157,8 @@ impl From<Standing> for StandingShown {
     }
 }
 
-impl From<Event> for EventShown {
-    fn from(event: Event) -> Self {
+impl From<RecordedEvent> for EventShown {
+    fn from(event: RecordedEvent) -> Self {
         let data = match event.data {
             Value::Object(fields) => fields,
             _ => serde_json::Map::new(),
@@ -166,7 +166,7 @@ impl From<Event> for EventShown {
         let data = data.into_iter().map(|(name, value)| (name, text(value)));
         Self {
             at: event.at.into(),
-            text: words(&event.code),
+            text: customer_message(&event.code),
             data: data.collect(),
             code: event.code,
             actor: event.actor,
