@@ -50,16 +50,37 @@ impl Orders {
         not_for_services(caller)
     }
 
-    /// Places an order. Once it is committed it will be fulfilled or called off, whoever leaves.
-    pub async fn place(
+    /// Places an order, or returns the order that the same idempotency key placed before.
+    ///
+    /// A repeated request replays its order even if the cart is rejected by now, because the rules of the
+    /// shop may have changed since. Once the order is committed, the saga fulfils or cancels it, even if the
+    /// client disconnects.
+    pub async fn place<E: From<Error>>(
+        &self,
+        caller: &Principal,
+        cart: Result<Cart, E>,
+        key: Option<ClientKey>,
+    ) -> Result<Placed, E> {
+        Self::may_place(caller)?;
+        let key = key.map(|key| key.of(caller, "create"));
+        match (cart, key) {
+            (Ok(cart), key) => Ok(self.place_cart(caller, cart, key).await?),
+            (Err(rejected), None) => Err(rejected),
+            (Err(rejected), Some(key)) => match self.replay(&key).await {
+                Ok(Some(placed)) => Ok(placed),
+                Ok(None) | Err(Error::KeyReused) => Err(rejected),
+                Err(error) => Err(error.into()),
+            },
+        }
+    }
+
+    async fn place_cart(
         &self,
         caller: &Principal,
         cart: Cart,
-        key: Option<ClientKey>,
+        key: Option<Key>,
     ) -> Result<Placed, Error> {
-        Self::may_place(caller)?;
         let actor = caller.actor();
-        let key = key.map(|key| key.of(caller, "create"));
         let this = self.clone();
         self.detached(async move {
             let begins_here = this.notifications.try_reserve();
@@ -96,15 +117,6 @@ impl Orders {
             })
         })
         .await
-    }
-
-    /// What came of a key, if it was used before.
-    pub async fn placed_before(
-        &self,
-        caller: &Principal,
-        key: ClientKey,
-    ) -> Result<Option<Placed>, Error> {
-        self.replay(&key.of(caller, "create")).await
     }
 
     /// The order that was placed under this identity, by an attempt whose answer was lost.

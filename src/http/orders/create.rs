@@ -18,7 +18,7 @@ use crate::http::etag::{Representation, Tag};
 use crate::http::extract::JsonBody;
 use crate::http::idempotency;
 use crate::http::problem::{Kind, Problem};
-use crate::orders::{Error, Orders, Placed};
+use crate::orders::{Orders, Placed};
 
 use super::cart::{self, CreateOrder};
 use super::views::OrderView;
@@ -77,20 +77,14 @@ pub async fn create_order(
     if caller.customer_id.is_none() && body.is_object() && !is_named {
         faults.add("/customer_id", "missing", "must name the customer");
     }
-    let draft = match (faults.finish(draft), key.clone()) {
-        (Ok(draft), _) => draft,
-        (Err(problem), None) => return Err(problem),
-        // What was in order when it was placed stays so, even if the shop's rules have changed.
-        (Err(problem), Some(key)) => {
-            return match orders.placed_before(&caller, key).await {
-                Ok(Some(placed)) => respond(&caller, placed),
-                Ok(None) | Err(Error::KeyReused) => Err(problem),
-                Err(error) => Err(error.into()),
-            };
+    let cart = match faults.finish(draft) {
+        Ok(draft) => {
+            let customer_id = owner(&caller, draft.customer_id)?;
+            Ok(draft.of(customer_id))
         }
+        Err(problem) => Err(problem),
     };
-    let customer_id = owner(&caller, draft.customer_id)?;
-    let placed = orders.place(&caller, draft.of(customer_id), key).await?;
+    let placed = orders.place(&caller, cart, key).await?;
     respond(&caller, placed)
 }
 

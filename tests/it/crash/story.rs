@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use order_service::domain::ids::OrderId;
-use order_service::orders::{ClientKey, Decision, Expected};
+use order_service::orders::{ClientKey, Decision, Error, Expected};
 use order_service::sandbox::Fault;
 
 use super::life::Life;
@@ -111,7 +111,7 @@ impl Story {
     async fn place(&self, world: &World, life: &Life) -> Option<(OrderId, bool)> {
         let (orders, customer) = (life.orders(), world.customer.clone());
         let (cart, key) = (world.cart(), self.place.clone());
-        let placing = async move { orders.place(&customer, cart, Some(key)).await };
+        let placing = async move { orders.place::<Error>(&customer, Ok(cart), Some(key)).await };
         match life.live(placing).await? {
             Ok(placed) => Some((placed.order.order_id, placed.replayed)),
             Err(_) if life.watch.is_dead() => None,
