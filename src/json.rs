@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn private_names_are_refused_however_they_are_written() {
+    fn serde_jsons_private_keys_are_refused_in_every_spelling() {
         for document in [
             r#"{"$serde_json::private::RawValue": "1"}"#,
             r#"{"$serde_json::private::Number": "1"}"#,

@@ -102,7 +102,7 @@ mod tests {
     use super::Trouble::{self, Conflict, Fault, Lost, Unavailable};
 
     #[test]
-    fn codes_are_sorted_by_what_is_known_of_the_statement() {
+    fn sqlstates_are_classified_by_the_fate_of_the_statement() {
         for (trouble, codes) in [
             (Conflict, &["40001", "40P01", "55P03"][..]),
             (

@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn those_who_ask_at_the_same_time_are_answered_by_few_statements() {
+    async fn concurrent_loads_share_a_few_statements() {
         let (together, log) = together();
         let sizes = || log.sizes.lock().unwrap().clone();
         let ask = |number: i64| together.ask(Twice(number % 25, log.clone()));
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_read_for_one_is_read_for_the_others() {
+    async fn an_unreadable_row_fails_its_own_load_only() {
         let (together, log) = together();
         log.gate.add_permits(READERS);
         let ask = |number| together.ask(Twice(number, log.clone()));
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_read_for_who_has_gone() {
+    async fn abandoned_loads_are_not_executed() {
         let (together, log) = together();
         let ask = |number| {
             let (together, question) = (together.clone(), Twice(number, log.clone()));

@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn prices_are_exact_and_carry_the_scale_of_their_currency() {
+    fn prices_are_exact_and_have_the_scale_of_their_currency() {
         assert_eq!(
             Money::parse_price("100.0", usd()).unwrap().to_string(),
             "100.00"
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_have_to_be_rounded_is_refused() {
+    fn an_amount_that_needs_rounding_is_refused() {
         for text in ["1e-7", "1.005", "0.001", "1.00000000000000000000000000001"] {
             assert!(
                 matches!(
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_price_is_refused() {
+    fn an_invalid_price_is_refused() {
         for (text, error) in [
             ("0", MoneyError::NotPositive),
             ("-0.00", MoneyError::NotPositive),

@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_word_of_a_carrier_is_known_and_none_of_ours() {
+    fn carrier_statuses_and_our_status_names_do_not_overlap() {
         for word in ShippingStatus::OF_CARRIERS {
             assert!(ShippingStatus::from_carrier(word).is_some(), "{word}");
             assert_eq!(ShippingStatus::from_name(word), None);
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_reaches_what_lies_ahead_and_nothing_behind() {
+    fn an_order_reaches_later_statuses_only() {
         assert!(OrderStatus::Pending.reaches(OrderStatus::Delivered));
         assert!(OrderStatus::Confirmed.reaches(OrderStatus::Cancelled));
         assert!(!OrderStatus::Shipped.reaches(OrderStatus::Cancelling));
@@ -163,13 +163,13 @@ mod tests {
     }
 
     #[test]
-    fn a_parcel_that_failed_may_be_sent_again() {
+    fn a_failed_parcel_may_be_sent_again() {
         assert!(ShippingStatus::Failed.reaches(ShippingStatus::Delivered));
         assert!(!ShippingStatus::Cancelled.reaches(ShippingStatus::Shipped));
     }
 
     #[test]
-    fn names_are_read_in_any_case() {
+    fn status_names_are_case_insensitive() {
         for &status in ShippingStatus::ALL {
             assert_eq!(
                 ShippingStatus::from_name(&status.as_str().to_lowercase()),

@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn delays_grow_up_to_a_cap_and_respect_what_the_peer_asks() {
+    fn backoff_grows_to_a_cap_and_honours_retry_after() {
         let (base, cap) = (Duration::from_millis(100), Duration::from_secs(10));
         for attempts in [0, 1, 5, 100, i32::MAX] {
             let full = Duration::from_millis(100 << attempts.min(10)).min(cap);

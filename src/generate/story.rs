@@ -300,7 +300,7 @@ mod tests {
     ];
 
     #[test]
-    fn fates_are_told_in_words_that_the_service_knows() {
+    fn generated_histories_use_known_statuses_and_events() {
         for fate in ALL {
             let [order, payment, shipping] = fate.statuses();
             assert!(OrderStatus::from_name(order).is_some());

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_of_tags_are_read_and_everything_else_is_not() {
+    fn lists_of_entity_tags_are_parsed_and_others_refused() {
         assert_eq!(parse(" * "), Some(Tags::Any));
         assert_eq!(parse("\"a\""), listed(&[(false, "a")]));
         assert_eq!(parse("\"\""), listed(&[(false, "")]));

@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn records_know_their_lines_whatever_ends_them() {
+    fn records_know_their_line_for_any_line_ending() {
         let expected = [
             Next::Record(2),
             Next::Record(5),
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_found_by_name_behind_a_byte_order_mark() {
+    fn columns_are_found_by_name_after_a_byte_order_mark() {
         let mut records = records(b"\xef\xbb\xbfc, B ,A\r\nx, 2,1 \r\n").unwrap();
         assert_eq!(records.advance().unwrap(), Next::Record(2));
         let record = records.record();
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_does_not_do_is_told_with_what_is_needed() {
+    fn an_invalid_header_is_reported_with_the_required_columns() {
         for (text, told) in [
             ("", "there is no header"),
             ("a;b\n", "there are no columns a, b"),
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_quote_does_not_take_the_rest_of_the_file_for_a_value() {
+    fn an_open_quote_does_not_swallow_the_rest_of_the_file() {
         let found = walk_to_the_break(b"a,b\n1,2\n3,\"4\n5,6\n7,8\n");
         assert_eq!(found, (3, "there is a quote without its counterpart"));
         let mut long = b"a,b\n1,\"".to_vec();

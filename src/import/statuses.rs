@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn the_earlier_shops_statuses_become_ours() {
+    fn statuses_of_the_old_shop_are_mapped_to_ours() {
         for (order, payment, here) in [
             ("CREATED", "SUCCESS", "CONFIRMED/PAID/UNKNOWN -"),
             (
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_is_taken_over_looks_as_if_it_were_under_way() {
+    fn imported_orders_are_never_in_progress() {
         for &order in OrderStatus::ALL {
             for &payment in PaymentStatus::ALL {
                 let Ok(taken) = taken_over(order, payment) else {
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_word_is_told_with_the_known_ones() {
+    fn an_unknown_status_is_reported_with_the_known_ones() {
         assert_eq!(
             payment("STOLEN").unwrap_err(),
             "must be one of SUCCESS, PENDING, PAID, FAILED, REFUNDED"

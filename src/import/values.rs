@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_plain_whole_numbers() {
+    fn ids_are_plain_integers() {
         assert_eq!(id("1"), Ok(1));
         assert_eq!(id("4611686018427387903"), Ok(MAX_ID));
         for text in [
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn amounts_are_exact_and_may_be_nothing() {
+    fn amounts_are_exact_and_may_be_empty() {
         let usd = Currency::from_code("USD").unwrap();
         for (text, amounts_to) in [("0", "0.00"), ("1788.6", "1788.60"), ("-0.00", "0.00")] {
             assert_eq!(amount(text, usd).unwrap().to_string(), amounts_to);
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_without_a_zone_is_in_utc() {
+    fn a_time_without_a_zone_is_utc() {
         let noon = datetime!(2024-09-18 12:00 UTC);
         for text in [
             "2024-09-18 12:00:00",

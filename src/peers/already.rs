@@ -36,7 +36,7 @@ mod tests {
     use super::says_already;
 
     #[test]
-    fn only_what_comes_right_after_already_counts() {
+    fn only_the_word_after_already_counts() {
         let words = ["cancelled", "canceled"];
         for (text, expected) in [
             ("Shipment 7 is already CANCELLED", true),

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_in_a_row_open_it_and_an_answer_in_between_does_not() {
+    fn consecutive_failures_open_the_breaker() {
         let now = Instant::now();
         let mut breaker = Breaker::new(FAILURES, REST);
         for _ in 0..FAILURES * 3 {
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_rest_one_call_is_made_and_its_answer_closes_it() {
+    fn a_successful_probe_closes_the_breaker() {
         let now = Instant::now();
         let mut breaker = opened(now);
         assert_eq!(breaker.enter(now + REST), Ok(()));
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_fails_doubles_the_rest_up_to_a_limit() {
+    fn a_failed_probe_doubles_the_rest_up_to_a_limit() {
         let mut now = Instant::now();
         let mut breaker = opened(now);
         for rests in 0..10 {
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_never_ends_does_not_keep_it_open_for_ever() {
+    fn a_probe_that_never_ends_does_not_block_the_breaker() {
         let now = Instant::now();
         let mut breaker = opened(now);
         assert_eq!(breaker.enter(now + REST), Ok(()));
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_that_began_before_it_opened_do_not_prolong_the_rest() {
+    fn calls_begun_before_the_breaker_opened_do_not_extend_it() {
         let now = Instant::now();
         let mut breaker = opened(now);
         breaker.failed(now + REST / 2);

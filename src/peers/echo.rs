@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_compare_by_value_and_whatever_is_missing_is_fine() {
+    fn verification_compares_by_value_and_allows_missing_fields() {
         let currency = Currency::from_code("USD").unwrap();
         let sent = Sent {
             order_id: OrderId(42),

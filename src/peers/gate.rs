@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn repeats_are_kept_to_their_share_and_first_calls_are_not() {
+    async fn the_retry_budget_limits_repeats_but_not_first_calls() {
         let gate = Gate::new(Limits {
             max_calls: 2,
             breaker_failures: 10,
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_share_is_kept_for_undoing() {
+    async fn the_bulkhead_reserves_permits_for_undoing() {
         let gate = Gate::new(Limits {
             max_calls: 4,
             breaker_failures: 10,

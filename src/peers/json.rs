@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_count_is_whole_however_it_is_written() {
+    fn a_count_is_an_integer_in_any_notation() {
         for (value, expected) in [
             (json!(3), Some(3)),
             (json!("3"), Some(3)),
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_that_would_lead_elsewhere_are_none() {
+    fn ids_that_would_change_the_path_are_refused() {
         let body = json!({"a": "..", "b": "x\u{0}y", "c": "x".repeat(201), "d": " ", "e": 7});
         for key in ["a", "b", "c", "d", "f"] {
             assert_eq!(id(&body, key), None, "{key}");
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn layers_go_from_the_outside_in() {
+    fn layers_are_found_from_the_outside_in() {
         let body = json!({"n": 1, "data": {"n": 2, "payment": {"n": 3}}, "payment": [4]});
         let found: Vec<_> = layers(&body, &["payment", "data"])
             .into_iter()

@@ -33,7 +33,7 @@ mod tests {
     }
 
     #[test]
-    fn seconds_and_dates_are_read_and_an_hour_is_the_most() {
+    fn seconds_and_dates_are_parsed_and_capped_at_an_hour() {
         for (value, seconds) in [
             ("0", 0),
             (" 7 ", 7),
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_is_ignored() {
+    fn an_unparsable_retry_after_is_ignored() {
         for value in ["", "soon", "-5", "1.5", "1994-11-06T08:49:37Z", "é"] {
             assert_eq!(parse(value, now()), None, "{value}");
         }

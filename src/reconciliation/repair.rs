@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_swept_while_a_record_may_be_somebody_elses() {
+    fn an_order_with_an_unidentified_record_is_left_alone() {
         let ours = finding(Kind::UncancelledShipment, Remedy::Sweep);
         let doubtful = finding(Kind::UnrefundedCharge, Remedy::None);
         let foreign = finding(Kind::OrphanCharge, Remedy::None);
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_a_person_goes_first() {
+    fn findings_for_staff_take_precedence() {
         let surplus = finding(Kind::DuplicateShipment, Remedy::TakeBack);
         let missing = finding(Kind::MissingCharge, Remedy::Person(Step::ChargePayment));
         let work = work(&[surplus, missing]);

@@ -193,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn delays_add_up_and_the_first_of_the_others_wins() {
+    fn delay_faults_add_up_and_the_first_other_fault_wins() {
         let mut faults = Faults::default();
         faults.set(Fault::everywhere(Kind::Delay).after_ms(20));
         faults.set(Fault::new(Operation::Charge, Kind::Garbage).after_ms(5));
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_for_two_calls_is_gone_after_two() {
+    fn a_fault_for_two_calls_ends_after_two() {
         let mut faults = Faults::default();
         faults.set(Fault::new(Operation::Reserve, Kind::Refuse).times(2));
         for _ in 0..2 {
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_of_nothing_never_strikes() {
+    fn a_fault_rate_of_zero_never_strikes() {
         let mut faults = Faults::default();
         faults.set(Fault::everywhere(Kind::ErrorBefore).at_rate(0.0));
         assert!((0..100).all(|_| faults.draw(Operation::Create) == Mishap::default()));

@@ -130,7 +130,7 @@ mod tests {
     use super::User;
 
     #[test]
-    fn a_user_signs_in_with_the_name_as_password_in_one_spelling_only() {
+    fn the_password_is_the_name_in_its_canonical_spelling() {
         assert_eq!(User::sign_in("staff", "staff"), Some(User::STAFF));
         let five = User {
             id: 5,

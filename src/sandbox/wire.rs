@@ -67,7 +67,7 @@ mod tests {
     use super::exact;
 
     #[test]
-    fn an_amount_keeps_two_places_and_loses_nothing() {
+    fn an_amount_has_two_decimals_and_stays_exact() {
         for (text, kept) in [
             ("5", "5.00"),
             ("402.0", "402.00"),
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn an_amount_that_would_be_changed_by_rounding_is_not_taken() {
+    fn an_amount_changed_by_rounding_is_refused() {
         for text in [
             "1.005",
             "1e-7",

@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_must_ask_for_something_and_for_more_now_and_then() {
+    fn a_connection_without_requests_times_out() {
         let connection = connection();
         assert_eq!(after(&connection, 9), None);
         assert_eq!(after(&connection, 11), Some(Slow::Head));
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_further_head_that_has_begun_must_come_to_its_end() {
+    fn an_unfinished_second_request_head_times_out() {
         for (version, expected) in [
             (Version::HTTP_11, Some(Slow::Head)),
             (Version::HTTP_2, None),
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn the_service_may_take_its_time_and_the_client_may_not() {
+    fn only_time_spent_waiting_for_the_client_counts() {
         let connection = connection();
         let request = Activity::begin(&connection, Version::HTTP_11);
         assert_eq!(after(&connection, 10_000), None);
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn one_answer_that_is_not_taken_is_noticed_beside_others_that_are() {
+    fn one_stalled_response_is_detected_among_others() {
         let connection = connection();
         let stalled = Activity::begin(&connection, Version::HTTP_2);
         stalled.offered();
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_looked_at_too_late() {
+    fn the_next_check_is_never_after_a_timeout() {
         let connection = connection();
         let within = |seconds| Instant::now() + Duration::from_secs(seconds);
         assert!(connection.look_again() <= within(10));

@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_fit_into_the_queue_is_counted_and_warned_of_once() {
+    fn dropped_spans_are_counted_and_logged_once() {
         let fate = Fate::default();
         let counter =
             IntCounterVec::new(prometheus::Opts::new("spans", "Spans."), &["result"]).unwrap();

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn every_sampler_of_the_standard_is_known_and_no_other() {
+    fn exactly_the_standard_samplers_are_known() {
         for name in [
             "always_on",
             "always_off",
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn who_called_decides_only_where_that_is_heeded() {
+    fn only_parent_based_samplers_honour_the_parent() {
         let trace_id = TraceId::from(1);
         for (name, by_itself, called_on, called_off) in [
             ("always_on", true, true, true),
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_of_fulfilments_is_kept_as_large_as_was_asked_for_and_alike_by_all_who_drive_them() {
+    fn the_sampling_ratio_holds_and_workers_sample_alike() {
         for share in [0.1, 0.5, 0.9] {
             let sampling = Sampling::of("parentbased_traceidratio", share).unwrap();
             let mut kept = 0;
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_is_kept_as_a_whole_and_begun_by_requests_and_fulfilments_alone() {
+    fn only_requests_and_fulfilments_start_whole_traces() {
         let sampling = Sampling::of("always_on", 1.0).unwrap();
         let sample = |parent: Option<&Context>, name: &str, kind: SpanKind| {
             let trace_id = TraceId::from(1);

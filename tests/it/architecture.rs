@@ -180,7 +180,7 @@ const LIBRARIES: [&str; 11] = [
 const MAX_LINES: usize = 400;
 
 #[test]
-fn every_part_names_only_what_lies_below_it() {
+fn every_module_imports_lower_layers_only() {
     let mut wrong = Vec::new();
     for file in sources("src") {
         let Some(layer) = layer_of(&file) else {
@@ -208,7 +208,7 @@ fn every_part_names_only_what_lies_below_it() {
 }
 
 #[test]
-fn every_part_has_its_layer() {
+fn every_module_has_a_layer() {
     let parts: BTreeSet<String> = fs::read_dir(root().join("src"))
         .unwrap()
         .map(|entry| {
@@ -228,7 +228,7 @@ fn every_part_has_its_layer() {
 }
 
 #[test]
-fn the_documentation_has_the_same_table() {
+fn the_architecture_page_has_the_same_layers() {
     let page = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
     for layer in LAYERS {
         let names = |names: &[&str]| match names {
@@ -249,7 +249,7 @@ fn the_documentation_has_the_same_table() {
 }
 
 #[test]
-fn every_file_is_short_and_says_what_belongs_in_it() {
+fn every_file_is_short_and_has_a_doc_comment() {
     let mut wrong = Vec::new();
     for file in sources("src").into_iter().chain(sources("tests")) {
         let text = fs::read_to_string(&file).unwrap();
@@ -268,7 +268,7 @@ fn every_file_is_short_and_says_what_belongs_in_it() {
 }
 
 #[test]
-fn names_are_found_in_every_spelling() {
+fn imports_are_found_in_every_spelling() {
     let code = "use crate::db;\nuse crate::{\n    clock,\n    http::{Kind, Problem},\n};\n\
         fn f(_: super::super::peers::Tag) { sqlx::query!(\"\"); not_sqlx::x(); a.axum::<B>() }\n";
     let found: Vec<(usize, String)> = parts_named(code, 2);

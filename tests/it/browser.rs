@@ -1,7 +1,7 @@
 //! The pages in a real browser: what a customer does with them, that nothing runs which a customer wrote,
 //! and that everybody can use them.
 
-mod access;
+mod accessibility;
 
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ async fn place(client: &Client, name: &str, unit_price: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn a_customer_signs_in_finds_an_order_watches_it_leave_and_cancels_another() {
+async fn a_customer_signs_in_tracks_an_order_and_cancels_another() {
     let app = TestApp::with(QUICK).await;
     let customer = app.customer(5);
     let lamp = place(&customer, "Walnut Lamp", "100.00").await;
@@ -103,7 +103,7 @@ async fn a_customer_signs_in_finds_an_order_watches_it_leave_and_cancels_another
 }
 
 #[tokio::test]
-async fn what_customers_write_runs_nowhere() {
+async fn customer_texts_never_run_as_script() {
     let app = TestApp::with(QUICK).await;
     let attack = "window.hit = true";
     let cart = json!({

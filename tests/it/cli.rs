@@ -94,7 +94,7 @@ async fn help_names_every_command_and_every_variable() {
 }
 
 #[tokio::test]
-async fn the_last_line_of_token_is_a_token_that_is_accepted() {
+async fn the_last_line_of_token_is_a_valid_token() {
     let verifier = verifier(&[("SECRET_KEY", SECRET)]);
     for (arguments, role, number) in [
         (&["token", "--customer", "7"][..], Role::Customer, 7),
@@ -111,7 +111,7 @@ async fn the_last_line_of_token_is_a_token_that_is_accepted() {
 }
 
 #[tokio::test]
-async fn token_without_a_key_says_what_to_do() {
+async fn token_without_a_key_explains_how_to_set_one() {
     let refused = run(&["token", "--customer", "7"], &[]).await;
     assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""));
     for hint in ["SECRET_KEY", "order-service dev"] {
@@ -120,7 +120,7 @@ async fn token_without_a_key_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn serve_tells_every_fault_of_its_configuration_at_once_and_no_secret() {
+async fn serve_reports_all_config_errors_at_once_and_no_secret() {
     let settings = [
         ("DATABASE_URL", "mysql//shop:hunter2@nowhere"),
         ("SECRET_KEY", "too-short-to-be-secret"),
@@ -164,7 +164,7 @@ async fn openapi_prints_the_document() {
 }
 
 #[tokio::test]
-async fn healthcheck_succeeds_only_while_orders_can_be_taken() {
+async fn healthcheck_succeeds_only_while_the_service_is_ready() {
     let mut app = TestApp::start().await;
     let port = app.base.rsplit(':').next().unwrap().to_owned();
     let settings = [("PORT", port.as_str())];

@@ -4,9 +4,9 @@
 //! [`matrix`] walks all of them within this process, where time passes when it is told to; [`sigkill`]
 //! walks the failpoints with real processes.
 
-mod life;
 mod matrix;
+mod process;
 mod sigkill;
 
-mod story;
-mod world;
+mod environment;
+mod scenario;

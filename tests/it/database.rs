@@ -1,11 +1,11 @@
 //! Trouble with the database, whatever its kind: away, cut off in the middle, in conflict.
 
-mod abandoned;
-mod away;
 mod conflicts;
+mod disconnects;
+mod outage;
 mod pooler;
-pub mod storms;
-mod unknown;
+pub mod random_cuts;
+mod unacknowledged;
 
 use crate::support::app::TestApp;
 use crate::support::database::TestDatabase;

@@ -1,12 +1,12 @@
 //! The edge of the service, met over real sockets: clients that are slow, too many or too eager, and what every
 //! answer tells them.
 
-mod answers;
 mod connections;
-mod crowds;
+mod overload;
 mod ports;
-mod rates;
-mod requests;
+mod rate_limits;
+mod response_headers;
+mod slow_clients;
 
 use std::time::Duration;
 

@@ -44,7 +44,7 @@ fn entries() -> BTreeMap<&'static str, Entry> {
 }
 
 #[test]
-fn the_example_the_manual_and_the_program_name_the_same_variables() {
+fn env_example_manual_and_program_have_the_same_variables() {
     let nothing = |_: &str| None;
     let mut reader = Reader::new(&nothing);
     let _ = Config::read(&mut reader);
@@ -57,7 +57,7 @@ fn the_example_the_manual_and_the_program_name_the_same_variables() {
 }
 
 #[test]
-fn the_example_tells_what_each_variable_means_and_what_holds_without_it() {
+fn env_example_explains_every_variable_and_its_default() {
     let entries = entries();
     for variable in VARIABLES {
         let entry = &entries[variable.name];
@@ -70,7 +70,7 @@ fn the_example_tells_what_each_variable_means_and_what_holds_without_it() {
 }
 
 #[test]
-fn nobody_runs_on_the_example_as_it_stands() {
+fn the_unedited_env_example_is_refused() {
     let mut environment = Environment::default();
     for (name, entry) in entries() {
         if !entry.commented {
@@ -85,7 +85,7 @@ fn nobody_runs_on_the_example_as_it_stands() {
 }
 
 #[test]
-fn the_manifests_set_variables_that_there_are_to_what_the_service_takes() {
+fn the_manifests_set_known_variables_to_valid_values() {
     let manifest = include_str!("../../k8s/config.yaml");
     let manifest: serde_json::Value = serde_yaml_ng::from_str(manifest).unwrap();
     let known: BTreeSet<&str> = VARIABLES.iter().map(|variable| variable.name).collect();

@@ -1,10 +1,10 @@
 //! The primary is gone and a standby takes its place, while the service runs on. A proxy is the address
 //! that stays and leads to whoever is the primary, as a Service of Kubernetes does.
 
-mod lost;
+mod lost_orders;
 mod reads;
-mod refusals;
-mod storms;
+mod under_load;
+mod unusable_servers;
 
 use order_service::config::Environment;
 use order_service::sandbox::Sandbox;

@@ -34,7 +34,7 @@ async fn digest(conn: &mut PgConnection) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_same_seed_gives_the_same_orders_and_another_one_others() {
+async fn the_seed_determines_the_generated_orders() {
     let mut digests = Vec::new();
     for seed in [7, 7, 8] {
         let database = TestDatabase::new().await;
@@ -53,7 +53,7 @@ async fn the_same_seed_gives_the_same_orders_and_another_one_others() {
 }
 
 #[tokio::test]
-async fn orders_are_consistent_and_the_tables_as_before() {
+async fn generated_orders_are_consistent_and_tables_unchanged() {
     let database = TestDatabase::new().await;
     let mut conn = database.connection().await;
     let schema = "select string_agg(definition, ' ' order by definition) from (
@@ -93,7 +93,7 @@ async fn orders_are_consistent_and_the_tables_as_before() {
 }
 
 #[tokio::test]
-async fn orders_that_are_there_are_left_alone_unless_told() {
+async fn generate_keeps_existing_orders_unless_told_otherwise() {
     let app = TestApp::start().await;
     let placed = app
         .customer(5)

@@ -141,7 +141,7 @@ impl Shop {
 }
 
 #[tokio::test]
-async fn orders_are_taken_over_as_history() {
+async fn orders_are_imported_as_history() {
     let mut shop = Shop::new().await;
     assert_eq!(shop.import(ORDERS, ITEMS).await.unwrap(), BOTH);
 
@@ -177,7 +177,7 @@ async fn orders_are_taken_over_as_history() {
 }
 
 #[tokio::test]
-async fn an_imported_order_has_one_event_of_its_own_time_and_no_fulfilment() {
+async fn an_imported_order_has_one_dated_event_and_no_fulfilment() {
     let mut shop = Shop::new().await;
     shop.import(ORDERS, ITEMS).await.unwrap();
 
@@ -199,7 +199,7 @@ async fn an_imported_order_has_one_event_of_its_own_time_and_no_fulfilment() {
 }
 
 #[tokio::test]
-async fn columns_are_found_wherever_they_are() {
+async fn columns_are_found_in_any_position() {
     let mut shop = Shop::new().await;
     let orders = "\u{feff}note,created_at,Order_Total, payment_status,order_status,customer_id,order_id\r\n\
         \"two\nlines\",2024-09-18 14:40:32, 1.5 ,paid,delivered,44,1\r\n";
@@ -213,7 +213,7 @@ async fn columns_are_found_wherever_they_are() {
 }
 
 #[tokio::test]
-async fn names_are_taken_where_the_file_has_them() {
+async fn line_names_are_imported_when_present() {
     let mut shop = Shop::new().await;
     let orders = "order_id,customer_id,order_status,payment_status,order_total,created_at\n\
         1,44,delivered,paid,2,2024-09-18 14:40:32\n";
@@ -239,7 +239,7 @@ async fn names_are_taken_where_the_file_has_them() {
 }
 
 #[tokio::test]
-async fn progress_comes_to_the_whole_of_both_files() {
+async fn progress_reaches_the_total_of_both_files() {
     let mut shop = Shop::new().await;
     let mut told = Vec::new();
     shop.watched_import(ORDERS, ITEMS, &mut |progress| told.push(progress))

@@ -67,7 +67,7 @@ async fn refusal(verifier: &Verifier, token: &str) -> Option<Rejection> {
 }
 
 #[tokio::test]
-async fn each_algorithm_is_verified_with_published_keys() {
+async fn every_algorithm_is_verified_with_published_keys() {
     for issuer in [Issuer::rs256(), Issuer::es256(), Issuer::eddsa()] {
         let host = KeyHost::start(&[issuer.jwk("one")]).await;
         let verifier = verifier(&host, issuer.algorithm, QUIET);
@@ -81,7 +81,7 @@ async fn each_algorithm_is_verified_with_published_keys() {
 }
 
 #[tokio::test]
-async fn the_algorithm_is_the_configured_one_whatever_tokens_and_keys_say() {
+async fn only_the_configured_algorithm_is_accepted() {
     let (rs256, es256) = (Issuer::rs256(), Issuer::es256());
     let host = KeyHost::start(&[rs256.jwk("rsa"), es256.jwk("ec")]).await;
     let verifier = verifier(&host, "ES256", QUIET);
@@ -96,7 +96,7 @@ async fn the_algorithm_is_the_configured_one_whatever_tokens_and_keys_say() {
 }
 
 #[tokio::test]
-async fn a_token_is_verified_with_the_key_that_it_names_and_no_other() {
+async fn a_token_is_verified_only_with_the_key_it_names() {
     let (one, two) = (Issuer::es256(), Issuer::es256());
     let host = KeyHost::start(&[one.jwk("one"), two.jwk("two")]).await;
     let verifier = verifier(&host, "ES256", QUIET);
@@ -111,7 +111,7 @@ async fn a_token_is_verified_with_the_key_that_it_names_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_new_key_is_fetched_when_a_token_names_it_and_a_withdrawn_one_ends() {
+async fn new_keys_are_fetched_on_demand_and_withdrawn_ones_end() {
     let (old, new) = (Issuer::es256(), Issuer::es256());
     let host = KeyHost::start(&[old.jwk("old")]).await;
     let pace = Pace {
@@ -139,7 +139,7 @@ async fn a_new_key_is_fetched_when_a_token_names_it_and_a_withdrawn_one_ends() {
 }
 
 #[tokio::test]
-async fn all_who_wait_for_a_key_wait_for_one_fetch() {
+async fn concurrent_requests_share_one_key_fetch() {
     let (old, new) = (Issuer::es256(), Issuer::es256());
     let host = KeyHost::start(&[old.jwk("old")]).await;
     // Each of them might fetch.
@@ -173,7 +173,7 @@ async fn all_who_wait_for_a_key_wait_for_one_fetch() {
 }
 
 #[tokio::test]
-async fn tokens_with_made_up_names_do_not_become_fetches() {
+async fn unknown_key_ids_do_not_cause_fetches() {
     let issuer = Issuer::es256();
     let host = KeyHost::start(&[issuer.jwk("one")]).await;
     let verifier = verifier(&host, "ES256", QUIET);
@@ -197,7 +197,7 @@ async fn tokens_with_made_up_names_do_not_become_fetches() {
 }
 
 #[test]
-fn thirty_seconds_lie_between_two_fetches_for_tokens() {
+fn key_fetches_for_tokens_are_thirty_seconds_apart() {
     let asked = asked(&[("JWT_JWKS_URL", "https://users.example/keys?p=1")]);
     let Key::Published {
         url,
@@ -235,7 +235,7 @@ async fn keys_are_renewed_in_the_background() {
 }
 
 #[tokio::test]
-async fn old_keys_are_used_for_a_while_when_the_issuer_is_away() {
+async fn stale_keys_are_used_for_a_while_when_the_issuer_is_down() {
     let issuer = Issuer::es256();
     let token = issuer.token_by("one");
     for (stale_for, ends) in [(HOUR, false), (Duration::from_millis(200), true)] {
@@ -280,7 +280,7 @@ async fn old_keys_are_used_for_a_while_when_the_issuer_is_away() {
 }
 
 #[tokio::test]
-async fn nobody_waits_for_keys_for_ever() {
+async fn waiting_for_keys_times_out() {
     let issuer = Issuer::es256();
     let host = KeyHost::start(&[issuer.jwk("one")]).await;
     host.hold(true);

@@ -270,7 +270,7 @@ fn places(sort_by: SortBy, orders: u64) -> Vec<Place> {
 }
 
 #[tokio::test]
-async fn every_filter_and_sort_is_answered_by_an_index() {
+async fn every_filter_and_sort_uses_an_index() {
     let (mut conn, orders) = explaining().await;
     let mut wrong = Vec::new();
     for filter in filters() {
@@ -297,7 +297,7 @@ async fn every_filter_and_sort_is_answered_by_an_index() {
 
 /// What is asked most often is kept prepared, and its plan may not know the values after a while.
 #[tokio::test]
-async fn kept_plans_do_without_the_values() {
+async fn generic_plans_use_an_index_too() {
     let (mut conn, orders) = explaining().await;
     conn.execute("set plan_cache_mode = force_generic_plan")
         .await
@@ -326,7 +326,7 @@ async fn kept_plans_do_without_the_values() {
 }
 
 #[tokio::test]
-async fn the_lack_of_an_index_would_be_seen() {
+async fn a_missing_index_is_detected() {
     let (mut conn, _) = explaining().await;
     for (index, filter, sort_by) in [
         ("orders_created_idx", 0, SortBy::CreatedAt),
@@ -354,7 +354,7 @@ async fn the_lack_of_an_index_would_be_seen() {
 }
 
 #[tokio::test]
-async fn counts_are_exact_up_to_a_limit_and_then_say_so() {
+async fn counts_are_exact_up_to_a_limit_and_marked_beyond_it() {
     let (mut conn, orders) = explaining().await;
     let of = |filter| Search {
         filter,
@@ -379,7 +379,7 @@ async fn counts_are_exact_up_to_a_limit_and_then_say_so() {
 }
 
 #[tokio::test]
-async fn the_desk_counts_as_lists_do() {
+async fn the_desk_counts_like_lists() {
     let (mut conn, _) = explaining().await;
     let found = counts(&mut conn).await.unwrap();
     assert_eq!(found.len(), OrderStatus::ALL.len());

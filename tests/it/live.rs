@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, environment};
 use crate::support::client::{Client, cart, send};
-use crate::support::listener::{Heard, Listener, ids, request};
+use crate::support::subscriber::{Heard, Listener, ids, request};
 
 /// Events are looked for often, and what is over is seen at once.
 const QUICK: (&str, &str) = ("LIVE_POLL_MS", "20");
@@ -50,7 +50,7 @@ async fn another(app: &TestApp) -> (App, String) {
 }
 
 #[tokio::test]
-async fn an_order_is_followed_from_its_placing_to_its_delivery() {
+async fn a_stream_follows_an_order_until_its_delivery() {
     let app = TestApp::with(&[("SETTLE_WAIT_MS", "0"), QUICK]).await;
     let customer = app.customer(5);
     let order_id = place(&app).await;
@@ -85,7 +85,7 @@ async fn an_order_is_followed_from_its_placing_to_its_delivery() {
 }
 
 #[tokio::test]
-async fn nothing_is_missed_or_heard_twice_while_three_write_and_connections_are_cut() {
+async fn a_stream_is_exactly_once_despite_cuts_and_many_writers() {
     const WRITES: usize = 20;
     let app = TestApp::with(&[AT_REST, QUICK]).await;
     let (other, other_base) = another(&app).await;
@@ -137,7 +137,7 @@ async fn nothing_is_missed_or_heard_twice_while_three_write_and_connections_are_
 }
 
 #[tokio::test]
-async fn what_another_process_writes_is_heard() {
+async fn a_stream_delivers_events_of_other_processes() {
     let app = TestApp::with(&[AT_REST, QUICK]).await;
     let (other, other_base) = another(&app).await;
     let order_id = place(&app).await;
@@ -152,7 +152,7 @@ async fn what_another_process_writes_is_heard() {
 }
 
 #[tokio::test]
-async fn a_stream_is_for_those_who_may_see_the_order() {
+async fn a_stream_is_only_for_callers_who_may_see_the_order() {
     let app = TestApp::with(&[AT_REST]).await;
     let order_id = place(&app).await;
     let theirs = send(request(&app.customer(6), order_id, None)).await;
@@ -171,7 +171,7 @@ async fn a_stream_is_for_those_who_may_see_the_order() {
 }
 
 #[tokio::test]
-async fn who_names_an_event_that_is_not_there_so_far_hears_what_comes() {
+async fn an_unknown_last_event_id_starts_at_the_current_version() {
     let app = TestApp::with(&[AT_REST, QUICK]).await;
     let order_id = place(&app).await;
     let mut listener = Listener::start(&app.customer(5), order_id, Some(1_000)).await;
@@ -180,7 +180,7 @@ async fn who_names_an_event_that_is_not_there_so_far_hears_what_comes() {
 }
 
 #[tokio::test]
-async fn a_silent_stream_gives_signs_of_life() {
+async fn a_silent_stream_sends_keep_alives() {
     let app = TestApp::with(&[AT_REST, ("LIVE_HEARTBEAT_MS", "20")]).await;
     let order_id = place(&app).await;
     let mut listener = Listener::start(&app.customer(5), order_id, Some(5)).await;

@@ -29,16 +29,16 @@ use stateright::{Checker, HasDiscoveries, Model, Property};
 use action::Action;
 use peers::Parcel;
 use protocol::{OURS, Protocol, cancelled_at_once};
+use system::{Mishaps, World};
 use worker::{Stage, Worker};
-use world::{Mishaps, World};
 
 mod action;
-mod errand;
+mod commit;
 mod peers;
 mod protocol;
-mod record;
+mod request;
+mod system;
 mod worker;
-mod world;
 
 /// One order, driven by a protocol, with so many mishaps on its way.
 struct Saga {
@@ -218,12 +218,12 @@ const USUAL: Mishaps = Mishaps {
 };
 
 #[test]
-fn whatever_happens_an_order_has_everything_once_or_nothing() {
+fn every_order_is_done_once_or_undone_completely() {
     holds("usual", USUAL, 603_000).assert_properties();
 }
 
 #[test]
-fn a_request_that_arrives_twice_does_no_harm() {
+fn duplicated_requests_are_safe() {
     let mishaps = Mishaps {
         unclear: 0,
         doubled: 1,
@@ -233,7 +233,7 @@ fn a_request_that_arrives_twice_does_no_harm() {
 }
 
 #[test]
-fn a_reservation_that_lapses_does_no_harm() {
+fn lapsed_reservations_are_safe() {
     let mishaps = Mishaps {
         wishes: 0,
         lapses: 1,
@@ -243,7 +243,7 @@ fn a_reservation_that_lapses_does_no_harm() {
 }
 
 #[test]
-fn a_write_that_nobody_heard_of_is_done_once() {
+fn unacknowledged_writes_are_safe() {
     let mishaps = Mishaps {
         unheard: 1,
         unclear: 0,
@@ -254,7 +254,7 @@ fn a_write_that_nobody_heard_of_is_done_once() {
 }
 
 #[test]
-fn marks_that_a_failover_loses_do_no_harm() {
+fn progress_lost_in_a_failover_is_safe() {
     let mishaps = Mishaps {
         forgets: 1,
         losses: 0,
@@ -265,7 +265,7 @@ fn marks_that_a_failover_loses_do_no_harm() {
 
 #[test]
 #[ignore = "takes minutes: five million worlds"]
-fn marks_that_a_failover_loses_beside_a_death_do_no_harm() {
+fn progress_lost_in_a_failover_beside_a_crash_is_safe() {
     let mishaps = Mishaps {
         forgets: 1,
         ..USUAL
@@ -274,7 +274,7 @@ fn marks_that_a_failover_loses_beside_a_death_do_no_harm() {
 }
 
 #[test]
-fn several_answers_that_do_not_come_do_no_harm() {
+fn several_unclear_answers_are_safe() {
     let mishaps = Mishaps {
         unclear: 3,
         wishes: 1,
@@ -285,7 +285,7 @@ fn several_answers_that_do_not_come_do_no_harm() {
 
 #[test]
 #[ignore = "takes minutes: eighteen million worlds"]
-fn whatever_happens_twice_does_no_harm() {
+fn every_fault_twice_is_safe() {
     let mishaps = Mishaps {
         unclear: 2,
         doubled: 1,
@@ -306,7 +306,7 @@ fn is_found_faulty_with(mishaps: Mishaps, protocol: Protocol, property: &'static
 }
 
 #[test]
-fn taking_what_is_not_found_for_refused_is_found_faulty() {
+fn the_checker_rejects_not_found_as_refused() {
     let protocol = Protocol {
         doubts_what_is_not_found: false,
         ..OURS
@@ -315,7 +315,7 @@ fn taking_what_is_not_found_for_refused_is_found_faulty() {
 }
 
 #[test]
-fn a_new_key_for_each_retry_is_found_faulty() {
+fn the_checker_rejects_a_new_key_for_each_retry() {
     let protocol = Protocol {
         keeps_keys: false,
         ..OURS
@@ -324,7 +324,7 @@ fn a_new_key_for_each_retry_is_found_faulty() {
 }
 
 #[test]
-fn writing_without_a_fence_is_found_faulty() {
+fn the_checker_rejects_writes_without_fencing() {
     let protocol = Protocol {
         fences: false,
         ..OURS
@@ -333,7 +333,7 @@ fn writing_without_a_fence_is_found_faulty() {
 }
 
 #[test]
-fn telling_by_the_plan_what_was_written_is_found_faulty() {
+fn the_checker_rejects_detecting_writes_by_the_plan() {
     let protocol = Protocol {
         counts_turns: false,
         ..OURS
@@ -348,7 +348,7 @@ fn telling_by_the_plan_what_was_written_is_found_faulty() {
 }
 
 #[test]
-fn trusting_a_row_that_has_forgotten_is_found_faulty() {
+fn the_checker_rejects_trusting_a_row_with_lost_progress() {
     let protocol = Protocol {
         remembers_doubt: false,
         ..OURS
@@ -363,7 +363,7 @@ fn trusting_a_row_that_has_forgotten_is_found_faulty() {
 }
 
 #[test]
-fn undoing_while_a_step_is_open_is_found_faulty() {
+fn the_checker_rejects_undoing_during_an_open_step() {
     let protocol = Protocol {
         cancelled: cancelled_at_once,
         ..OURS
@@ -372,7 +372,7 @@ fn undoing_while_a_step_is_open_is_found_faulty() {
 }
 
 #[test]
-fn a_lease_without_an_epoch_is_found_faulty() {
+fn the_checker_rejects_a_lease_without_an_epoch() {
     let protocol = Protocol {
         raises_epochs: false,
         ..OURS
@@ -381,7 +381,7 @@ fn a_lease_without_an_epoch_is_found_faulty() {
 }
 
 #[test]
-fn leaving_a_second_parcel_alone_is_found_faulty() {
+fn the_checker_rejects_leaving_a_surplus_parcel() {
     let protocol = Protocol {
         recalls_surplus: false,
         ..OURS
@@ -390,7 +390,7 @@ fn leaving_a_second_parcel_alone_is_found_faulty() {
 }
 
 #[test]
-fn calling_off_without_a_sweep_is_found_faulty() {
+fn the_checker_rejects_cancelling_without_a_late_check() {
     let protocol = Protocol {
         sweeps: false,
         ..OURS

@@ -120,7 +120,7 @@ async fn scrape() -> Samples {
 }
 
 #[tokio::test]
-async fn every_query_asks_for_metrics_and_labels_that_there_are() {
+async fn every_query_uses_existing_metrics_and_labels() {
     let samples = scrape().await;
     let recorded: BTreeSet<String> = rules()
         .iter()
@@ -166,7 +166,7 @@ async fn every_query_asks_for_metrics_and_labels_that_there_are() {
 }
 
 #[tokio::test]
-async fn every_statement_of_the_runbook_fits_the_tables() {
+async fn every_sql_statement_of_the_runbook_is_valid() {
     let database = TestDatabase::new().await;
     let mut connection = database.connection().await;
     let statements = blocks(&read("docs/runbook.md"), "sql");
@@ -180,7 +180,7 @@ async fn every_statement_of_the_runbook_fits_the_tables() {
 }
 
 #[test]
-fn every_alert_says_what_it_is_and_leads_to_its_section_of_the_runbook() {
+fn every_alert_has_a_summary_and_a_runbook_section() {
     let runbook = read("docs/runbook.md");
     let sections: BTreeSet<&str> = runbook
         .lines()
@@ -208,7 +208,7 @@ fn every_alert_says_what_it_is_and_leads_to_its_section_of_the_runbook() {
 }
 
 #[test]
-fn every_alert_is_seen_to_fire_and_not_to_fire() {
+fn every_alert_has_a_firing_and_a_silent_test_case() {
     let tests = yaml("ops/prometheus/rules_test.yml");
     for name in alerts().keys() {
         let of_it = |test: &&Value| {
@@ -227,7 +227,7 @@ fn every_alert_is_seen_to_fire_and_not_to_fire() {
 }
 
 #[test]
-fn the_operator_of_prometheus_gets_the_same_rules() {
+fn the_prometheus_operator_gets_the_same_rules() {
     let rule = yaml("ops/prometheus/prometheusrule.yaml");
     let same = rule["spec"] == yaml(RULES);
     assert!(same, "make prometheusrule.yaml anew, as its head says");

@@ -5,8 +5,8 @@ mod charge;
 mod commit;
 mod errors;
 mod faults;
-mod find;
-mod pages;
+mod look_up;
+mod pagination;
 mod redirects;
 mod refund;
 mod release;
@@ -24,7 +24,7 @@ use order_service::peers::{Answer, Charge, Limits, Observer, Parcel, Peers, Sett
 use url::Url;
 use uuid::Uuid;
 
-use crate::support::scripted::{Reply, Scripted};
+use crate::support::scripted_server::{Reply, Scripted};
 
 const ORDER: OrderId = OrderId(42);
 const TAG: Tag<'_> = Tag {

@@ -249,14 +249,14 @@ fn explore(policy: Policy) -> (usize, Option<String>) {
 }
 
 #[test]
-fn whatever_happens_an_order_has_everything_or_nothing() {
+fn every_policy_path_ends_with_all_steps_or_none() {
     let (worlds, violation) = explore(OURS);
     assert_eq!(violation, None);
     assert!(worlds > 200, "only {worlds} worlds were reached");
 }
 
 #[test]
-fn every_plan_is_reached() {
+fn every_plan_is_reachable() {
     let mut seen = HashSet::from([World::start()]);
     let mut queue = VecDeque::from([World::start()]);
     let mut plans = HashSet::new();
@@ -290,7 +290,7 @@ fn is_found_faulty(policy: Policy) {
 }
 
 #[test]
-fn taking_unclear_for_refused_is_found_faulty() {
+fn the_checker_rejects_unclear_as_refused() {
     is_found_faulty(Policy {
         after: |plan, outcome| match outcome {
             Outcome::Unclear => plan.after(Outcome::Refused),
@@ -301,7 +301,7 @@ fn taking_unclear_for_refused_is_found_faulty() {
 }
 
 #[test]
-fn forgetting_that_a_step_was_in_doubt_is_found_faulty() {
+fn the_checker_rejects_forgetting_doubt() {
     is_found_faulty(Policy {
         after: |plan, outcome| match (plan, outcome) {
             (Plan::Doing { .. }, Outcome::Unclear) => plan,
@@ -312,7 +312,7 @@ fn forgetting_that_a_step_was_in_doubt_is_found_faulty() {
 }
 
 #[test]
-fn undoing_while_a_step_is_open_is_found_faulty() {
+fn the_checker_rejects_undoing_during_an_open_step() {
     is_found_faulty(Policy {
         cancelled: |plan| match plan {
             Plan::Doing { step, .. } => Plan::Doing {
@@ -327,7 +327,7 @@ fn undoing_while_a_step_is_open_is_found_faulty() {
 }
 
 #[test]
-fn taking_over_as_if_nothing_had_been_sent_is_found_faulty() {
+fn the_checker_rejects_a_new_lease_holder_without_doubt() {
     is_found_faulty(Policy {
         taken_over: |plan| plan,
         ..OURS
@@ -335,7 +335,7 @@ fn taking_over_as_if_nothing_had_been_sent_is_found_faulty() {
 }
 
 #[test]
-fn doubting_only_the_step_that_was_written_down_last_is_found_faulty() {
+fn the_checker_rejects_doubting_only_the_last_recorded_step() {
     is_found_faulty(Policy {
         taken_over: |plan| match plan {
             Plan::Doing { step, .. } => Plan::Doing {
@@ -349,7 +349,7 @@ fn doubting_only_the_step_that_was_written_down_last_is_found_faulty() {
 }
 
 #[test]
-fn going_on_with_a_lapsed_reservation_is_found_faulty() {
+fn the_checker_rejects_continuing_on_a_lapsed_reservation() {
     is_found_faulty(Policy {
         after: |plan, outcome| match outcome {
             Outcome::Lapsed => plan.after(Outcome::Done),
@@ -360,7 +360,7 @@ fn going_on_with_a_lapsed_reservation_is_found_faulty() {
 }
 
 #[test]
-fn stopping_an_undo_before_the_first_step_is_found_faulty() {
+fn the_checker_rejects_an_incomplete_undo() {
     is_found_faulty(Policy {
         after: |plan, outcome| match (plan, outcome) {
             (Plan::Undoing(Step::ChargePayment), Outcome::Done) => Plan::Undone,

@@ -104,7 +104,7 @@ pub async fn wait_until_nothing_runs_on(data: &Path) {
 }
 
 #[tokio::test]
-async fn it_starts_and_answers_those_who_know_the_password() {
+async fn the_private_server_starts_and_requires_its_password() {
     let folder = folder("starts");
     let postgres = start(settings(&folder)).await;
 
@@ -129,7 +129,7 @@ async fn it_starts_and_answers_those_who_know_the_password() {
 }
 
 #[tokio::test]
-async fn a_second_start_finds_the_data_of_the_first_unless_it_is_to_be_fresh() {
+async fn a_second_start_keeps_the_data_unless_told_to_be_fresh() {
     let folder = folder("second-start");
     let postgres = start(settings(&folder)).await;
     let mut connection = postgres.options("postgres").connect().await.unwrap();
@@ -155,7 +155,7 @@ async fn a_second_start_finds_the_data_of_the_first_unless_it_is_to_be_fresh() {
 }
 
 #[tokio::test]
-async fn a_running_server_is_used_and_left_alone_by_whoever_comes_second() {
+async fn a_running_server_is_shared_and_left_running() {
     let folder = folder("joined");
     let first = start(settings(&folder)).await;
 
@@ -175,7 +175,7 @@ async fn a_running_server_is_used_and_left_alone_by_whoever_comes_second() {
 }
 
 #[tokio::test]
-async fn what_a_crash_during_initdb_left_is_removed() {
+async fn leftovers_of_a_crashed_initdb_are_removed() {
     let folder = folder("half-made");
     fs::create_dir(folder.join("data.new")).unwrap();
     fs::write(folder.join("data.new/PG_VERSION"), "15").unwrap();
@@ -188,7 +188,7 @@ async fn what_a_crash_during_initdb_left_is_removed() {
 }
 
 #[tokio::test]
-async fn each_test_gets_a_migrated_database_of_its_own() {
+async fn each_test_gets_its_own_migrated_database() {
     let (one, other) = tokio::join!(TestDatabase::new(), TestDatabase::new());
     let mut connection = one.options.connect().await.unwrap();
     sqlx::query("create table mine (id int)")

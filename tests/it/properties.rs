@@ -71,7 +71,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_price_reads_as_it_was_written((currency, minor_units) in price()) {
+    fn a_price_survives_a_round_trip((currency, minor_units) in price()) {
         let price = amount(minor_units, currency);
         prop_assert_eq!(Money::parse_price(&price.to_string(), currency), Ok(price));
         let scientific = format!("{minor_units}e-{}", currency.decimals());
@@ -79,7 +79,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_is_read_as_another_number(text in "[0-9]{0,12}\\.?[0-9]{0,12}([eE][+-]?[0-9]{1,3})?") {
+    fn a_price_is_never_parsed_as_another_value(text in "[0-9]{0,12}\\.?[0-9]{0,12}([eE][+-]?[0-9]{1,3})?") {
         // What the reference cannot hold, such as 0e30, says nothing.
         let reference = Decimal::from_scientific(&text.to_lowercase()).or_else(|_| text.parse());
         if let (Ok(read), Ok(expected)) = (parse_decimal(&text), reference) {
@@ -88,7 +88,7 @@ proptest! {
     }
 
     #[test]
-    fn totals_add_up_for_any_cart(
+    fn totals_add_up_for_every_cart(
         currency in currency(),
         lines in prop::collection::vec((1..100_000_i64, 1..1_000_u32), 1..100),
         rate in 0..=100_u32,
@@ -118,7 +118,7 @@ proptest! {
     }
 
     #[test]
-    fn statuses_never_go_back_whatever_happens(facts in prop::collection::vec(fact(), 0..30)) {
+    fn statuses_never_move_backwards(facts in prop::collection::vec(fact(), 0..30)) {
         let mut state = State::placed();
         for fact in facts {
             let (after, happened) = state.after(vec![fact.clone()]);
@@ -139,7 +139,7 @@ proptest! {
 }
 
 #[test]
-fn codes_of_currencies_are_distinct_and_known() {
+fn currency_codes_are_distinct_and_known() {
     let codes: HashSet<_> = CURRENCIES
         .iter()
         .map(|code| Currency::from_code(code).unwrap().code())

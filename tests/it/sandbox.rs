@@ -135,7 +135,7 @@ fn a_shipment(key: &str) -> Value {
 }
 
 #[tokio::test]
-async fn every_path_answers_with_and_without_its_last_slash() {
+async fn sandbox_paths_work_with_and_without_a_trailing_slash() {
     let shop = Shop::open().await;
     for path in ["/v1/payments", "/v1/shipments"] {
         assert_eq!(
@@ -156,7 +156,7 @@ async fn every_path_answers_with_and_without_its_last_slash() {
 }
 
 #[tokio::test]
-async fn everything_is_listed_in_pages_newest_first() {
+async fn sandbox_lists_are_paginated_newest_first() {
     let shop = Shop::open().await;
     for key in ["k-1", "k-2", "k-3"] {
         shop.charge(key, "1.00").await;
@@ -183,7 +183,7 @@ async fn everything_is_listed_in_pages_newest_first() {
 }
 
 #[tokio::test]
-async fn a_page_or_method_that_is_not_there_is_answered_with_a_detail() {
+async fn unknown_sandbox_pages_and_methods_have_a_detail() {
     let shop = Shop::open().await;
     let (status, body) = shop.get("/v1/nothing").await;
     assert_eq!((status, body["detail"].is_string()), (404, true));
@@ -192,7 +192,7 @@ async fn a_page_or_method_that_is_not_there_is_answered_with_a_detail() {
 }
 
 #[tokio::test]
-async fn a_body_that_makes_no_sense_is_told_so_and_breaks_nothing() {
+async fn an_invalid_sandbox_body_is_refused_without_effect() {
     let shop = Shop::open().await;
     let posts = [
         "/v1/inventory/reserve",
@@ -228,7 +228,7 @@ async fn a_body_that_makes_no_sense_is_told_so_and_breaks_nothing() {
 }
 
 #[tokio::test]
-async fn the_ledger_of_one_order_shows_that_order_only_on_every_port() {
+async fn the_ledger_of_an_order_is_filtered_on_every_port() {
     let shop = Shop::open().await;
     shop.reserve("r-1", json!([{ "sku": "SKU0007", "quantity": 2 }]))
         .await;
@@ -258,7 +258,7 @@ async fn the_ledger_of_one_order_shows_that_order_only_on_every_port() {
 }
 
 #[tokio::test]
-async fn a_taken_port_is_named_with_the_stand_in_that_wants_it() {
+async fn a_taken_port_is_reported_with_its_stand_in() {
     let shop = Shop::open().await;
     let taken = shop.sandbox.urls().payment.port().unwrap();
     let mut wanted = settings();
@@ -271,7 +271,7 @@ async fn a_taken_port_is_named_with_the_stand_in_that_wants_it() {
 }
 
 #[tokio::test]
-async fn a_stopped_sandbox_gives_its_ports_back_at_once() {
+async fn a_stopped_sandbox_releases_its_ports_at_once() {
     let shop = Shop::open().await;
     assert_eq!(shop.get("/sandbox/faults").await.0, 200);
     let port = shop.sandbox.urls().shipping.port().unwrap();

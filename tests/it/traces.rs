@@ -1,6 +1,6 @@
 //! Traces, as a collector gets them from the real binary.
 
-mod without;
+mod disabled;
 
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use order_service::config::Environment;
@@ -89,7 +89,7 @@ fn one<'a>(spans: &'a [Span], name: &str) -> &'a Span {
 const PLACING: &str = "POST /v1/orders/create/";
 
 #[tokio::test]
-async fn a_placement_is_a_request_in_its_callers_trace_and_a_fulfilment_in_one_of_its_own() {
+async fn a_placement_joins_its_callers_trace_and_starts_another() {
     let collector = Collector::start().await;
     let mut world = World::sending_to(&collector.url).await;
     let headers = "authorization=Bearer%20of%20the%20collector";
@@ -176,7 +176,7 @@ async fn a_placement_is_a_request_in_its_callers_trace_and_a_fulfilment_in_one_o
 }
 
 #[tokio::test]
-async fn another_process_goes_on_in_the_trace_of_the_fulfilment() {
+async fn another_process_continues_the_trace_of_the_fulfilment() {
     let collector = Collector::start().await;
     let world = World::sending_to(&collector.url).await;
     let mut service = Service::start(&world.environment).await;
@@ -204,7 +204,7 @@ async fn another_process_goes_on_in_the_trace_of_the_fulfilment() {
 }
 
 #[tokio::test]
-async fn a_cancel_leads_to_the_fulfilment_that_it_set_going() {
+async fn a_cancel_links_to_the_fulfilment_that_it_started() {
     let collector = Collector::start().await;
     let mut world = World::sending_to(&collector.url).await;
     world.environment.set("FOLLOW_INTERVAL_MS", "3600000");
@@ -232,7 +232,7 @@ async fn a_cancel_leads_to_the_fulfilment_that_it_set_going() {
 }
 
 #[tokio::test]
-async fn what_a_caller_says_of_its_trace_counts_if_it_can_be_read() {
+async fn a_valid_traceparent_is_honoured() {
     let collector = Collector::start().await;
     let world = World::sending_to(&collector.url).await;
     let mut service = Service::start(&world.environment).await;
@@ -275,7 +275,7 @@ async fn what_a_caller_says_of_its_trace_counts_if_it_can_be_read() {
 }
 
 #[tokio::test]
-async fn a_failure_of_ours_is_one_in_the_trace() {
+async fn a_server_error_marks_its_span_as_failed() {
     let collector = Collector::start().await;
     let mut world = World::sending_to(&collector.url).await;
     let proxy = Proxy::start(&world.database.options).await;

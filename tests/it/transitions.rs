@@ -23,7 +23,7 @@ async fn compare<S: Status>(conn: &mut PgConnection, kind: &str) {
 }
 
 #[tokio::test]
-async fn the_database_lets_through_what_the_domain_reaches() {
+async fn the_database_allows_the_transitions_of_the_domain() {
     let database = TestDatabase::new().await;
     let mut conn = database.connection().await;
     compare::<OrderStatus>(&mut conn, "order").await;
@@ -59,7 +59,7 @@ async fn update(
 }
 
 #[tokio::test]
-async fn an_order_never_moves_backwards_whoever_writes() {
+async fn the_database_refuses_backward_transitions() {
     let database = TestDatabase::new().await;
     let mut conn = database.connection().await;
     let stands_at = ["SHIPPED", "REFUNDED", "DELIVERED"];
@@ -75,7 +75,7 @@ async fn an_order_never_moves_backwards_whoever_writes() {
 }
 
 #[tokio::test]
-async fn an_order_moves_forward_by_several_steps_at_once() {
+async fn an_order_may_skip_statuses_forward() {
     let database = TestDatabase::new().await;
     let mut conn = database.connection().await;
     let stands_at = ["PENDING", "PENDING", "PENDING"];
@@ -116,7 +116,7 @@ fn documented<S: Status>(heading: &str) {
 }
 
 #[test]
-fn the_documentation_has_the_same_tables() {
+fn the_documentation_has_the_same_transition_tables() {
     documented::<OrderStatus>("Order status");
     documented::<PaymentStatus>("Payment status");
     documented::<ShippingStatus>("Shipping status");

@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_archive_is_unpacked_under_its_version_and_what_a_crash_left_is_removed() {
+    async fn unpacking_uses_the_version_and_removes_crash_leftovers() {
         let folder =
             std::env::temp_dir().join(format!("order-service-fetch-{}", std::process::id()));
         let bin = folder.join("postgresql-x/bin");

@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn postgres_is_preferred_to_nobody_and_root_is_never_taken() {
+    fn run_as_prefers_postgres_to_nobody_and_never_picks_root() {
         let nobody = "nobody:x:65534:65533:nobody:/nonexistent:/bin/false";
         let both = format!("root:x:0:0::/root:/bin/sh\n{nobody}\npostgres:x:101:104::/:/bin/sh");
         let found = |passwd: &str| Account::unprivileged(passwd).map(|a| (a.name, a.uid, a.gid));

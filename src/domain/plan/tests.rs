@@ -10,12 +10,12 @@ fn walk(mut plan: Plan, outcomes: &[Outcome]) -> Plan {
 }
 
 #[test]
-fn four_yeses_complete_an_order() {
+fn four_successful_steps_complete_an_order() {
     assert_eq!(walk(Plan::START, &[Outcome::Done; 4]), Plan::Completed);
 }
 
 #[test]
-fn a_refused_step_undoes_the_ones_before_it_in_reverse() {
+fn a_refused_step_compensates_earlier_steps_in_reverse() {
     let refused = walk(
         Plan::START,
         &[Outcome::Done, Outcome::Done, Outcome::Refused],
@@ -37,7 +37,7 @@ fn a_refused_reservation_is_released() {
 }
 
 #[test]
-fn who_takes_over_undoes_every_step_that_may_have_been_done() {
+fn a_new_lease_holder_undoes_every_step_that_may_be_done() {
     let taken_over = Plan::START.taken_over();
     assert_eq!(
         taken_over.after(Outcome::Refused),
@@ -49,7 +49,7 @@ fn who_takes_over_undoes_every_step_that_may_have_been_done() {
 }
 
 #[test]
-fn a_parcel_that_the_carrier_gives_up_calls_the_order_off() {
+fn a_parcel_abandoned_by_its_carrier_cancels_the_order() {
     assert_eq!(
         Plan::Completed.after(Outcome::Refused),
         Plan::Undoing(Step::ChargePayment)
@@ -57,7 +57,7 @@ fn a_parcel_that_the_carrier_gives_up_calls_the_order_off() {
 }
 
 #[test]
-fn what_was_ever_unclear_and_is_then_refused_is_undone_as_well() {
+fn a_step_refused_after_an_unclear_attempt_is_undone_too() {
     let plan = walk(
         Plan::START,
         &[Outcome::Done, Outcome::Unclear, Outcome::Refused],
@@ -66,7 +66,7 @@ fn what_was_ever_unclear_and_is_then_refused_is_undone_as_well() {
 }
 
 #[test]
-fn nothing_is_undone_while_a_step_is_open() {
+fn a_step_in_doubt_blocks_compensation() {
     let open = walk(Plan::START, &[Outcome::Done, Outcome::Unclear]);
     assert_eq!(open.cancelled(), None);
     assert_eq!(
@@ -76,7 +76,7 @@ fn nothing_is_undone_while_a_step_is_open() {
 }
 
 #[test]
-fn what_was_not_sent_leaves_the_way_open_for_a_cancel_unless_it_was_sent_before() {
+fn an_unsent_step_can_be_cancelled_unless_it_was_sent_before() {
     let waiting = walk(Plan::START, &[Outcome::Done, Outcome::NotSent]);
     assert_eq!(waiting.cancelled(), Some(Plan::Undoing(Step::ReserveStock)));
     let open = walk(
@@ -87,7 +87,7 @@ fn what_was_not_sent_leaves_the_way_open_for_a_cancel_unless_it_was_sent_before(
 }
 
 #[test]
-fn an_undo_without_an_answer_is_asked_again_for_ever() {
+fn an_undo_without_an_answer_is_retried_forever() {
     let undoing = Plan::Undoing(Step::ChargePayment);
     assert_eq!(walk(undoing, &[Outcome::Unclear; 1000]), undoing);
 }
@@ -101,7 +101,7 @@ fn a_cancel_before_anything_was_sent_still_releases() {
 }
 
 #[test]
-fn a_parcel_that_cannot_be_called_back_leaves_the_order_standing() {
+fn a_parcel_that_cannot_be_recalled_keeps_the_order() {
     let recalling = Plan::Completed.cancelled().unwrap();
     assert_eq!(recalling.after(Outcome::Refused), Plan::Completed);
     let early = walk(Plan::START, &[Outcome::Done; 3]).cancelled().unwrap();
@@ -119,7 +119,7 @@ fn a_parcel_that_cannot_be_called_back_leaves_the_order_standing() {
 }
 
 #[test]
-fn who_takes_over_trusts_nothing() {
+fn a_new_lease_holder_puts_every_step_in_doubt() {
     assert_eq!(
         Plan::START.taken_over(),
         Plan::Doing {
@@ -130,7 +130,7 @@ fn who_takes_over_trusts_nothing() {
 }
 
 #[test]
-fn a_lapsed_reservation_is_made_anew_and_nothing_is_undone_for_it() {
+fn a_lapsed_reservation_is_renewed_without_compensation() {
     let lapsed = walk(
         Plan::START,
         &[Outcome::Done, Outcome::Done, Outcome::Done, Outcome::Lapsed],

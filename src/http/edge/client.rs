@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn only_proxies_that_are_trusted_are_believed() {
+    fn only_trusted_proxies_set_the_client_address() {
         let proxies = ["10.0.0.0/8", "fd00::/8"];
         for (peer, forwarded, trusted, expected) in [
             ("9.9.9.9", &["1.1.1.1"][..], &[][..], "9.9.9.9"),
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_of_ipv6_is_one_client() {
+    fn an_ipv6_network_counts_as_one_client() {
         let one: IpAddr = "2001:db8:1:2:3::4".parse().unwrap();
         let other: IpAddr = "2001:db8:1:2::9".parse().unwrap();
         let elsewhere: IpAddr = "2001:db8:1:3::9".parse().unwrap();

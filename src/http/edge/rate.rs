@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_is_used_up_by_one_caller_alone() {
+    fn each_caller_has_its_own_rate_limit_bucket() {
         let buckets = buckets(1, 3);
         for left in [2, 1, 0] {
             let standing = buckets.take("a").unwrap();
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn the_headers_are_those_of_the_draft() {
+    fn the_ratelimit_headers_follow_the_ietf_draft() {
         let mut headers = HeaderMap::new();
         let standing = buckets(50, 200).take("a").unwrap();
         standing.mark(&mut headers);
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn buckets_that_are_full_again_are_forgotten() {
+    fn full_buckets_are_dropped() {
         let buckets = buckets(1_000_000, 1);
         for caller in 0..2 * SWEEP_EVERY {
             let _ = buckets.take(caller);

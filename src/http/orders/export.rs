@@ -218,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn formulas_are_made_text() {
+    fn csv_formulas_are_escaped() {
         for cell in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"] {
             assert_eq!(harmless(cell.to_owned()), format!("'{cell}"));
         }

@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn html_is_for_those_who_would_rather_have_it() {
+    fn html_is_sent_only_when_the_accept_header_prefers_it() {
         let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
         for (accept, expected) in [
             (browser, true),

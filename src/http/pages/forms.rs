@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn only_this_site_sends_forms() {
+    fn forms_are_accepted_from_the_same_site_only() {
         for (sent, public_url, expected) in [
             (&[][..], None, true),
             (&[(ORIGIN, "http://shop.example:8001")], None, true),

@@ -152,7 +152,7 @@ mod tests {
     use super::local;
 
     #[test]
-    fn nobody_is_led_to_another_site() {
+    fn sign_in_never_redirects_to_another_site() {
         for next in [
             "/",
             "/v1/orders/5/details/",

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_must_be_covered_in_full() {
+    fn allocations_must_cover_every_line_in_full() {
         let items = [item(Some(1), "A", 3), item(Some(2), "B", 1)];
         check(&items, vec![product(1, 3), product(2, 1)], Coverage::Whole);
         let split = vec![product(1, 1), product(2, 5), product(1, 2)];
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn where_lines_have_no_product_the_sku_counts_and_then_the_total() {
+    fn lines_without_a_product_match_by_sku_and_then_by_total() {
         let items = [item(None, "A", 3), item(None, "B", 1)];
         check(&items, vec![sku("A", 3), sku("B", 1)], Coverage::Whole);
         check(&items, vec![sku("A", 4)], Coverage::Short);
@@ -172,14 +172,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_over_of_one_line_covers_no_other() {
+    fn a_surplus_of_one_line_covers_no_other_line() {
         let items = [item(Some(1), "A", 3), item(None, "B", 1)];
         check(&items, vec![product(1, 4)], Coverage::Short);
         check(&items, vec![product(1, 3), product(8, 1)], Coverage::Whole);
     }
 
     #[test]
-    fn variants_of_a_product_share_unless_the_sku_tells_them_apart() {
+    fn variants_share_allocations_unless_the_sku_differs() {
         let items = [item(Some(1), "red", 2), item(Some(1), "blue", 2)];
         let variant =
             |sku: &str, quantity: i64| json!({"product_id": "1", "sku": sku, "quantity": quantity});
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn an_allocation_that_does_not_say_how_many_is_unreadable() {
+    fn an_allocation_without_a_quantity_is_unreadable() {
         let items = [item(Some(1), "A", 3)];
         check(&items, vec![json!({"product_id": 1})], Coverage::Unreadable);
         check(&items, vec![product(1, -3)], Coverage::Unreadable);

@@ -57,7 +57,7 @@ mod tests {
     use crate::peers::payment::WRAPPERS;
 
     #[test]
-    fn the_payments_own_status_counts_and_nothing_may_contradict_it() {
+    fn the_inner_payment_status_counts_and_must_not_be_contradicted() {
         use PaymentState::{Failed, Other, Refunded, Taken};
         for (reply, expected) in [
             (json!({"status": "SUCCESS"}), Taken),

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn every_shape_of_error_gives_its_words() {
+fn every_error_format_yields_a_reason() {
     for (body, expected) in [
         (r#"{"detail": "Not enough stock"}"#, "Not enough stock"),
         (
@@ -40,7 +40,7 @@ fn every_shape_of_error_gives_its_words() {
 }
 
 #[test]
-fn a_body_without_words_has_no_reason() {
+fn a_body_without_text_has_no_reason() {
     for body in [
         "",
         "  ",
@@ -70,7 +70,7 @@ fn a_reason_is_one_line_of_at_most_200_characters() {
 }
 
 #[test]
-fn no_bytes_can_upset_it() {
+fn arbitrary_bytes_are_read_without_panic() {
     let mut seed = 1_u64;
     for length in 0..600 {
         let bytes: Vec<u8> = (0..length)
@@ -90,7 +90,7 @@ fn no_bytes_can_upset_it() {
 }
 
 #[test]
-fn a_page_cut_anywhere_is_read() {
+fn a_truncated_html_page_is_read() {
     let page = "<p>é</p><script>ü</SCRIPT><!-- ö --><b>&lt;ß</b>";
     for end in 0..page.len() {
         of_body(&page.as_bytes()[..end]);

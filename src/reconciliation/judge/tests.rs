@@ -58,7 +58,7 @@ fn judge(order: &Compared, charges: &[PaymentRecord]) -> Vec<(Kind, Remedy)> {
 }
 
 #[test]
-fn without_a_key_only_the_number_that_the_order_knows_proves_a_charge_to_be_its_own() {
+fn without_a_key_only_a_known_payment_id_identifies_a_charge() {
     use PaymentState::Taken;
     let live = [charge("7", Taken)];
     let known = order("undone", Some("7"));
@@ -86,7 +86,7 @@ fn without_a_key_only_the_number_that_the_order_knows_proves_a_charge_to_be_its_
 }
 
 #[test]
-fn what_is_older_than_the_order_is_of_an_earlier_life() {
+fn a_record_older_than_its_order_is_an_orphan() {
     let mut old = charge("7", PaymentState::Taken);
     old.created_at = Some(ACCEPTED - Duration::HOUR);
     let called_off = order("undone", None);
@@ -97,7 +97,7 @@ fn what_is_older_than_the_order_is_of_an_earlier_life() {
 }
 
 #[test]
-fn what_is_open_is_neither_missing_nor_too_many() {
+fn an_open_charge_is_neither_missing_nor_surplus() {
     use PaymentState::{Failed, Other, Refunded, Taken};
     let standing = order("completed", Some("7"));
     for (states, expected) in [
@@ -121,7 +121,7 @@ fn what_is_open_is_neither_missing_nor_too_many() {
 }
 
 #[test]
-fn what_was_made_a_moment_ago_is_not_judged() {
+fn a_fresh_record_is_not_compared() {
     let mut young = charge("8", PaymentState::Taken);
     young.created_at = Some(ACCEPTED + Duration::DAY * 2);
     let standing = order("completed", Some("7"));

@@ -48,7 +48,7 @@ fn long(length: usize) -> String {
 }
 
 #[tokio::test]
-async fn a_customer_number_that_is_none_is_refused() {
+async fn an_invalid_customer_id_is_refused() {
     let app = TestApp::start().await;
     refused(&app, "/customer_id", "wrong_type", NO_NUMBER).await;
     refused(&app, "/customer_id", "out_of_range", NO_COUNT).await;
@@ -56,7 +56,7 @@ async fn a_customer_number_that_is_none_is_refused() {
 }
 
 #[tokio::test]
-async fn texts_that_are_none_are_refused() {
+async fn invalid_texts_are_refused() {
     let app = TestApp::start().await;
     for (pointer, max) in [
         ("/payment_method", 40),
@@ -91,7 +91,7 @@ async fn another_currency_is_refused() {
 }
 
 #[tokio::test]
-async fn items_that_are_no_list_of_lines_are_refused() {
+async fn items_that_are_not_a_list_of_lines_are_refused() {
     let app = TestApp::start().await;
     let no_list = ["1", "\"x\"", "true", "{}", "{\"0\":{}}"];
     refused(&app, "/items", "wrong_type", &no_list).await;
@@ -111,7 +111,7 @@ async fn items_that_are_no_list_of_lines_are_refused() {
 }
 
 #[tokio::test]
-async fn a_quantity_or_product_number_that_is_none_is_refused() {
+async fn an_invalid_quantity_or_product_id_is_refused() {
     let app = TestApp::start().await;
     for pointer in ["/items/0/quantity", "/items/1/product_id"] {
         refused(&app, pointer, "wrong_type", NO_NUMBER).await;
@@ -128,7 +128,7 @@ async fn a_quantity_or_product_number_that_is_none_is_refused() {
 }
 
 #[tokio::test]
-async fn a_price_that_is_none_is_refused_and_never_rounded() {
+async fn an_invalid_price_is_refused_and_never_rounded() {
     let app = TestApp::start().await;
     let price = "/items/1/unit_price";
     refused(&app, price, "wrong_type", &["true", "[]", "{}", "[1]"]).await;
@@ -199,7 +199,7 @@ async fn a_price_that_is_none_is_refused_and_never_rounded() {
 }
 
 #[tokio::test]
-async fn what_must_be_given_is_asked_for() {
+async fn missing_required_fields_are_reported() {
     let app = TestApp::start().await;
     for pointer in [
         "/items",
@@ -219,7 +219,7 @@ async fn what_must_be_given_is_asked_for() {
 }
 
 #[tokio::test]
-async fn what_may_be_left_out_may_be_null() {
+async fn optional_fields_may_be_null() {
     let app = TestApp::start().await;
     let mut body = whole_cart();
     for pointer in [
@@ -246,7 +246,7 @@ async fn totals_beyond_the_limit_are_refused() {
 }
 
 #[tokio::test]
-async fn a_sku_that_comes_twice_is_named_by_both_lines() {
+async fn a_duplicate_sku_is_reported_for_both_lines() {
     let app = TestApp::start().await;
     let body = json!({ "items": [
         { "sku": "A", "quantity": 0, "unit_price": 1 },
@@ -267,7 +267,7 @@ async fn a_sku_that_comes_twice_is_named_by_both_lines() {
 }
 
 #[tokio::test]
-async fn all_faults_of_a_request_are_told_at_once() {
+async fn all_violations_of_a_request_are_reported_at_once() {
     let app = TestApp::start().await;
     let body = json!({
         "customer_id": -1,
@@ -311,7 +311,7 @@ async fn all_faults_of_a_request_are_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_customer_orders_for_nobody_else() {
+async fn a_customer_cannot_order_for_another() {
     let app = TestApp::start().await;
     let reply = app.customer(6).place(&whole_cart()).await;
     reply.assert_problem(403, "forbidden");
@@ -320,7 +320,7 @@ async fn a_customer_orders_for_nobody_else() {
 }
 
 #[tokio::test]
-async fn staff_name_the_customer() {
+async fn staff_orders_name_the_customer() {
     let app = TestApp::start().await;
     let placed = app.staff().place(&whole_cart()).await;
     assert_eq!(
@@ -330,7 +330,7 @@ async fn staff_name_the_customer() {
 }
 
 #[tokio::test]
-async fn the_bounds_themselves_are_taken() {
+async fn values_at_the_bounds_are_accepted() {
     let app = TestApp::start().await;
     let body = json!({
         "shipping_address": "ü".repeat(500),
@@ -346,7 +346,7 @@ async fn the_bounds_themselves_are_taken() {
 }
 
 #[tokio::test]
-async fn a_number_in_a_disguise_is_still_judged() {
+async fn serde_jsons_private_number_form_is_still_validated() {
     let app = TestApp::start().await;
     for number in ["1e400", "-5", "", "0", "x"] {
         let disguised = json!({ "$serde_json::private::Number": number });

@@ -29,7 +29,7 @@ const OUTCOME: &[(&str, &[&str])] = &[
 ];
 
 #[tokio::test]
-async fn decisions_with_faults_are_refused_and_nothing_is_decided() {
+async fn invalid_decisions_are_refused_without_effect() {
     let app = TestApp::start().await;
     let order_id = Row::default().insert(&app).await;
     let before = app.staff().details(order_id).await.body;
@@ -62,7 +62,7 @@ async fn decisions_with_faults_are_refused_and_nothing_is_decided() {
 }
 
 #[tokio::test]
-async fn a_decision_about_an_order_that_is_not_there_is_404() {
+async fn a_decision_about_an_unknown_order_is_404() {
     let app = TestApp::start().await;
     for path in ["/v1/ops/orders/1/retry/", "/v1/ops/orders/1/resolve"] {
         let body = r#"{"outcome": "cancelled", "reason": "by hand"}"#;

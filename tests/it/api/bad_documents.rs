@@ -21,7 +21,7 @@ async fn places(app: &TestApp) -> [(Method, String); 5] {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_json_is_told_so() {
+async fn a_body_that_is_not_json_is_refused() {
     let app = TestApp::start().await;
     let good = whole_cart().to_string();
     let in_sku = |text: &str| good.replace("SKU0001", text).into_bytes();
@@ -83,7 +83,7 @@ async fn a_body_that_is_no_json_is_told_so() {
 }
 
 #[tokio::test]
-async fn an_object_that_names_something_twice_is_told_so() {
+async fn an_object_with_a_duplicate_key_is_refused() {
     let app = TestApp::start().await;
     let good = whole_cart().to_string();
     let price = r#""unit_price":50.0"#;
@@ -138,7 +138,7 @@ fn nested_texts() -> String {
 }
 
 #[tokio::test]
-async fn private_names_of_the_parser_are_refused() {
+async fn private_keys_of_the_json_parser_are_refused() {
     let app = TestApp::start().await;
     let bodies = [
         r#"{"$serde_json::private::RawValue":"{\"items\":[]}"}"#.to_owned(),
@@ -159,7 +159,7 @@ async fn private_names_of_the_parser_are_refused() {
 }
 
 #[tokio::test]
-async fn json_that_is_no_object_is_told_so() {
+async fn json_that_is_not_an_object_is_refused() {
     let app = TestApp::start().await;
     for (method, path) in places(&app).await {
         for body in ["null", "true", "0", "1e400", "\"x\"", "\"\"", "[]", "[{}]"] {
@@ -173,7 +173,7 @@ async fn json_that_is_no_object_is_told_so() {
 }
 
 #[tokio::test]
-async fn an_empty_object_is_asked_for_everything() {
+async fn an_empty_object_reports_every_required_field() {
     let app = TestApp::start().await;
     let reply = app.customer(5).place(&json!({})).await;
     assert_fault(&reply, "/items", "missing", "{}");
@@ -183,7 +183,7 @@ async fn an_empty_object_is_asked_for_everything() {
 }
 
 #[tokio::test]
-async fn fields_of_other_names_are_ignored_however_odd() {
+async fn unknown_fields_are_ignored() {
     let app = TestApp::start().await;
     let mut body = whole_cart();
     body["__proto__"] = json!({ "is_staff": true });

@@ -4,7 +4,7 @@
 use super::assert_fault;
 use super::rows::Row;
 use crate::support::app::TestApp;
-use crate::support::raw::exchange;
+use crate::support::raw_http::exchange;
 
 const LISTS: [&str; 2] = ["/v1/orders/", "/v1/orders/my-orders/5/"];
 
@@ -40,7 +40,7 @@ async fn unknown_statuses_are_refused() {
 }
 
 #[tokio::test]
-async fn pages_that_there_cannot_be_are_refused() {
+async fn invalid_pages_are_refused() {
     let app = TestApp::start().await;
     let odd = [
         "0",
@@ -84,7 +84,7 @@ async fn pages_that_there_cannot_be_are_refused() {
 }
 
 #[tokio::test]
-async fn times_that_are_none_are_refused() {
+async fn invalid_times_are_refused() {
     let app = TestApp::start().await;
     for name in ["created_from", "created_to"] {
         for value in [
@@ -113,7 +113,7 @@ async fn times_that_are_none_are_refused() {
 }
 
 #[tokio::test]
-async fn amounts_that_are_none_are_refused() {
+async fn invalid_amounts_are_refused() {
     let app = TestApp::start().await;
     for name in ["min_total", "max_total"] {
         for value in [
@@ -139,7 +139,7 @@ async fn amounts_that_are_none_are_refused() {
 }
 
 #[tokio::test]
-async fn other_words_for_sorting_are_refused() {
+async fn unknown_sort_fields_are_refused() {
     let app = TestApp::start().await;
     let columns = [
         "sort_by=customer_id",
@@ -158,7 +158,7 @@ async fn other_words_for_sorting_are_refused() {
 }
 
 #[tokio::test]
-async fn what_is_neither_yes_nor_no_nor_a_currency_is_refused() {
+async fn invalid_booleans_and_currencies_are_refused() {
     let app = TestApp::start().await;
     for name in ["open", "needs_attention"] {
         for value in ["1", "yes", "null", "tru"] {
@@ -178,7 +178,7 @@ async fn what_is_neither_yes_nor_no_nor_a_currency_is_refused() {
 }
 
 #[tokio::test]
-async fn needs_attention_is_for_staff() {
+async fn the_needs_attention_filter_is_for_staff() {
     let app = TestApp::start().await;
     let reply = app
         .customer(5)
@@ -245,7 +245,7 @@ async fn unknown_and_repeated_parameters_are_refused() {
 }
 
 #[tokio::test]
-async fn all_faults_of_a_query_are_told_at_once() {
+async fn all_violations_of_a_query_are_reported_at_once() {
     let app = TestApp::start().await;
     let query = "page=0&page_size=101&sort_by=x&sort_dir=y&status_filter=z&payment_filter=z\
                  &shipping_filter=z&created_from=x&created_to=x&min_total=x&max_total=x&search=%00\
@@ -256,7 +256,7 @@ async fn all_faults_of_a_query_are_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_flood_of_parameters_is_not_answered_with_a_flood_of_faults() {
+async fn a_flood_of_parameters_gets_a_short_list_of_violations() {
     let app = TestApp::start().await;
     let query = "a&".repeat(20_000);
     let reply = app.staff().get(&format!("/v1/orders/?{query}")).await;
@@ -266,7 +266,7 @@ async fn a_flood_of_parameters_is_not_answered_with_a_flood_of_faults() {
 }
 
 #[tokio::test]
-async fn an_empty_parameter_counts_as_not_given() {
+async fn an_empty_parameter_counts_as_absent() {
     let app = TestApp::start().await;
     Row::default().insert(&app).await;
     let query =
@@ -280,7 +280,7 @@ async fn an_empty_parameter_counts_as_not_given() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_text_are_refused_wherever_they_are() {
+async fn invalid_utf8_is_refused_anywhere_in_a_query() {
     let app = TestApp::start().await;
     let token = {
         let request = app.customer(5).request(reqwest::Method::GET, "/");
@@ -304,7 +304,7 @@ async fn bytes_that_are_no_text_are_refused_wherever_they_are() {
 }
 
 #[tokio::test]
-async fn numbers_in_paths_that_are_none_are_refused() {
+async fn invalid_ids_in_paths_are_refused() {
     let app = TestApp::start().await;
     for id in [
         "0",

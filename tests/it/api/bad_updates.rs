@@ -11,7 +11,7 @@ use crate::support::client::cart;
 const FIELDS: [&str; 3] = ["order_status", "payment_status", "shipping_status"];
 
 #[tokio::test]
-async fn every_status_that_is_none_is_refused_and_nothing_moves() {
+async fn an_invalid_status_is_refused_without_effect() {
     let app = TestApp::start().await;
     let order_id = Row::default().insert(&app).await;
     let path = format!("/v1/orders/{order_id}/update/");
@@ -52,7 +52,7 @@ async fn every_status_that_is_none_is_refused_and_nothing_moves() {
 }
 
 #[tokio::test]
-async fn an_update_needs_one_of_the_three() {
+async fn an_update_needs_at_least_one_status() {
     let app = TestApp::start().await;
     let order_id = Row::default().insert(&app).await;
     let path = format!("/v1/orders/{order_id}/update/");
@@ -67,7 +67,7 @@ async fn an_update_needs_one_of_the_three() {
 }
 
 #[tokio::test]
-async fn all_faults_of_an_update_are_told_at_once() {
+async fn all_violations_of_an_update_are_reported_at_once() {
     let app = TestApp::start().await;
     let order_id = Row::default().insert(&app).await;
     let path = format!("/v1/orders/{order_id}/update/");
@@ -81,7 +81,7 @@ async fn all_faults_of_an_update_are_told_at_once() {
 }
 
 #[tokio::test]
-async fn statuses_are_read_in_any_case() {
+async fn statuses_in_updates_are_case_insensitive() {
     let app = TestApp::start().await;
     let order_id = Row::default().insert(&app).await;
     let path = format!("/v1/orders/{order_id}/update/");
@@ -95,7 +95,7 @@ async fn statuses_are_read_in_any_case() {
 }
 
 #[tokio::test]
-async fn where_the_statuses_do_not_lead_is_refused_with_409() {
+async fn an_invalid_transition_is_refused_with_409() {
     let app = TestApp::start().await;
     let cancelled = Row {
         order_status: "CANCELLED",
@@ -129,7 +129,7 @@ async fn where_the_statuses_do_not_lead_is_refused_with_409() {
 }
 
 #[tokio::test]
-async fn a_body_does_a_cancel_no_harm() {
+async fn a_cancel_ignores_its_body() {
     let app = TestApp::start().await;
     let bodies: [(&str, &[u8]); 5] = [
         ("application/json", b"{\"reason\": \"changed my mind\"}"),

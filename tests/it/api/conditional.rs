@@ -54,7 +54,7 @@ fn assert_changed(reply: &Reply, version: i64, tag: &str) {
 }
 
 #[tokio::test]
-async fn what_is_known_already_is_not_sent_again() {
+async fn an_unchanged_representation_is_a_304() {
     let app = TestApp::with(AT_REST).await;
     let customer = app.customer(5);
     let order_id = customer.place(&whole_cart()).await.order_id();
@@ -86,7 +86,7 @@ async fn what_is_known_already_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn every_representation_has_a_tag_of_its_own() {
+async fn every_representation_has_its_own_etag() {
     let app = TestApp::with(AT_REST).await;
     let order_id = app.customer(5).place(&whole_cart()).await.order_id();
     let mut tags = BTreeSet::new();
@@ -102,7 +102,7 @@ async fn every_representation_has_a_tag_of_its_own() {
 }
 
 #[tokio::test]
-async fn answers_of_writes_have_the_tag_of_the_details() {
+async fn write_responses_have_the_etag_of_the_details() {
     let app = TestApp::with(AT_REST).await;
     let customer = app.customer(5);
     let placed = customer.place(&whole_cart()).await;
@@ -121,7 +121,7 @@ async fn answers_of_writes_have_the_tag_of_the_details() {
 }
 
 #[tokio::test]
-async fn a_cancel_that_waits_for_nothing_has_the_tag_of_the_wish() {
+async fn a_cancel_without_waiting_has_the_etag_of_the_request() {
     let mut app = TestApp::with(AT_REST).await;
     let placed = app.customer(5).place(&whole_cart()).await;
     app.set("SETTLE_WAIT_MS", "0");
@@ -139,7 +139,7 @@ async fn a_cancel_that_waits_for_nothing_has_the_tag_of_the_wish() {
 }
 
 #[tokio::test]
-async fn looking_after_an_order_without_news_does_not_change_it() {
+async fn tracking_without_news_leaves_the_order_unchanged() {
     let app = TestApp::with(&[("FOLLOW_INTERVAL_MS", "100")]).await;
     let customer = app.customer(5);
     let order_id = customer.place(&whole_cart()).await.order_id();
@@ -155,7 +155,7 @@ async fn looking_after_an_order_without_news_does_not_change_it() {
 }
 
 #[tokio::test]
-async fn of_writers_that_have_read_the_same_exactly_one_wins() {
+async fn of_concurrent_writers_with_one_etag_exactly_one_wins() {
     let app = TestApp::with(AT_REST).await;
     let staff = app.staff();
     let order_id = app.customer(5).place(&whole_cart()).await.order_id();
@@ -176,7 +176,7 @@ async fn of_writers_that_have_read_the_same_exactly_one_wins() {
 }
 
 #[tokio::test]
-async fn of_two_cancels_that_have_read_the_same_exactly_one_wins() {
+async fn of_two_cancels_with_one_etag_exactly_one_wins() {
     let app = TestApp::with(AT_REST).await;
     let customer = app.customer(5);
     for _ in 0..4 {
@@ -193,7 +193,7 @@ async fn of_two_cancels_that_have_read_the_same_exactly_one_wins() {
 }
 
 #[tokio::test]
-async fn what_has_changed_since_it_was_read_is_not_cancelled() {
+async fn an_order_changed_since_it_was_read_is_not_cancelled() {
     let app = TestApp::with(AT_REST).await;
     let (customer, staff) = (app.customer(5), app.staff());
     let order_id = customer.place(&whole_cart()).await.order_id();
@@ -241,7 +241,7 @@ async fn what_has_changed_since_it_was_read_is_not_cancelled() {
 }
 
 #[tokio::test]
-async fn a_star_goes_with_any_version() {
+async fn if_match_star_matches_any_version() {
     let app = TestApp::with(AT_REST).await;
     let order_id = app.customer(5).place(&whole_cart()).await.order_id();
     assert_eq!(
@@ -255,7 +255,7 @@ async fn a_star_goes_with_any_version() {
 }
 
 #[tokio::test]
-async fn a_repeat_by_key_of_a_cancel_that_was_taken_is_not_refused() {
+async fn a_replayed_cancel_ignores_its_stale_etag() {
     let app = TestApp::with(AT_REST).await;
     let customer = app.customer(5);
     let order_id = customer.place(&whole_cart()).await.order_id();
@@ -270,7 +270,7 @@ async fn a_repeat_by_key_of_a_cancel_that_was_taken_is_not_refused() {
 }
 
 #[tokio::test]
-async fn a_key_of_a_cancel_that_was_refused_does_not_open_the_way_for_its_repeat() {
+async fn the_key_of_a_refused_cancel_is_not_replayed() {
     let app = TestApp::with(AT_REST).await;
     let customer = app.customer(5);
     let order_id = customer.place(&whole_cart()).await.order_id();

@@ -26,12 +26,12 @@ fn faults(settings: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn two_settings_are_enough() {
+fn two_settings_suffice() {
     assert!(sound().read(Config::read).is_ok());
 }
 
 #[test]
-fn nothing_at_all_is_told_with_everything_that_is_missing() {
+fn an_empty_environment_reports_every_required_setting() {
     let Err(faults) = Environment::default().read(Config::read) else {
         panic!("started with nothing");
     };
@@ -48,7 +48,7 @@ fn nothing_at_all_is_told_with_everything_that_is_missing() {
 }
 
 #[test]
-fn every_fault_is_told_at_once_and_no_value_is_repeated() {
+fn all_config_errors_are_reported_without_their_values() {
     let names = [
         "DATABASE_URL",
         "DB_PORT",
@@ -108,7 +108,7 @@ fn every_fault_is_told_at_once_and_no_value_is_repeated() {
 }
 
 #[test]
-fn short_secrets_are_refused_and_not_repeated() {
+fn short_secrets_are_refused_and_not_shown() {
     for secret in [MARK, "0123456789012345678901234567890", "ñññññññññññññññ"] {
         let text = faults(&[("SECRET_KEY", secret)]);
         assert!(
@@ -120,7 +120,7 @@ fn short_secrets_are_refused_and_not_repeated() {
 }
 
 #[test]
-fn a_secret_and_a_public_key_exclude_each_other() {
+fn a_secret_and_a_public_key_are_mutually_exclusive() {
     let pem = "-----BEGIN PUBLIC KEY-----\nhunter2\n-----END PUBLIC KEY-----";
     let text = faults(&[("JWT_PUBLIC_KEY", pem)]);
     assert!(
@@ -154,7 +154,7 @@ fn a_secret_and_a_public_key_exclude_each_other() {
 }
 
 #[test]
-fn published_keys_exclude_a_key_of_ones_own() {
+fn a_jwks_url_excludes_a_configured_key() {
     let url = ("JWT_JWKS_URL", "https://users.example/keys");
     let text = faults(&[url]);
     assert!(
@@ -178,7 +178,7 @@ fn published_keys_exclude_a_key_of_ones_own() {
 }
 
 #[test]
-fn roles_that_are_unclear_are_refused() {
+fn ambiguous_role_settings_are_refused() {
     for (settings, expected) in [
         (
             &[("JWT_STAFF_ROLES", ",")][..],
@@ -225,7 +225,7 @@ fn roles_that_are_unclear_are_refused() {
 }
 
 #[test]
-fn values_at_the_edge_of_their_meaning_are_refused() {
+fn out_of_range_settings_are_refused() {
     for (name, value) in [
         ("DATABASE_URL", "mysql://hunter2@localhost/orders"),
         ("PORT", "65536"),
@@ -268,7 +268,7 @@ fn values_at_the_edge_of_their_meaning_are_refused() {
 }
 
 #[test]
-fn a_half_named_database_is_asked_for_the_other_half() {
+fn incomplete_database_settings_name_the_missing_ones() {
     let mut environment = Environment::default();
     environment.set("SECRET_KEY", SECRET);
     environment.set("DB_HOST", "db");
@@ -285,7 +285,7 @@ fn a_half_named_database_is_asked_for_the_other_half() {
 }
 
 #[test]
-fn every_variable_is_in_the_manual_once_and_its_default_is_sound() {
+fn every_variable_is_documented_once_with_a_valid_default() {
     let mut environment = sound();
     for variable in VARIABLES {
         let others = VARIABLES.iter().filter(|other| other.name == variable.name);

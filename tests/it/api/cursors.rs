@@ -70,7 +70,7 @@ const MOMENTS: [&str; 4] = [
 const SKUS: [&str; 4] = ["LAMP", "LAMP-1", "X-LAMP", "lamp"];
 
 #[tokio::test]
-async fn a_walk_sees_each_order_once_both_ways_and_whatever_is_placed_meanwhile() {
+async fn pagination_sees_each_order_once_in_both_directions() {
     let app = TestApp::start().await;
     let mut runner = TestRunner::default();
     for customer_id in 1..=15 {
@@ -127,7 +127,7 @@ async fn a_walk_sees_each_order_once_both_ways_and_whatever_is_placed_meanwhile(
 }
 
 #[tokio::test]
-async fn a_cursor_fits_its_own_list_only() {
+async fn a_cursor_is_valid_for_its_own_list_only() {
     let app = TestApp::start().await;
     Row::insert_all(&app, &vec![Row::default(); 3]).await;
     let list = "/v1/orders/?page_size=1&status_filter=CONFIRMED";
@@ -165,7 +165,7 @@ async fn a_cursor_fits_its_own_list_only() {
 }
 
 #[tokio::test]
-async fn replicas_read_each_others_cursors_whatever_verifies_their_tokens() {
+async fn replicas_with_different_token_keys_share_cursors() {
     let mut app = TestApp::with(&[("CURSOR_KEY", "a-key-for-cursors-of-at-least-32-bytes")]).await;
     Row::insert_all(&app, &vec![Row::default(); 2]).await;
     let first = app.customer(5).get("/v1/orders/?page_size=1").await;
@@ -217,7 +217,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_cursor_reads_as_it_was_written((search, place) in place()) {
+    fn a_cursor_survives_a_round_trip((search, place) in place()) {
         let cursors = Cursors::new(&SecretString::from("some secret"));
         let cursor = cursors.write(&search, place).unwrap();
         prop_assert_eq!(cursors.read(&search, &cursor), Some(place));
@@ -228,7 +228,7 @@ proptest! {
     }
 
     #[test]
-    fn no_altered_cursor_is_read((search, place) in place(), at in any::<prop::sample::Index>(), bit in 0..8_u32) {
+    fn an_altered_cursor_is_refused((search, place) in place(), at in any::<prop::sample::Index>(), bit in 0..8_u32) {
         let cursors = Cursors::new(&SecretString::from("some secret"));
         let cursor = cursors.write(&search, place).unwrap();
         let mut bytes = URL_SAFE_NO_PAD.decode(&cursor).unwrap();
@@ -240,7 +240,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_is_a_cursor(text in "\\PC{0,200}") {
+    fn arbitrary_text_is_refused_as_a_cursor(text in "\\PC{0,200}") {
         let cursors = Cursors::new(&SecretString::from("some secret"));
         prop_assert_eq!(cursors.read(&search(SortBy::CreatedAt), &text), None);
     }

@@ -15,7 +15,7 @@ fn attributes(page: &str, name: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_page_and_all_that_it_is_made_of_are_served() {
+async fn the_documentation_page_and_its_assets_are_served() {
     let app = TestApp::start().await;
     let page = app.nobody().get("/orders-doc/").await;
     assert_eq!(
@@ -58,7 +58,7 @@ async fn the_page_and_all_that_it_is_made_of_are_served() {
 }
 
 #[tokio::test]
-async fn the_document_is_served_as_json_to_anyone() {
+async fn the_openapi_document_is_public_json() {
     let app = TestApp::start().await;
     let reply = app.nobody().get("/orders-doc/openapi.json").await;
     assert_eq!(
@@ -72,7 +72,7 @@ async fn the_document_is_served_as_json_to_anyone() {
 }
 
 #[tokio::test]
-async fn every_kind_of_problem_leads_to_its_description() {
+async fn every_problem_type_links_to_its_description() {
     let app = TestApp::start().await;
     for kind in order_service::http::Kind::ALL {
         let reply = app.nobody().get(kind.type_uri()).await;
@@ -114,7 +114,7 @@ fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
 }
 
 #[test]
-fn the_document_is_openapi_3_1_in_shape() {
+fn the_document_is_valid_openapi_3_1() {
     let document = document();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1."));
     for field in ["title", "version"] {
@@ -147,7 +147,7 @@ fn the_document_is_openapi_3_1_in_shape() {
 }
 
 #[test]
-fn every_operation_is_named_once_and_described() {
+fn every_operation_has_a_unique_id_and_a_description() {
     let document = document();
     let mut names = BTreeSet::new();
     for (name, operation) in operations(&document) {
@@ -186,7 +186,7 @@ fn every_operation_is_named_once_and_described() {
 }
 
 #[test]
-fn what_needs_a_token_says_so() {
+fn routes_that_need_a_token_declare_it() {
     for (name, operation) in operations(&document()) {
         let secured = operation["security"]
             .as_array()

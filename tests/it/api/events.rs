@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{AT_REST, whole_cart};
 use crate::support::app::TestApp;
 use crate::support::client::send;
-use crate::support::listener;
+use crate::support::subscriber;
 
 fn seqs(body: &Value) -> Vec<i64> {
     let results = body["results"].as_array().unwrap();
@@ -15,7 +15,7 @@ fn seqs(body: &Value) -> Vec<i64> {
 }
 
 #[tokio::test]
-async fn events_are_listed_in_parts_that_lead_to_each_other() {
+async fn events_are_paginated_with_links() {
     let app = TestApp::with(AT_REST).await;
     let customer = app.customer(5);
     let order_id = customer.place(&whole_cart()).await.order_id();
@@ -59,7 +59,7 @@ async fn details_of_events_are_for_staff() {
 }
 
 #[tokio::test]
-async fn faults_of_what_is_asked_for_are_told_at_once() {
+async fn all_violations_of_an_event_query_are_reported_at_once() {
     let app = TestApp::with(AT_REST).await;
     let customer = app.customer(5);
     let order_id = customer.place(&whole_cart()).await.order_id();
@@ -68,7 +68,7 @@ async fn faults_of_what_is_asked_for_are_told_at_once() {
     reply.assert_problem(400, "invalid-request");
     assert_eq!(reply.pointers(), ["/page", "/after", "/limit"]);
     for last in ["", "x", "-1", "2147483648"] {
-        let request = listener::request(&customer, order_id, None);
+        let request = subscriber::request(&customer, order_id, None);
         let reply = send(request.header("last-event-id", last)).await;
         reply.assert_problem(400, "invalid-request");
         assert_eq!(reply.pointers(), ["/Last-Event-ID"]);
@@ -76,7 +76,7 @@ async fn faults_of_what_is_asked_for_are_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_list_is_the_answer_to_whoever_does_not_ask_for_a_stream() {
+async fn without_accepting_a_stream_the_client_gets_a_list() {
     let app = TestApp::with(AT_REST).await;
     let customer = app.customer(5);
     let order_id = customer.place(&whole_cart()).await.order_id();

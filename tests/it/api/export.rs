@@ -28,7 +28,7 @@ async fn many(app: &TestApp, count: i32) {
 }
 
 #[tokio::test]
-async fn an_export_has_every_order_once_in_the_order_asked_for() {
+async fn an_export_has_every_order_once_as_sorted() {
     let app = TestApp::start().await;
     many(&app, 1_203).await;
     let reply = export(&app, "format=ndjson&sort_by=total&sort_dir=asc").await;
@@ -77,7 +77,7 @@ async fn a_customer_exports_their_own_orders_with_the_same_filters() {
 }
 
 #[tokio::test]
-async fn no_cell_is_a_formula() {
+async fn no_exported_cell_is_a_formula() {
     let app = TestApp::start().await;
     let mut cart = super::whole_cart();
     cart["shipping_address"] = "=HYPERLINK(\"http://evil.example\"),\"x\"".into();
@@ -96,7 +96,7 @@ async fn no_cell_is_a_formula() {
 }
 
 #[tokio::test]
-async fn an_export_that_cannot_go_on_is_broken_off() {
+async fn a_failed_export_aborts_the_connection() {
     let app = TestApp::start().await;
     many(&app, 20_000).await;
     let request = app

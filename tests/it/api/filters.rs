@@ -21,7 +21,7 @@ async fn found(client: &Client, query: &str) -> Vec<i64> {
 }
 
 #[tokio::test]
-async fn statuses_are_filtered_one_or_several_in_any_case() {
+async fn status_filters_take_several_values_in_any_case() {
     let app = TestApp::start().await;
     let row = |order_status, payment_status, shipping_status| Row {
         order_status,
@@ -65,7 +65,7 @@ async fn statuses_are_filtered_one_or_several_in_any_case() {
 }
 
 #[tokio::test]
-async fn created_ranges_are_half_open_and_know_zones() {
+async fn created_ranges_are_half_open_and_honour_time_zones() {
     let app = TestApp::start().await;
     let at = |created_at| Row {
         created_at,
@@ -115,7 +115,7 @@ async fn created_ranges_are_half_open_and_know_zones() {
 }
 
 #[tokio::test]
-async fn totals_are_filtered_exactly_with_both_bounds() {
+async fn total_filters_are_exact_and_inclusive() {
     let app = TestApp::start().await;
     let of = |total| Row {
         total,
@@ -144,7 +144,7 @@ async fn totals_are_filtered_exactly_with_both_bounds() {
 }
 
 #[tokio::test]
-async fn staff_read_one_customers_history_and_all_of_it() {
+async fn staff_read_the_whole_history_of_one_customer() {
     let app = TestApp::start().await;
     let of = |customer_id| Row {
         customer_id,

@@ -10,7 +10,7 @@ use crate::support::client::send;
 const CHECKS: [&str; 2] = ["/health/", "/health/ready/"];
 
 #[tokio::test]
-async fn a_service_with_its_database_is_well() {
+async fn a_service_with_its_database_is_healthy() {
     let app = TestApp::start().await;
     for path in CHECKS {
         let reply = app.nobody().get(path).await;
@@ -44,7 +44,7 @@ async fn assert_unavailable(app: &TestApp) {
 }
 
 #[tokio::test]
-async fn a_service_whose_database_is_away_says_so_and_lives() {
+async fn without_its_database_the_service_is_live_but_not_ready() {
     let app = TestApp::with(&[(
         "DATABASE_URL",
         "postgres://orders:hunter2@127.0.0.1:1/orders",
@@ -98,7 +98,7 @@ async fn a_database_without_tables_is_not_ready() {
 }
 
 #[tokio::test]
-async fn a_database_that_comes_back_is_used_again() {
+async fn the_service_recovers_when_its_database_returns() {
     let app = TestApp::start().await;
     assert_eq!(app.customer(5).place(&whole_cart()).await.status, 201);
     let mut connection = app.database.connection().await;
@@ -121,7 +121,7 @@ async fn a_database_that_comes_back_is_used_again() {
 }
 
 #[tokio::test]
-async fn a_request_keeps_the_id_it_came_with_if_it_is_sane() {
+async fn a_valid_request_id_is_kept() {
     let app = TestApp::start().await;
     let longest = "x".repeat(128);
     for path in ["/health/", "/v1/orders/", "/nowhere", "/orders-doc/"] {

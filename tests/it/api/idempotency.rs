@@ -14,7 +14,7 @@ use crate::support::ledger::{all_orders, violations};
 use crate::support::service::eventually;
 
 #[tokio::test]
-async fn the_same_key_and_body_give_the_same_order_and_one_charge() {
+async fn the_same_key_and_body_yield_one_order_and_one_charge() {
     let app = TestApp::with(AT_REST).await;
     let customer = app.customer(5);
     let first = customer.place_with_key("key-1", &whole_cart()).await;
@@ -31,7 +31,7 @@ async fn the_same_key_and_body_give_the_same_order_and_one_charge() {
 }
 
 #[tokio::test]
-async fn the_same_document_written_otherwise_is_the_same_request() {
+async fn equivalent_json_is_the_same_request() {
     let app = TestApp::start().await;
     let customer = app.customer(5);
     let bodies = [
@@ -54,7 +54,7 @@ async fn the_same_document_written_otherwise_is_the_same_request() {
 }
 
 #[tokio::test]
-async fn another_body_under_the_same_key_is_refused() {
+async fn a_reused_key_with_another_body_is_refused() {
     let app = TestApp::with(AT_REST).await;
     let customer = app.customer(5);
     customer.place_with_key("key-1", &whole_cart()).await;
@@ -70,7 +70,7 @@ async fn another_body_under_the_same_key_is_refused() {
 }
 
 #[tokio::test]
-async fn a_key_is_its_callers_own() {
+async fn idempotency_keys_are_scoped_to_the_caller() {
     let app = TestApp::start().await;
     let body = cart("SKU0001", 1, "1.00");
     let mut orders = BTreeSet::new();
@@ -93,7 +93,7 @@ async fn a_key_is_its_callers_own() {
 }
 
 #[tokio::test]
-async fn keys_are_told_apart_to_the_letter() {
+async fn idempotency_keys_are_compared_exactly() {
     let app = TestApp::start().await;
     let longest = "k".repeat(255);
     let mut orders = BTreeSet::new();
@@ -126,7 +126,7 @@ async fn without_a_key_every_request_is_an_order() {
 }
 
 #[tokio::test]
-async fn twenty_copies_at_the_same_moment_are_one_order() {
+async fn twenty_concurrent_copies_are_one_order() {
     let app = TestApp::start().await;
     let customer = app.customer(5);
     let body = whole_cart();
@@ -154,7 +154,7 @@ async fn twenty_copies_at_the_same_moment_are_one_order() {
 }
 
 #[tokio::test]
-async fn keys_that_are_none_are_refused_by_name() {
+async fn an_invalid_idempotency_key_is_refused() {
     let app = TestApp::start().await;
     let long = "k".repeat(256);
     for key in [
@@ -186,7 +186,7 @@ async fn keys_that_are_none_are_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_refused_order_is_refused_again_by_the_same_number() {
+async fn a_replayed_refusal_names_the_same_order() {
     let app = TestApp::with(AT_REST).await;
     let customer = app.customer(5);
     for (key, sku, price, status, code) in [
@@ -208,7 +208,7 @@ async fn a_refused_order_is_refused_again_by_the_same_number() {
 }
 
 #[tokio::test]
-async fn a_request_with_faults_does_not_use_its_key_up() {
+async fn an_invalid_request_does_not_consume_its_key() {
     let app = TestApp::start().await;
     let customer = app.customer(5);
     let bad = cart("SKU0001", 0, "1.00");
@@ -223,7 +223,7 @@ async fn a_request_with_faults_does_not_use_its_key_up() {
 }
 
 #[tokio::test]
-async fn a_replay_while_the_order_is_open_says_so_and_starts_nothing() {
+async fn a_replay_of_an_open_order_reports_it_and_starts_nothing() {
     let app = TestApp::with(&[("SETTLE_WAIT_MS", "0")]).await;
     app.sandbox
         .set_fault(Fault::new(Operation::Charge, Kind::ErrorBefore));
@@ -255,7 +255,7 @@ async fn a_replay_while_the_order_is_open_says_so_and_starts_nothing() {
 }
 
 #[tokio::test]
-async fn a_replay_shows_the_order_as_it_stands_now() {
+async fn a_replay_shows_the_current_order() {
     let app = TestApp::start().await;
     let customer = app.customer(5);
     let first = customer.place_with_key("key-1", &whole_cart()).await;
@@ -270,7 +270,7 @@ async fn a_replay_shows_the_order_as_it_stands_now() {
 }
 
 #[tokio::test]
-async fn what_was_in_order_when_it_was_placed_is_replayed_when_the_rules_have_changed() {
+async fn a_replay_succeeds_after_the_validation_rules_changed() {
     let mut app = TestApp::with(AT_REST).await;
     let mut body = cart("SKU0001", 1, "10.00");
     body["currency"] = json!("USD");
@@ -290,7 +290,7 @@ async fn what_was_in_order_when_it_was_placed_is_replayed_when_the_rules_have_ch
 }
 
 #[tokio::test]
-async fn a_key_tells_a_repeated_cancel_from_one_of_another_order() {
+async fn a_cancel_key_reused_for_another_order_is_refused() {
     let app = TestApp::with(AT_REST).await;
     let customer = app.customer(5);
     let first = customer.place(&whole_cart()).await.order_id();

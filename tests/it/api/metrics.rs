@@ -60,7 +60,7 @@ fn family(sample: &str) -> &str {
 }
 
 #[tokio::test]
-async fn every_metric_is_there_after_one_order() {
+async fn every_metric_exists_after_one_order() {
     let app = TestApp::start().await;
     assert_eq!(app.customer(5).place(&whole_cart()).await.status, 201);
     assert!(registered().len() >= 14, "{:?}", registered());
@@ -108,7 +108,7 @@ async fn refusals_and_cancellations_are_counted() {
 }
 
 #[tokio::test]
-async fn labels_stay_few_whatever_is_asked() {
+async fn label_cardinality_is_bounded() {
     let app = TestApp::start().await;
     let mut connection = app.database.connection().await;
     connection
@@ -169,7 +169,7 @@ async fn labels_stay_few_whatever_is_asked() {
 }
 
 #[tokio::test]
-async fn what_is_due_and_not_claimed_is_seen() {
+async fn the_lag_of_unclaimed_due_sagas_is_reported() {
     let mut app = TestApp::start().await;
     let order_id = app.customer(5).place(&whole_cart()).await.order_id();
     app.stop().await;

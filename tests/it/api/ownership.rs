@@ -146,7 +146,7 @@ async fn guarded() -> TestApp {
 }
 
 #[tokio::test]
-async fn everybody_gets_on_every_route_what_is_theirs() {
+async fn every_route_authorizes_every_kind_of_caller() {
     let app = guarded().await;
     let mut rules = rules(RULES);
     for (method, template) in documented(&app).await {
@@ -181,7 +181,7 @@ async fn everybody_gets_on_every_route_what_is_theirs() {
 }
 
 #[tokio::test]
-async fn somebody_elses_order_looks_like_none() {
+async fn another_customers_order_is_a_404() {
     let app = TestApp::with(AT_REST).await;
     let theirs = app.customer(OWNER).place(&whole_cart()).await.order_id();
     let none = theirs + 1_000_000;
@@ -201,7 +201,7 @@ async fn somebody_elses_order_looks_like_none() {
 }
 
 #[tokio::test]
-async fn another_customers_list_has_nothing_of_it() {
+async fn another_customers_list_does_not_contain_the_order() {
     let app = TestApp::start().await;
     let placed = app.customer(OWNER).place(&whole_cart()).await;
     for path in [
@@ -224,7 +224,7 @@ async fn another_customers_list_has_nothing_of_it() {
 }
 
 #[tokio::test]
-async fn a_customer_is_not_told_who_of_the_shop_did_it() {
+async fn customers_do_not_see_which_staff_member_acted() {
     let app = TestApp::start().await;
     let order_id = app.customer(OWNER).place(&whole_cart()).await.order_id();
     assert_eq!(app.staff().cancel(order_id).await.status, 200);

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{AT_REST, CREATE, whole_cart};
 use crate::support::app::TestApp;
 use crate::support::client::{cart, send};
-use crate::support::raw::exchange;
+use crate::support::raw_http::exchange;
 
 /// Both spellings of a path.
 fn spellings(path: &str) -> [String; 2] {
@@ -15,7 +15,7 @@ fn spellings(path: &str) -> [String; 2] {
 }
 
 #[tokio::test]
-async fn every_path_answers_with_and_without_its_slash() {
+async fn every_path_works_with_and_without_a_trailing_slash() {
     let app = TestApp::start().await;
     let order_id = app.customer(5).place(&whole_cart()).await.order_id();
     for path in [
@@ -78,7 +78,7 @@ async fn aliases_answer_the_same() {
 }
 
 #[tokio::test]
-async fn links_of_a_path_without_slash_lead_somewhere() {
+async fn links_of_a_path_without_trailing_slash_work() {
     let app = TestApp::start().await;
     for _ in 0..2 {
         app.customer(5).place(&whole_cart()).await;
@@ -90,7 +90,7 @@ async fn links_of_a_path_without_slash_lead_somewhere() {
 }
 
 #[tokio::test]
-async fn what_is_nowhere_is_a_problem_for_everybody() {
+async fn an_unknown_path_is_a_404_problem_for_every_caller() {
     let app = TestApp::start().await;
     for path in [
         "/",
@@ -121,7 +121,7 @@ async fn what_is_nowhere_is_a_problem_for_everybody() {
 }
 
 #[tokio::test]
-async fn a_method_that_a_path_does_not_know_is_told_which_it_knows() {
+async fn a_405_lists_the_allowed_methods() {
     let app = TestApp::start().await;
     for (path, allowed) in [
         ("/v1/orders/", &["GET", "HEAD", "POST"][..]),
@@ -161,7 +161,7 @@ async fn a_method_that_a_path_does_not_know_is_told_which_it_knows() {
 }
 
 #[tokio::test]
-async fn head_answers_as_get_does_without_the_body() {
+async fn head_responds_like_get_without_a_body() {
     let app = TestApp::start().await;
     let order_id = app.customer(5).place(&whole_cart()).await.order_id();
     for (path, status) in [
@@ -183,7 +183,7 @@ async fn head_answers_as_get_does_without_the_body() {
 }
 
 #[tokio::test]
-async fn odd_request_targets_are_answered_and_do_no_harm() {
+async fn odd_request_targets_are_answered_safely() {
     let app = TestApp::start().await;
     let host = app.base.trim_start_matches("http://").to_owned();
     for (line, expected) in [

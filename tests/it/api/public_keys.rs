@@ -79,7 +79,7 @@ async fn eddsa_tokens_are_verified() {
 }
 
 #[tokio::test]
-async fn a_secret_takes_no_token_of_a_key_pair() {
+async fn a_shared_secret_refuses_tokens_of_a_key_pair() {
     let app = TestApp::start().await;
     for issuer in [Issuer::rs256(), Issuer::es256(), Issuer::eddsa()] {
         assert_eq!(
@@ -93,7 +93,7 @@ async fn a_secret_takes_no_token_of_a_key_pair() {
 }
 
 #[tokio::test]
-async fn a_key_may_be_a_file_or_one_line() {
+async fn a_public_key_may_be_a_file_or_one_line() {
     let issuer = Issuer::es256();
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), &issuer.public_pem).unwrap();

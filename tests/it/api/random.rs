@@ -145,7 +145,7 @@ fn almost_an_update() -> impl Strategy<Value = Value> {
 }
 
 #[tokio::test]
-async fn no_body_makes_a_placement_fail() {
+async fn arbitrary_json_never_makes_a_placement_fail() {
     let app = TestApp::start().await;
     let bodies = samples(prop_oneof![anything(), almost_a_cart(), almost_a_cart()]);
     for body in bodies {
@@ -158,7 +158,7 @@ async fn no_body_makes_a_placement_fail() {
 }
 
 #[tokio::test]
-async fn no_bytes_make_a_placement_fail() {
+async fn arbitrary_bytes_never_make_a_placement_fail() {
     let app = TestApp::start().await;
     let places = proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4);
     for (body, changes) in samples((almost_a_cart(), places)) {
@@ -178,7 +178,7 @@ async fn no_bytes_make_a_placement_fail() {
 }
 
 #[tokio::test]
-async fn no_body_makes_an_update_fail() {
+async fn arbitrary_json_never_makes_an_update_fail() {
     let app = TestApp::start().await;
     let mut order_id = 0;
     let bodies = samples(prop_oneof![
@@ -198,7 +198,7 @@ async fn no_body_makes_an_update_fail() {
 }
 
 #[tokio::test]
-async fn no_query_makes_a_list_fail() {
+async fn arbitrary_queries_never_make_a_list_fail() {
     let app = TestApp::start().await;
     let row = Row {
         tracking_no: Some("TRK1"),
@@ -305,7 +305,7 @@ fn question() -> impl Strategy<Value = Vec<(&'static str, String)>> {
 }
 
 #[tokio::test]
-async fn a_question_is_the_same_in_the_links_of_its_answer() {
+async fn links_repeat_the_query_unchanged() {
     let app = TestApp::start().await;
     for mut pairs in samples(question()) {
         let of_page = |page: &'static str, pairs: &[(&'static str, String)]| {
@@ -340,7 +340,7 @@ async fn a_question_is_the_same_in_the_links_of_its_answer() {
 }
 
 #[tokio::test]
-async fn no_header_makes_a_request_fail() {
+async fn arbitrary_headers_never_make_a_request_fail() {
     let app = TestApp::start().await;
     let value = prop_oneof![
         "[ -~]{0,80}".prop_map(String::into_bytes),

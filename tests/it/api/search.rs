@@ -47,7 +47,7 @@ async fn orders(app: &TestApp) -> Vec<i64> {
 }
 
 #[tokio::test]
-async fn staff_find_orders_by_each_of_their_numbers_and_names() {
+async fn staff_find_orders_by_every_id_and_name() {
     let app = TestApp::start().await;
     let ids = orders(&app).await;
     for (text, expected) in [
@@ -84,7 +84,7 @@ async fn staff_find_orders_by_each_of_their_numbers_and_names() {
 }
 
 #[tokio::test]
-async fn what_fits_better_comes_first_and_then_what_is_newer() {
+async fn search_ranks_by_relevance_and_then_by_age() {
     let app = TestApp::start().await;
     let row = |sku, name| Row {
         sku,
@@ -146,7 +146,7 @@ async fn what_fits_better_comes_first_and_then_what_is_newer() {
 }
 
 #[tokio::test]
-async fn wildcards_and_quotes_are_literal() {
+async fn wildcards_and_quotes_are_literal_in_searches() {
     let app = TestApp::start().await;
     let ids = orders(&app).await;
     for (text, expected) in [
@@ -190,7 +190,7 @@ async fn a_customer_finds_their_own_orders_only() {
 }
 
 #[tokio::test]
-async fn a_sku_is_found_as_a_whole() {
+async fn a_sku_is_matched_as_a_whole() {
     let app = TestApp::start().await;
     let ids = orders(&app).await;
     assert_eq!(found(&app.staff(), "sku", "SHOE-RED").await, ids[..1]);

@@ -56,7 +56,7 @@ async fn refused(app: &TestApp, what: &str, token: &str) {
 }
 
 #[tokio::test]
-async fn a_customer_is_named_by_a_number_in_a_text_or_by_sub_as_well() {
+async fn the_customer_id_may_be_a_string_or_the_sub_claim() {
     let app = TestApp::start().await;
     Row::default().insert(&app).await;
     for (what, others) in [
@@ -97,7 +97,7 @@ async fn a_customer_is_named_by_a_number_in_a_text_or_by_sub_as_well() {
 }
 
 #[tokio::test]
-async fn only_what_clearly_says_staff_makes_staff() {
+async fn only_unambiguous_claims_grant_staff() {
     let app = TestApp::start().await;
     let of_another = Row::default().insert(&app).await;
     let details = format!("/v1/orders/{of_another}/details/");
@@ -135,7 +135,7 @@ async fn only_what_clearly_says_staff_makes_staff() {
 }
 
 #[tokio::test]
-async fn the_header_is_read_strictly_but_for_its_case() {
+async fn the_authorization_header_is_strict_except_for_case() {
     let app = TestApp::start().await;
     let token = signed(&claims(&json!({})));
     let ask = async |values: &[String]| {

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use super::{CREATE, assert_untouched, send_json, whole_cart};
 use crate::support::app::TestApp;
 use crate::support::client::{Client, send};
-use crate::support::raw::exchange;
+use crate::support::raw_http::exchange;
 
 const LIMIT: usize = 128 * 1024;
 
@@ -31,7 +31,7 @@ fn head(client: &Client, headers: &str) -> String {
 }
 
 #[tokio::test]
-async fn another_type_than_json_is_refused() {
+async fn a_content_type_other_than_json_is_refused() {
     let app = TestApp::start().await;
     let bodies = [whole_cart().to_string(), String::new()];
     for content_type in [
@@ -70,7 +70,7 @@ async fn another_type_than_json_is_refused() {
 }
 
 #[tokio::test]
-async fn json_by_its_other_names_is_read() {
+async fn json_media_type_variants_are_accepted() {
     let app = TestApp::start().await;
     for content_type in [
         "application/json; charset=utf-8",
@@ -86,7 +86,7 @@ async fn json_by_its_other_names_is_read() {
 }
 
 #[tokio::test]
-async fn a_body_at_the_limit_is_read_and_one_beyond_is_not() {
+async fn a_body_at_the_limit_is_read_and_one_above_is_refused() {
     let app = TestApp::start().await;
     let padded = |length: usize| {
         let body = "{}".to_owned();
@@ -102,7 +102,7 @@ async fn a_body_at_the_limit_is_read_and_one_beyond_is_not() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_tell_its_length_is_cut_at_the_limit() {
+async fn a_chunked_body_is_cut_at_the_limit() {
     let app = TestApp::start().await;
     let head = head(&app.customer(5), "Transfer-Encoding: chunked\r\n");
     let chunk = format!("{:x}\r\n{}\r\n", 16 * 1024, " ".repeat(16 * 1024));
@@ -123,7 +123,7 @@ async fn a_body_that_does_not_tell_its_length_is_cut_at_the_limit() {
 }
 
 #[tokio::test]
-async fn a_length_that_is_announced_beyond_the_limit_is_refused_unread() {
+async fn a_content_length_above_the_limit_is_refused_unread() {
     let app = TestApp::start().await;
     for length in ["131073", "99999999999", "9223372036854775807"] {
         let head = head(&app.customer(5), &format!("Content-Length: {length}\r\n"));
@@ -139,7 +139,7 @@ async fn a_length_that_is_announced_beyond_the_limit_is_refused_unread() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_in_the_middle_of_its_body_orders_nothing() {
+async fn a_client_that_disconnects_in_mid_body_orders_nothing() {
     let app = TestApp::start().await;
     let body = whole_cart().to_string();
     let length = format!("Content-Length: {}\r\n", body.len());
@@ -160,7 +160,7 @@ async fn a_client_that_leaves_in_the_middle_of_its_body_orders_nothing() {
 }
 
 #[tokio::test]
-async fn a_body_that_never_comes_to_its_end_is_not_waited_for() {
+async fn a_body_that_never_ends_times_out() {
     let app = TestApp::start().await;
     let request = head(&app.customer(5), "Content-Length: 100\r\n") + "{";
     let reply = exchange(&app.base, request.as_bytes()).await;
@@ -170,7 +170,7 @@ async fn a_body_that_never_comes_to_its_end_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_body_where_none_is_asked_for_changes_nothing() {
+async fn an_unexpected_body_is_ignored() {
     let app = TestApp::start().await;
     for path in [
         "/v1/orders/",
@@ -184,7 +184,7 @@ async fn a_body_where_none_is_asked_for_changes_nothing() {
 }
 
 #[tokio::test]
-async fn http_2_is_spoken_without_tls() {
+async fn http_2_works_without_tls() {
     let app = TestApp::start().await;
     let client = reqwest::Client::builder()
         .http2_prior_knowledge()

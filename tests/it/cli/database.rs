@@ -5,7 +5,7 @@ use crate::support::database::TestDatabase;
 use super::{end, folder, order_service, run};
 
 #[tokio::test]
-async fn migrate_may_be_run_twice() {
+async fn migrate_is_idempotent() {
     let database = TestDatabase::new().await;
     let mut conn = database.connection().await;
     for sql in ["drop schema public cascade", "create schema public"] {
@@ -20,7 +20,7 @@ async fn migrate_may_be_run_twice() {
 }
 
 #[tokio::test]
-async fn migrate_without_a_database_says_which_variable_is_missing() {
+async fn migrate_without_a_database_names_the_missing_variable() {
     let refused = run(&["migrate"], &[]).await;
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(
@@ -43,7 +43,7 @@ order_item_id,order_id,product_id,sku,quantity,unit_price
 ";
 
 #[tokio::test]
-async fn import_takes_everything_once_or_nothing() {
+async fn import_is_all_or_nothing_and_idempotent() {
     let database = TestDatabase::new().await;
     let folder = folder();
     let path = |name: &str| format!("{}/{name}", folder.path().display());

@@ -163,7 +163,7 @@ async fn assert_no_server(folder: &Path, port: u16) {
 }
 
 #[tokio::test]
-async fn what_the_banner_prints_works_and_ctrl_c_ends_all_of_it_and_loses_nothing() {
+async fn the_dev_banner_is_correct_and_ctrl_c_loses_nothing() {
     let folder = folder();
     let mut dev = Dev::start(folder.path(), &port_flags());
     let banner = Banner::read(&mut dev).await;
@@ -209,7 +209,7 @@ async fn what_the_banner_prints_works_and_ctrl_c_ends_all_of_it_and_loses_nothin
 }
 
 #[tokio::test]
-async fn a_taken_port_is_one_clear_line_before_anything_is_started() {
+async fn dev_reports_a_taken_port_before_starting_anything() {
     let folder = folder();
     let taken = listener();
     let port = taken.local_addr().unwrap().port();
@@ -228,7 +228,7 @@ async fn a_taken_port_is_one_clear_line_before_anything_is_started() {
 }
 
 #[tokio::test]
-async fn the_database_alone_ends_when_its_input_closes() {
+async fn dev_database_only_ends_when_stdin_closes() {
     let folder = folder();
     let mut dev = Dev::start(folder.path(), &["--database-only".to_owned()]);
     let url = dev.line("DATABASE_URL=").await;

@@ -14,9 +14,9 @@ use order_service::failpoints::POINTS;
 use order_service::sandbox::{Fault, Kind, Operation};
 use tokio::runtime::{Handle, Runtime};
 
-use super::life::Life;
-use super::story::{Flow, Story};
-use super::world::{Pace, World};
+use super::environment::{Pace, World};
+use super::process::Life;
+use super::scenario::{Flow, Story};
 use crate::support::ledger::{of_order, violations};
 
 /// How many worlds there are at a time. Most of the time they wait for a peer that hangs.
@@ -99,7 +99,7 @@ struct Told {
 }
 
 #[test]
-fn whatever_peers_do_and_wherever_the_process_dies_no_order_is_lost_doubled_or_half_done() {
+fn no_peer_fault_or_crash_loses_or_doubles_an_order() {
     // Whole where there is time, as in CI.
     let one_of = std::env::var("TEST_CRASHES_ONE_OF").map_or(10, |text| text.parse().unwrap());
     let mut report = Report {

@@ -29,7 +29,7 @@ const OFF_THE_WAY: [&str; 5] = [
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sigkill_at_any_failpoint_loses_nothing_and_does_nothing_twice() {
+async fn sigkill_at_any_failpoint_loses_and_repeats_nothing() {
     let points = POINTS
         .into_iter()
         .filter(|point| !OFF_THE_WAY.contains(point));

@@ -36,7 +36,7 @@ async fn failures(conn: &mut PgConnection) -> i64 {
 }
 
 #[tokio::test]
-async fn what_gives_way_to_another_transaction_is_repeated_and_succeeds() {
+async fn a_conflicting_transaction_is_retried_and_succeeds() {
     for pooler in ["none", "transaction"] {
         let app = TestApp::with(&[("DATABASE_POOLER", pooler)]).await;
         give_way(&app).await;
@@ -61,7 +61,7 @@ async fn give_way(app: &TestApp) {
 }
 
 #[tokio::test]
-async fn what_gives_way_for_ever_is_a_503_and_leaves_nothing() {
+async fn an_endless_conflict_is_a_503_without_effect() {
     let app = TestApp::start().await;
     let mut conn = app.database.connection().await;
     fail(&mut conn, "orders", "40001", u32::MAX).await;
@@ -85,7 +85,7 @@ async fn what_gives_way_for_ever_is_a_503_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_deadlock_that_is_lost_is_repeated_and_succeeds() {
+async fn a_deadlock_victim_is_retried_and_succeeds() {
     let app = TestApp::with(&[("FOLLOW_INTERVAL_MS", "86400000")]).await;
     let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
     let order_id = placed.order_id();

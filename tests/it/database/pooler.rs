@@ -54,7 +54,7 @@ async fn shop(app: &TestApp, number: i64, turn: usize) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everything_works_behind_a_pooler_in_transaction_mode() {
+async fn the_service_works_behind_a_transaction_mode_pooler() {
     let database = TestDatabase::new().await;
     let Some(pgbouncer) = PgBouncer::start(&database, SERVER_CONNECTIONS).await else {
         return;

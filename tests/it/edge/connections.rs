@@ -25,7 +25,7 @@ fn only(name: &str) -> Vec<(&str, &str)> {
 }
 
 #[tokio::test]
-async fn a_head_that_comes_byte_by_byte_is_cut_off() {
+async fn a_request_head_sent_byte_by_byte_times_out() {
     let app = TestApp::with(&only("HEADER_TIMEOUT_MS")).await;
     for (begin, goes_on) in [
         ("", false),
@@ -54,7 +54,7 @@ async fn a_head_that_comes_byte_by_byte_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_second_head_that_does_not_end_is_cut_off_as_well() {
+async fn an_unfinished_second_head_times_out() {
     let app = TestApp::with(&only("HEADER_TIMEOUT_MS")).await;
     let mut stream = connect(&app.base).await;
     assert!(ask(&mut stream, HEALTH).await.starts_with("HTTP/1.1 200"));
@@ -66,7 +66,7 @@ async fn a_second_head_that_does_not_end_is_cut_off_as_well() {
 }
 
 #[tokio::test]
-async fn a_connection_without_requests_is_not_kept() {
+async fn an_idle_connection_is_closed() {
     let app = TestApp::with(&only("KEEP_ALIVE_MS")).await;
     let mut stream = connect(&app.base).await;
     assert!(ask(&mut stream, HEALTH).await.starts_with("HTTP/1.1 200"));
@@ -75,7 +75,7 @@ async fn a_connection_without_requests_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_connection_of_http_2_without_requests_is_not_kept() {
+async fn an_idle_http_2_connection_is_closed() {
     let app = TestApp::with(&only("KEEP_ALIVE_MS")).await;
     let client = reqwest::Client::builder()
         .http2_prior_knowledge()
@@ -94,7 +94,7 @@ async fn a_connection_of_http_2_without_requests_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_client_that_never_reads_its_export_does_not_hold_it() {
+async fn an_unread_export_is_aborted() {
     let app = TestApp::with(&only("WRITE_TIMEOUT_MS")).await;
     many_orders(&app, 20_000).await;
     let token = authorization(&app.staff());
@@ -112,7 +112,7 @@ async fn a_client_that_never_reads_its_export_does_not_hold_it() {
 }
 
 #[tokio::test]
-async fn a_client_that_reads_slowly_but_steadily_gets_all_of_it() {
+async fn a_slow_but_steady_reader_gets_the_whole_export() {
     let app = TestApp::with(&[("WRITE_TIMEOUT_MS", "1000")]).await;
     many_orders(&app, 4_000).await;
     let token = authorization(&app.staff());
@@ -142,7 +142,7 @@ async fn a_client_that_reads_slowly_but_steadily_gets_all_of_it() {
 }
 
 #[tokio::test]
-async fn a_stream_of_http_2_that_takes_nothing_ends_its_connection() {
+async fn a_stalled_http_2_stream_closes_its_connection() {
     let app = TestApp::with(&only("WRITE_TIMEOUT_MS")).await;
     let mut stream = connect(&app.base).await;
     // The preface, SETTINGS with a window of 0 for every stream, and HEADERS: GET http x /orders-doc/.
@@ -160,7 +160,7 @@ async fn a_stream_of_http_2_that_takes_nothing_ends_its_connection() {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_limit_are_told_to_come_again() {
+async fn connections_above_the_limit_are_answered_with_503() {
     let app = TestApp::with(&[("MAX_CONNECTIONS", "2"), ("METRICS_PORT", "0")]).await;
     let mut held = Vec::new();
     for _ in 0..2 {
@@ -185,7 +185,7 @@ async fn connections_beyond_the_limit_are_told_to_come_again() {
 }
 
 #[tokio::test]
-async fn silent_connections_do_not_hold_up_a_stop() {
+async fn silent_connections_do_not_delay_a_shutdown() {
     let mut app = TestApp::with(&[("SHUTDOWN_GRACE_S", "60"), ("HEADER_TIMEOUT_MS", "1000")]).await;
     let silent = connect(&app.base).await;
     let mut idle = connect(&app.base).await;

@@ -9,7 +9,7 @@ use crate::support::app::TestApp;
 use crate::support::client::Client;
 
 #[tokio::test]
-async fn metrics_can_have_a_port_of_their_own() {
+async fn metrics_can_have_their_own_port() {
     let app = TestApp::with(&[("METRICS_PORT", "0")]).await;
     let operators = Client::nobody(&app.metrics_base());
     for path in ["/metrics", "/health/", "/health/ready", "/health/live"] {
@@ -35,7 +35,7 @@ async fn metrics_can_have_a_port_of_their_own() {
 }
 
 #[tokio::test]
-async fn the_port_of_the_metrics_asks_for_their_token_as_well() {
+async fn the_metrics_port_requires_the_metrics_token() {
     let settings = [("METRICS_PORT", "0"), ("METRICS_TOKEN", "let-me-in")];
     let app = TestApp::with(&settings).await;
     let base = app.metrics_base();
@@ -46,7 +46,7 @@ async fn the_port_of_the_metrics_asks_for_their_token_as_well() {
 }
 
 #[tokio::test]
-async fn operators_are_answered_when_there_is_no_place_for_anybody_else() {
+async fn the_metrics_port_answers_at_the_connection_limit() {
     let app = TestApp::with(&[("METRICS_PORT", "0"), ("MAX_CONNECTIONS", "1")]).await;
     let held = connect(&app.base).await;
     let operators = Client::nobody(&app.metrics_base());
@@ -56,7 +56,7 @@ async fn operators_are_answered_when_there_is_no_place_for_anybody_else() {
 }
 
 #[tokio::test]
-async fn a_stop_ends_both_ports() {
+async fn a_shutdown_closes_both_ports() {
     let mut app = TestApp::with(&[("METRICS_PORT", "0")]).await;
     let base = app.metrics_base();
     let running = app.take();

@@ -19,7 +19,7 @@ async fn with_a_standby_that_stands_still() -> (Shop, Client) {
 }
 
 #[tokio::test]
-async fn lists_come_from_the_standby_and_an_order_from_the_primary() {
+async fn lists_are_read_from_the_standby_and_orders_from_primary() {
     let (shop, customer) = with_a_standby_that_stands_still().await;
     let body = cart("SKU0001", 1, "10.00");
     let placed = customer.place_with_key("key-1", &body).await;
@@ -44,7 +44,7 @@ async fn lists_come_from_the_standby_and_an_order_from_the_primary() {
 }
 
 #[tokio::test]
-async fn the_primary_is_read_while_the_standby_is_away() {
+async fn the_primary_is_read_while_the_standby_is_down() {
     let (mut shop, customer) = with_a_standby_that_stands_still().await;
     let placed = customer.place(&cart("SKU0001", 1, "10.00")).await;
     assert_eq!(placed.status, 201, "{placed:?}");

@@ -9,7 +9,7 @@ use crate::support::ledger::{all_orders, violations};
 use crate::support::service::eventually;
 
 #[tokio::test]
-async fn a_confirmed_order_is_cancelled_only_when_all_is_undone() {
+async fn a_confirmed_order_is_cancelled_once_everything_is_undone() {
     let app = TestApp::start().await;
     let placed = app.customer(5).place(&cart("SKU0001", 2, "10.00")).await;
     let cancelled = app.customer(5).cancel(placed.order_id()).await;
@@ -41,7 +41,7 @@ async fn a_confirmed_order_is_cancelled_only_when_all_is_undone() {
 }
 
 #[tokio::test]
-async fn cancelling_twice_is_harmless() {
+async fn a_repeated_cancel_is_idempotent() {
     let app = TestApp::start().await;
     let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
     let (customer, staff) = (app.customer(5), app.staff());
@@ -61,7 +61,7 @@ async fn cancelling_twice_is_harmless() {
 }
 
 #[tokio::test]
-async fn a_parcel_on_its_way_cannot_be_cancelled() {
+async fn an_order_with_a_parcel_in_transit_cannot_be_cancelled() {
     let app = TestApp::start().await;
     let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
     // The carrier has it, and we have not heard of that.
@@ -124,7 +124,7 @@ async fn a_cancel_waits_for_an_open_charge_and_then_refunds_it() {
 }
 
 #[tokio::test]
-async fn an_order_taken_over_from_elsewhere_is_not_ours_to_cancel() {
+async fn an_imported_order_cannot_be_cancelled() {
     let app = TestApp::start().await;
     let mut conn = app.database.connection().await;
     let order_id: i64 = sqlx::query_scalar(
@@ -142,7 +142,7 @@ async fn an_order_taken_over_from_elsewhere_is_not_ours_to_cancel() {
 }
 
 #[tokio::test]
-async fn news_that_come_while_a_cancel_is_open_are_left_to_shipping_to_tell() {
+async fn updates_during_an_open_cancel_are_left_to_shipping() {
     let app = TestApp::start().await;
     let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
     app.sandbox
@@ -172,7 +172,7 @@ async fn news_that_come_while_a_cancel_is_open_are_left_to_shipping_to_tell() {
 }
 
 #[tokio::test]
-async fn an_order_whose_parcel_the_carrier_gives_up_is_called_off() {
+async fn an_order_whose_parcel_was_abandoned_is_cancelled() {
     let app = TestApp::start().await;
     let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
     let shipment_id = app.sandbox.ledger().shipments[0].shipment_id;
@@ -203,7 +203,7 @@ async fn an_order_whose_parcel_the_carrier_gives_up_is_called_off() {
 }
 
 #[tokio::test]
-async fn after_everything_is_undone_the_peers_are_asked_once_more() {
+async fn a_late_arrival_check_follows_a_compensation() {
     let app = TestApp::with(&[("SWEEP_AFTER_MS", "100")]).await;
     let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
     let cancelled = app.customer(5).cancel(placed.order_id()).await;

@@ -67,7 +67,7 @@ async fn customer(number: i64, bases: Vec<String>, until: Instant) -> Vec<i64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn replicas_that_are_killed_and_paused_lose_nothing_and_do_nothing_twice() {
+async fn killed_and_paused_replicas_lose_and_repeat_nothing() {
     let sandbox = TestApp::sandbox().await;
     let database = TestDatabase::new().await;
     let environment = impatient(&database.url(), &sandbox);
@@ -117,7 +117,7 @@ async fn replicas_that_are_killed_and_paused_lose_nothing_and_do_nothing_twice()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_that_dies_under_load_loses_no_acknowledged_order() {
+async fn a_database_crash_under_load_loses_no_acknowledged_order() {
     let sandbox = TestApp::sandbox().await;
     let folder = tempfile::tempdir().unwrap();
     let settings = |port| Settings {

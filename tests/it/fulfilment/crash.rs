@@ -11,7 +11,7 @@ use crate::support::ledger::{all_orders, violations};
 use crate::support::service::{Service, eventually};
 
 #[tokio::test]
-async fn kill_9_in_the_middle_of_a_placement_and_a_restart_finishes_it() {
+async fn a_restart_finishes_a_placement_interrupted_by_sigkill() {
     let sandbox = TestApp::sandbox().await;
     let database = TestDatabase::new().await;
     let mut environment = environment(&database, &sandbox);
@@ -72,7 +72,7 @@ async fn kill_9_in_the_middle_of_a_placement_and_a_restart_finishes_it() {
 }
 
 #[tokio::test]
-async fn a_stop_in_good_order_gives_the_lease_back() {
+async fn a_graceful_shutdown_releases_the_lease() {
     let mut app = TestApp::with(&[("SETTLE_WAIT_MS", "50"), ("LEASE_S", "3600")]).await;
     app.sandbox.set_fault(
         Fault::new(Operation::Charge, Kind::Delay)
@@ -92,7 +92,7 @@ async fn a_stop_in_good_order_gives_the_lease_back() {
 }
 
 #[tokio::test]
-async fn a_process_that_is_about_to_stop_claims_nothing_more() {
+async fn a_process_about_to_stop_claims_nothing() {
     let settings = [("SETTLE_WAIT_MS", "50"), ("SHUTDOWN_DRAIN_MS", "1000")];
     let mut app = TestApp::with(&settings).await;
     app.sandbox

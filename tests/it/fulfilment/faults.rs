@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::app::TestApp;
 use crate::support::client::cart;
 use crate::support::ledger::{all_orders, violations};
-use crate::support::scripted::{Reply, Scripted};
+use crate::support::scripted_server::{Reply, Scripted};
 use crate::support::service::eventually;
 
 const FORWARD: [Operation; 4] = [
@@ -27,7 +27,7 @@ const TROUBLE: [Kind; 5] = [
 ];
 
 #[tokio::test]
-async fn every_fault_at_every_step_still_ends_in_a_confirmed_order() {
+async fn every_fault_at_every_step_still_confirms_the_order() {
     let app = TestApp::start().await;
     for operation in FORWARD {
         for kind in TROUBLE {
@@ -47,7 +47,7 @@ async fn every_fault_at_every_step_still_ends_in_a_confirmed_order() {
 }
 
 #[tokio::test]
-async fn every_fault_at_every_undo_still_ends_in_a_cancelled_order() {
+async fn every_fault_at_every_undo_still_cancels_the_order() {
     let app = TestApp::start().await;
     for operation in BACKWARD {
         for kind in TROUBLE {
@@ -71,7 +71,7 @@ async fn every_fault_at_every_undo_still_ends_in_a_cancelled_order() {
 }
 
 #[tokio::test]
-async fn an_unclear_charge_that_is_then_refused_is_refunded() {
+async fn a_charge_refused_after_an_unclear_attempt_is_refunded() {
     let app = TestApp::start().await;
     // Taken, but nobody heard of it; then the same key meets a no.
     app.sandbox
@@ -98,7 +98,7 @@ async fn an_unclear_charge_that_is_then_refused_is_refunded() {
 }
 
 #[tokio::test]
-async fn slow_peers_answer_202_and_the_order_settles_by_itself() {
+async fn with_slow_peers_a_placement_is_a_202_and_settles_later() {
     let app = TestApp::with(&[("SETTLE_WAIT_MS", "50")]).await;
     app.sandbox.set_fault(
         Fault::new(Operation::Charge, Kind::Delay)
@@ -117,7 +117,7 @@ async fn slow_peers_answer_202_and_the_order_settles_by_itself() {
 }
 
 #[tokio::test]
-async fn a_timeout_after_the_charge_was_taken_charges_once() {
+async fn a_charge_that_timed_out_is_taken_once() {
     let app = TestApp::with(&[("PEER_TIMEOUT_MS", "100")]).await;
     let taken = Fault::new(Operation::Charge, Kind::HangAfter);
     app.sandbox.set_fault(taken.times(2));
@@ -132,7 +132,7 @@ async fn a_timeout_after_the_charge_was_taken_charges_once() {
 }
 
 #[tokio::test]
-async fn a_peer_that_is_down_makes_orders_wait_and_can_still_be_cancelled() {
+async fn an_order_waiting_for_a_peer_can_be_cancelled() {
     let app = TestApp::with(&[
         ("SETTLE_WAIT_MS", "50"),
         // Nobody listens on this port.
@@ -160,7 +160,7 @@ async fn a_peer_that_is_down_makes_orders_wait_and_can_still_be_cancelled() {
 }
 
 #[tokio::test]
-async fn a_peer_that_fails_again_and_again_is_left_alone_and_orders_go_on_when_it_is_back() {
+async fn the_circuit_breaker_spares_a_failing_peer_and_recovers() {
     let app = TestApp::with(&[("SETTLE_WAIT_MS", "50"), ("PEER_BREAKER_REST_MS", "200")]).await;
     for operation in [Operation::Create, Operation::Follow] {
         app.sandbox
@@ -194,7 +194,7 @@ async fn a_peer_that_fails_again_and_again_is_left_alone_and_orders_go_on_when_i
 }
 
 #[tokio::test]
-async fn a_reservation_that_lapsed_while_payment_was_away_is_made_anew() {
+async fn a_reservation_that_lapsed_during_an_outage_is_renewed() {
     let app = TestApp::with(&[("SETTLE_WAIT_MS", "50")]).await;
     app.sandbox
         .set_fault(Fault::new(Operation::Charge, Kind::ErrorBefore));
@@ -227,7 +227,7 @@ async fn a_reservation_that_lapsed_while_payment_was_away_is_made_anew() {
 }
 
 #[tokio::test]
-async fn a_parcel_that_may_be_announced_is_looked_up_before_it_is_announced_again() {
+async fn a_shipment_in_doubt_is_looked_up_before_it_is_repeated() {
     // A second parcel would be called back when the first is asked after: nobody asks.
     let app = TestApp::with(&[("FOLLOW_INTERVAL_MS", "86400000")]).await;
     app.sandbox
@@ -241,7 +241,7 @@ async fn a_parcel_that_may_be_announced_is_looked_up_before_it_is_announced_agai
 }
 
 #[tokio::test]
-async fn a_refund_that_may_have_been_given_is_asked_for_again_under_its_key() {
+async fn a_refund_in_doubt_is_repeated_under_its_key() {
     let app = TestApp::start().await;
     let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
     app.sandbox
@@ -258,7 +258,7 @@ async fn a_refund_that_may_have_been_given_is_asked_for_again_under_its_key() {
 }
 
 #[tokio::test]
-async fn a_charge_without_a_number_is_asked_for_again_until_it_is_listed() {
+async fn a_charge_without_an_id_is_retried_until_it_is_listed() {
     let charged = || Reply::json(201, json!({ "status": "SUCCESS" }));
     let listed = json!([{ "payment_id": 9, "status": "SUCCESS", "amount": "10.00" }]);
     let payment = Scripted::start([

@@ -58,7 +58,7 @@ async fn held(conn: &mut PgConnection, claim: Claim) -> Fulfilment {
 }
 
 #[tokio::test]
-async fn who_was_superseded_writes_nothing() {
+async fn a_superseded_lease_holder_writes_nothing() {
     let (_app, mut conn) = waiting_order().await;
     let lost = claim(&mut conn).await;
     let fulfilment = held(&mut conn, lost).await;
@@ -85,7 +85,7 @@ async fn who_was_superseded_writes_nothing() {
 }
 
 #[tokio::test]
-async fn who_takes_over_is_in_doubt_about_what_the_last_holder_did() {
+async fn a_new_lease_holder_doubts_the_steps_of_the_previous() {
     let (_app, mut conn) = waiting_order().await;
     let charging = |doubt| Plan::Doing {
         step: Step::ChargePayment,
@@ -100,7 +100,7 @@ async fn who_takes_over_is_in_doubt_about_what_the_last_holder_did() {
 }
 
 #[tokio::test]
-async fn an_order_that_takes_longer_than_its_lease_stays_with_its_holder() {
+async fn a_lease_is_renewed_while_its_order_is_in_progress() {
     let database = TestDatabase::new().await;
     let sandbox = TestApp::sandbox().await;
     for operation in [
@@ -138,7 +138,7 @@ async fn an_order_that_takes_longer_than_its_lease_stays_with_its_holder() {
 }
 
 #[tokio::test]
-async fn who_gives_back_a_row_that_has_lost_marks_leaves_it_in_doubt() {
+async fn releasing_a_lease_after_lost_progress_records_doubt() {
     for (lost, doubt) in [(0, Doubt::None), (2, Doubt::Rest)] {
         let (_app, mut conn) = waiting_order().await;
         let claimed = claim(&mut conn).await;

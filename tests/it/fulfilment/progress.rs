@@ -51,7 +51,7 @@ async fn charging(app: &TestApp) -> i64 {
 }
 
 #[tokio::test]
-async fn steps_that_follow_one_another_quickly_are_written_together() {
+async fn quick_steps_are_written_in_one_batch() {
     let app = TestApp::with(&[("PROGRESS_DELAY_MS", LONG)]).await;
     let placed = placed(&app).await;
     assert_eq!(placed.status, 201, "{placed:?}");
@@ -73,7 +73,7 @@ async fn without_a_delay_each_step_is_written_at_once() {
 }
 
 #[tokio::test]
-async fn what_was_done_is_told_while_the_next_peer_takes_its_time() {
+async fn buffered_progress_is_flushed_during_a_slow_call() {
     let app = warm(&[("SETTLE_WAIT_MS", "0"), ("PROGRESS_DELAY_MS", "100")]).await;
     let slow = Fault::new(Operation::Charge, Kind::Delay).after_ms(600);
     app.sandbox.set_fault(slow.times(1));
@@ -93,7 +93,7 @@ async fn what_was_done_is_told_while_the_next_peer_takes_its_time() {
 }
 
 #[tokio::test]
-async fn a_wish_to_cancel_during_a_slow_step_is_met_before_the_next() {
+async fn a_cancel_during_a_slow_step_takes_effect_before_the_next() {
     let app = TestApp::with(&[("SETTLE_WAIT_MS", "0"), ("PROGRESS_DELAY_MS", "50")]).await;
     let slow = Fault::new(Operation::Reserve, Kind::Delay).after_ms(300);
     app.sandbox.set_fault(slow.times(1));
@@ -106,7 +106,7 @@ async fn a_wish_to_cancel_during_a_slow_step_is_met_before_the_next() {
 }
 
 #[tokio::test]
-async fn a_wish_to_cancel_loses_nothing_of_what_was_kept() {
+async fn a_cancel_request_loses_no_buffered_progress() {
     let app = TestApp::with(&[("SETTLE_WAIT_MS", "0"), ("PROGRESS_DELAY_MS", LONG)]).await;
     let order_id = charging(&app).await;
     app.customer(5).cancel(order_id).await;
@@ -124,7 +124,7 @@ async fn a_wish_to_cancel_loses_nothing_of_what_was_kept() {
 }
 
 #[tokio::test]
-async fn a_stop_writes_what_was_kept() {
+async fn a_shutdown_flushes_buffered_progress() {
     let mut app = TestApp::with(&[("SETTLE_WAIT_MS", "0"), ("PROGRESS_DELAY_MS", LONG)]).await;
     let order_id = charging(&app).await;
     app.stop().await;
@@ -138,7 +138,7 @@ async fn a_stop_writes_what_was_kept() {
 }
 
 #[tokio::test]
-async fn a_wish_to_cancel_during_a_slow_step_after_quick_ones_is_met_before_the_next() {
+async fn a_cancel_during_a_slow_step_after_quick_ones_takes_effect() {
     let app = warm(&[("SETTLE_WAIT_MS", "0"), ("PROGRESS_DELAY_MS", "100")]).await;
     let slow = Fault::new(Operation::Charge, Kind::Delay).after_ms(600);
     app.sandbox.set_fault(slow.times(1));

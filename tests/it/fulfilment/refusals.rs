@@ -45,7 +45,7 @@ async fn an_order_that_all_peers_accept_is_confirmed() {
 }
 
 #[tokio::test]
-async fn stock_that_is_not_there_answers_409_with_the_order_that_was_called_off() {
+async fn missing_stock_is_a_409_with_the_cancelled_order() {
     let app = TestApp::start().await;
     let placed = app
         .customer(5)
@@ -60,7 +60,7 @@ async fn stock_that_is_not_there_answers_409_with_the_order_that_was_called_off(
 }
 
 #[tokio::test]
-async fn a_partial_reservation_is_a_no_and_is_released() {
+async fn a_partial_reservation_counts_as_refused_and_is_released() {
     let app = TestApp::start().await;
     let body = json!({ "items": [
         { "sku": "SKU0001", "quantity": 1, "unit_price": "10.00" },
@@ -82,7 +82,7 @@ async fn a_partial_reservation_is_a_no_and_is_released() {
 }
 
 #[tokio::test]
-async fn a_refused_payment_gives_the_stock_back() {
+async fn a_refused_payment_releases_the_stock() {
     let app = TestApp::start().await;
     // One declines with 402, the other with a 201 whose body says FAILED.
     for price in ["402.00", "402.01"] {
@@ -107,7 +107,7 @@ async fn a_refused_payment_gives_the_stock_back() {
 }
 
 #[tokio::test]
-async fn a_refused_shipment_gives_money_and_stock_back() {
+async fn a_refused_shipment_refunds_and_releases_the_stock() {
     let app = TestApp::start().await;
     let placed = app
         .customer(409_409)
@@ -123,7 +123,7 @@ async fn a_refused_shipment_gives_money_and_stock_back() {
 }
 
 #[tokio::test]
-async fn a_refused_commit_calls_the_parcel_back_and_refunds() {
+async fn a_refused_commit_recalls_the_parcel_and_refunds() {
     let app = TestApp::start().await;
     app.sandbox
         .set_fault(Fault::new(Operation::Commit, Kind::Refuse));

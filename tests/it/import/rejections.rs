@@ -13,7 +13,7 @@ fn with_item(line: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_bad_row_is_named_and_nothing_is_imported() {
+async fn an_invalid_row_is_reported_and_nothing_is_imported() {
     let mut shop = Shop::new().await;
     let before = shop.everything().await;
     let told = shop
@@ -39,7 +39,7 @@ async fn a_bad_row_is_named_and_nothing_is_imported() {
 }
 
 #[tokio::test]
-async fn every_fault_of_both_files_is_told_at_once() {
+async fn all_violations_of_both_files_are_reported_at_once() {
     let mut shop = Shop::new().await;
     let mut orders = ORDERS.as_bytes().to_vec();
     orders.extend(b"0,x,LOST,\xff\x1b[31m,-1,yesterday\r\n\r\n8,1\r\n9,1,PENDING,PENDING,1,2024-01-01 00:00:00\r\n");
@@ -66,7 +66,7 @@ async fn every_fault_of_both_files_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn twenty_faults_are_told_and_the_rest_is_counted() {
+async fn twenty_violations_are_listed_and_the_rest_counted() {
     let mut shop = Shop::new().await;
     let lines: Vec<_> = (0..25)
         .map(|at| format!("{},1,?,SUCCESS,1,2024-01-01 00:00:00", 100 + at))
@@ -82,7 +82,7 @@ async fn twenty_faults_are_told_and_the_rest_is_counted() {
 }
 
 #[tokio::test]
-async fn an_id_may_be_there_once() {
+async fn a_duplicate_order_id_is_refused() {
     let mut shop = Shop::new().await;
     // Once right behind the first and once some batches later, once the same and once not.
     let orders = with_order(
@@ -107,7 +107,7 @@ async fn an_id_may_be_there_once() {
 }
 
 #[tokio::test]
-async fn a_line_needs_an_order() {
+async fn a_line_without_an_order_is_refused() {
     let mut shop = Shop::new().await;
     let told = shop.rejection(ORDERS, with_item("3,12345,1,A,1,1")).await;
     assert_eq!(
@@ -119,7 +119,7 @@ async fn a_line_needs_an_order() {
 }
 
 #[tokio::test]
-async fn a_number_that_belongs_to_another_order_is_told() {
+async fn an_id_of_another_order_is_reported() {
     let mut shop = Shop::new().await;
     shop.import(ORDERS, ITEMS).await.unwrap();
     let before = shop.everything().await;
@@ -139,7 +139,7 @@ async fn a_number_that_belongs_to_another_order_is_told() {
 }
 
 #[tokio::test]
-async fn a_number_that_belongs_to_another_line_is_told() {
+async fn an_id_of_another_line_is_reported() {
     let mut shop = Shop::new().await;
     shop.import(ORDERS, ITEMS).await.unwrap();
     let items = ITEMS
@@ -156,7 +156,7 @@ async fn a_number_that_belongs_to_another_line_is_told() {
 }
 
 #[tokio::test]
-async fn nothing_is_added_to_an_order_that_was_placed_here() {
+async fn an_import_adds_no_lines_to_an_order_placed_here() {
     let mut shop = Shop::new().await;
     assert_eq!(shop.place().await, (1, 1));
     let before = shop.everything().await;
@@ -188,7 +188,7 @@ async fn nothing_is_added_to_an_order_that_was_placed_here() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_none_is_told_before_anything_is_read() {
+async fn a_missing_file_is_reported_before_anything_is_read() {
     let mut shop = Shop::new().await;
     let told = shop.rejection("not,orders\n", "nor,items\n").await;
     assert_eq!(

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn a_second_run_changes_nothing() {
+async fn a_second_import_changes_nothing() {
     let mut shop = Shop::new().await;
     shop.import(ORDERS, ITEMS).await.unwrap();
     let before = shop.everything().await;
@@ -21,7 +21,7 @@ async fn a_second_run_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_longer_file_brings_only_what_is_new() {
+async fn a_longer_file_adds_only_new_orders() {
     let mut shop = Shop::new().await;
     shop.import(ORDERS, ITEMS).await.unwrap();
     let orders = format!("{ORDERS}31,1,SHIPPED,PAID,1,2024-01-01 00:00:00\n");
@@ -39,7 +39,7 @@ async fn a_longer_file_brings_only_what_is_new() {
 }
 
 #[tokio::test]
-async fn an_order_that_has_moved_on_is_still_the_same() {
+async fn a_changed_imported_order_still_counts_as_imported() {
     let mut shop = Shop::new().await;
     shop.import(ORDERS, ITEMS).await.unwrap();
     sqlx::query(
@@ -57,7 +57,7 @@ async fn an_order_that_has_moved_on_is_still_the_same() {
 }
 
 #[tokio::test]
-async fn the_next_order_is_numbered_past_the_imported_ones() {
+async fn new_order_ids_start_after_the_imported_ones() {
     let mut shop = Shop::new().await;
     shop.import(ORDERS, ITEMS).await.unwrap();
     assert_eq!(shop.place().await, (31, 91));
@@ -66,7 +66,7 @@ async fn the_next_order_is_numbered_past_the_imported_ones() {
 }
 
 #[tokio::test]
-async fn files_of_nothing_but_a_header_import_nothing() {
+async fn files_with_only_a_header_import_nothing() {
     let mut shop = Shop::new().await;
     let header = |text: &str| text.lines().next().unwrap().to_owned();
     let summary = shop.import(header(ORDERS), header(ITEMS)).await.unwrap();
@@ -75,7 +75,7 @@ async fn files_of_nothing_but_a_header_import_nothing() {
 }
 
 #[tokio::test]
-async fn two_imports_at_once_leave_one_set_of_orders() {
+async fn concurrent_imports_leave_one_set_of_orders() {
     let mut shop = Shop::new().await;
     let mut other = shop.database.options.connect().await.unwrap();
     shop.import("", "").await.unwrap_err();

@@ -142,7 +142,7 @@ fn hostile(issuer: &Issuer, elsewhere: &str) -> Vec<(&'static str, Answer)> {
 }
 
 #[tokio::test]
-async fn what_is_no_set_of_fitting_keys_is_not_used() {
+async fn an_invalid_key_set_is_not_used() {
     let issuer = Issuer::rs256();
     let elsewhere = KeyHost::start(&[issuer.jwk("one")]).await;
     let host = KeyHost::start(&[issuer.jwk("one")]).await;
@@ -163,7 +163,7 @@ async fn what_is_no_set_of_fitting_keys_is_not_used() {
 }
 
 #[tokio::test]
-async fn what_was_had_stays_when_something_hostile_comes() {
+async fn a_hostile_key_set_does_not_replace_the_current_one() {
     let issuer = Issuer::rs256();
     let host = KeyHost::start(&[]).await;
     let pace = super::Pace {
@@ -195,7 +195,7 @@ async fn what_was_had_stays_when_something_hostile_comes() {
 }
 
 #[tokio::test]
-async fn one_bad_key_does_not_spoil_the_others() {
+async fn one_invalid_key_does_not_affect_the_others() {
     let issuer = Issuer::rs256();
     let secret = "a-secret-that-somebody-has-published";
     let host = KeyHost::start(&[
@@ -222,7 +222,7 @@ async fn one_bad_key_does_not_spoil_the_others() {
 }
 
 #[tokio::test]
-async fn keys_need_not_say_what_they_are_for() {
+async fn the_use_and_alg_of_a_key_are_optional() {
     let issuer = Issuer::es256();
     let mut bare = issuer.jwk("one");
     for name in ["alg", "use"] {
@@ -240,7 +240,7 @@ async fn keys_need_not_say_what_they_are_for() {
 }
 
 #[tokio::test]
-async fn points_off_the_curve_are_no_keys() {
+async fn points_off_the_curve_are_refused() {
     for (issuer, curve, other) in [
         (Issuer::es256(), "P-384", "P-521"),
         (Issuer::eddsa(), "X25519", "Ed448"),

@@ -39,7 +39,7 @@ async fn until_readiness(app: &TestApp, status: u16, keys: &str) {
 }
 
 #[tokio::test]
-async fn it_starts_without_its_issuer_and_says_so_until_that_is_there() {
+async fn without_its_issuer_the_service_starts_but_is_not_ready() {
     let issuer = Issuer::es256();
     let host = KeyHost::start(&[issuer.jwk("one")]).await;
     host.fail(503);
@@ -70,7 +70,7 @@ async fn it_starts_without_its_issuer_and_says_so_until_that_is_there() {
 }
 
 #[tokio::test]
-async fn it_starts_where_nothing_listens_at_the_issuers_port() {
+async fn the_service_starts_when_the_issuer_refuses_connections() {
     let app = TestApp::with(&[
         ("SECRET_KEY", ""),
         ("JWT_JWKS_URL", "http://127.0.0.1:9/keys"),
@@ -82,7 +82,7 @@ async fn it_starts_where_nothing_listens_at_the_issuers_port() {
 }
 
 #[tokio::test]
-async fn keys_are_rotated_while_requests_go_on() {
+async fn key_rotation_fails_no_request() {
     let (old, new) = (Issuer::rs256(), Issuer::rs256());
     let host = KeyHost::start(&[old.jwk("old")]).await;
     let app = host.app(&old, &[("JWT_JWKS_REFRESH_S", "1")]).await;
@@ -104,7 +104,7 @@ async fn keys_are_rotated_while_requests_go_on() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_goes_away_is_seen_and_does_no_harm() {
+async fn an_issuer_outage_is_reported_and_fails_no_request() {
     let issuer = Issuer::eddsa();
     let host = KeyHost::start(&[issuer.jwk("one")]).await;
     let app = host.app(&issuer, &[("JWT_JWKS_REFRESH_S", "1")]).await;
@@ -130,7 +130,7 @@ async fn an_issuer_that_goes_away_is_seen_and_does_no_harm() {
 }
 
 #[tokio::test]
-async fn a_storm_of_made_up_names_is_one_fetch() {
+async fn a_flood_of_unknown_key_ids_causes_one_fetch() {
     let issuer = Issuer::es256();
     let host = KeyHost::start(&[issuer.jwk("one")]).await;
     let app = host.app(&issuer, &[]).await;

@@ -37,7 +37,7 @@ pub(super) async fn asked_by(
 
 /// Of a shop with few customers, a walk along all orders looks short, and has no end for one who has none.
 #[tokio::test]
-async fn histories_of_few_customers_are_read_by_the_index_of_customers() {
+async fn batched_lists_use_the_index_on_customers() {
     let database = TestDatabase::new().await;
     let mut conn = database.connection().await;
     for sql in [
@@ -59,7 +59,7 @@ async fn histories_of_few_customers_are_read_by_the_index_of_customers() {
 }
 
 #[tokio::test]
-async fn histories_are_read_together_as_each_would_be_alone() {
+async fn batched_lists_equal_separate_ones() {
     let (mut conn, _) = explaining().await;
     let searches: Vec<_> = [(1, 20), (2, 3), (1, 1), (0, 20), (77, 100)]
         .map(|(customer, size)| Search {

@@ -12,8 +12,8 @@ use tokio::net::TcpSocket;
 use super::{AT_REST, QUICK, place, ship};
 use crate::support::app::TestApp;
 use crate::support::client::{Client, claims, send, token};
-use crate::support::listener::{Listener, ids, request};
 use crate::support::service::eventually;
+use crate::support::subscriber::{Listener, ids, request};
 
 /// A gauge or counter without labels.
 async fn metric(app: &TestApp, name: &str) -> i64 {
@@ -41,7 +41,7 @@ fn expiring(app: &TestApp, customer_id: i64, in_seconds: i64) -> Client {
 }
 
 #[tokio::test]
-async fn a_stream_ends_with_the_token_that_it_was_opened_with() {
+async fn a_stream_ends_when_its_token_expires() {
     let app = TestApp::with(&[AT_REST, QUICK, ("JWT_LEEWAY_S", "0")]).await;
     let order_id = place(&app).await;
     let client = expiring(&app, 5, 2);
@@ -59,7 +59,7 @@ async fn a_stream_ends_with_the_token_that_it_was_opened_with() {
 }
 
 #[tokio::test]
-async fn a_stream_ends_when_it_is_old_and_is_taken_up_again() {
+async fn a_stream_ends_at_its_maximum_age_and_can_be_resumed() {
     let app = TestApp::with(&[AT_REST, QUICK, ("LIVE_MAX_AGE_S", "1")]).await;
     let order_id = place(&app).await;
     let customer = app.customer(5);
@@ -71,7 +71,7 @@ async fn a_stream_ends_when_it_is_old_and_is_taken_up_again() {
 }
 
 #[tokio::test]
-async fn a_stop_ends_streams_once_it_takes_no_more_requests() {
+async fn a_shutdown_ends_streams_after_it_stops_accepting() {
     let mut app = TestApp::with(&[AT_REST, QUICK, ("SHUTDOWN_DRAIN_MS", "1500")]).await;
     let order_id = place(&app).await;
     let (customer, staff) = (app.customer(5), app.staff());
@@ -101,7 +101,7 @@ async fn a_stop_ends_streams_once_it_takes_no_more_requests() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_is_dropped_and_nobody_else_suffers() {
+async fn a_slow_subscriber_is_dropped_without_affecting_others() {
     const EVENTS: i64 = 180;
     const AT_ONCE: i64 = 10;
     let app = TestApp::with(&[AT_REST, QUICK]).await;
@@ -150,7 +150,7 @@ async fn who_does_not_read_is_dropped_and_nobody_else_suffers() {
 }
 
 #[tokio::test]
-async fn there_are_as_many_listeners_as_there_are_places() {
+async fn subscribers_are_limited_in_total_and_per_caller() {
     let limits = [("LIVE_MAX_LISTENERS", "2"), ("LIVE_MAX_PER_CALLER", "1")];
     let app = TestApp::with(&[AT_REST, QUICK, limits[0], limits[1]]).await;
     let order_id = place(&app).await;
@@ -169,7 +169,7 @@ async fn there_are_as_many_listeners_as_there_are_places() {
 }
 
 #[tokio::test]
-async fn a_cancelled_order_is_listened_to_until_its_peers_were_asked_once_more() {
+async fn a_stream_stays_open_until_the_late_arrival_check() {
     let sweep = ("SWEEP_AFTER_MS", "1000");
     let app = TestApp::with(&[AT_REST, QUICK, sweep]).await;
     let order_id = place(&app).await;

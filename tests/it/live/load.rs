@@ -4,7 +4,7 @@
 //! cargo build --release
 //! ulimit -n 20000
 //! TEST_BINARY=$PWD/target/release/order-service \
-//!     cargo test --test it -- --ignored --nocapture what_idle_listeners_cost
+//!     cargo test --test it -- --ignored --nocapture idle_subscribers_cost_little
 //! ```
 
 use std::fs;
@@ -16,8 +16,8 @@ use sqlx::Executor as _;
 use crate::support::app::{TestApp, environment};
 use crate::support::client::{Client, cart};
 use crate::support::database::TestDatabase;
-use crate::support::listener::Listener;
 use crate::support::service::Service;
+use crate::support::subscriber::Listener;
 
 /// How many listen, each to an order of its own.
 const LISTENERS: i64 = 5_000;
@@ -98,7 +98,7 @@ async fn statement_ms(database: &TestDatabase) -> f64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes, and thousands of file descriptors"]
-async fn what_idle_listeners_cost() {
+async fn idle_subscribers_cost_little() {
     let database = TestDatabase::new().await;
     let sandbox = TestApp::sandbox().await;
     fill(&database).await;

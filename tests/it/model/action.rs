@@ -1,7 +1,7 @@
 //! What can happen next.
 
+use super::system::World;
 use super::worker::{Stage, Worker};
-use super::world::World;
 
 /// What can happen; `w` is a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -124,7 +124,7 @@ fn after_braces(text: &str) -> &str {
 }
 
 #[test]
-fn a_query_is_read() {
+fn promql_names_and_labels_are_extracted() {
     let query = r#"topk(5, sum by (route, le) (rate(a_total{job="x", route=~"/{id}/|/"}[5m]))) / on (z) slo:b:rate5m > 0.5"#;
     assert_eq!(names(query), ["a_total", "slo:b:rate5m"]);
     let matchers = [("job", "x"), ("route", "/{id}/|/")];

@@ -46,7 +46,7 @@ async fn the_desk_is_for_staff() {
 }
 
 #[tokio::test]
-async fn staff_find_any_order_and_see_what_is_stuck_and_why() {
+async fn the_desk_finds_orders_and_shows_why_one_is_stuck() {
     let app = TestApp::with(AT_REST).await;
     let other = place(&app, 6).await;
     let order_id = stuck(&app).await;
@@ -86,7 +86,7 @@ async fn staff_find_any_order_and_see_what_is_stuck_and_why() {
 }
 
 #[tokio::test]
-async fn staff_decide_with_a_reason() {
+async fn desk_decisions_need_a_reason() {
     let app = TestApp::with(AT_REST).await;
     let order_id = stuck(&app).await;
     let staff = Visitor::signed_in(&app, "staff").await;

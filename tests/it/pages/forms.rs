@@ -6,7 +6,7 @@ use crate::support::client::send;
 use crate::support::visitor::{Visitor, assert_page, field};
 
 #[tokio::test]
-async fn an_order_is_cancelled_by_a_form_without_any_script() {
+async fn a_form_cancels_an_order_without_scripts() {
     let app = TestApp::with(AT_REST).await;
     let order_id = place(&app, 5).await;
     let visitor = Visitor::signed_in(&app, "customer5").await;
@@ -40,7 +40,7 @@ async fn an_order_is_cancelled_by_a_form_without_any_script() {
 }
 
 #[tokio::test]
-async fn forms_that_nobody_can_trust_change_nothing() {
+async fn untrusted_forms_change_nothing() {
     let app = TestApp::with(AT_REST).await;
     let order_id = place(&app, 5).await;
     let visitor = Visitor::signed_in(&app, "customer5").await;
@@ -91,7 +91,7 @@ async fn forms_that_nobody_can_trust_change_nothing() {
 }
 
 #[tokio::test]
-async fn only_the_order_that_was_shown_is_cancelled() {
+async fn a_form_cancels_only_the_version_that_was_shown() {
     let app = TestApp::with(AT_REST).await;
     let order_id = place(&app, 5).await;
     let visitor = Visitor::signed_in(&app, "customer5").await;

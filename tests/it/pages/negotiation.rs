@@ -9,7 +9,7 @@ use crate::support::client::send;
 use crate::support::visitor::{HTML, Visitor, assert_page};
 
 #[tokio::test]
-async fn browsers_get_pages_and_everybody_else_json() {
+async fn browsers_get_pages_and_other_clients_json() {
     let app = TestApp::with(AT_REST).await;
     let order_id = place(&app, 5).await;
     for path in [
@@ -48,7 +48,7 @@ async fn browsers_get_pages_and_everybody_else_json() {
 }
 
 #[tokio::test]
-async fn somebody_elses_orders_look_like_none_on_pages_too() {
+async fn another_customers_order_is_a_404_page() {
     let app = TestApp::with(AT_REST).await;
     let theirs = place(&app, 6).await;
     let none = theirs + 1_000_000;
@@ -72,7 +72,7 @@ async fn somebody_elses_orders_look_like_none_on_pages_too() {
 }
 
 #[tokio::test]
-async fn what_customers_write_stays_text() {
+async fn customer_texts_are_escaped() {
     let app = TestApp::with(AT_REST).await;
     let order_id = app.customer(5).place(&hostile_cart()).await.order_id();
     let visitor = Visitor::signed_in(&app, "customer5").await;
@@ -102,7 +102,7 @@ async fn what_customers_write_stays_text() {
 }
 
 #[tokio::test]
-async fn what_goes_wrong_is_a_page_for_browsers_and_a_document_for_others() {
+async fn errors_are_pages_for_browsers_and_json_for_others() {
     let app = TestApp::with(AT_REST).await;
     let visitor = Visitor::signed_in(&app, "customer5").await;
     for (path, status) in [
@@ -126,7 +126,7 @@ async fn what_goes_wrong_is_a_page_for_browsers_and_a_document_for_others() {
 }
 
 #[tokio::test]
-async fn style_and_scripts_are_kept_for_ever_and_come_from_here() {
+async fn assets_are_immutable_and_same_origin() {
     let app = TestApp::start().await;
     let visitor = Visitor::signed_in(&app, "customer5").await;
     let page = visitor.get("/v1/orders/my-orders/5/").await.text;

@@ -11,7 +11,7 @@ use crate::support::client::{claims, send, token};
 use crate::support::visitor::{HTML, Visitor, assert_page, over};
 
 #[tokio::test]
-async fn whoever_is_not_signed_in_is_led_there_and_back() {
+async fn an_anonymous_visitor_signs_in_and_returns() {
     let app = TestApp::with(AT_REST).await;
     let order_id = place(&app, 5).await;
     let stranger = Visitor::stranger(&app);
@@ -48,7 +48,7 @@ async fn whoever_is_not_signed_in_is_led_there_and_back() {
 }
 
 #[tokio::test]
-async fn the_cookie_is_for_this_site_and_no_script() {
+async fn the_session_cookie_is_same_site_and_http_only() {
     let mut app = TestApp::start().await;
     let reply = Visitor::stranger(&app)
         .sign_in("customer5", "customer5", "/")
@@ -83,7 +83,7 @@ async fn the_cookie_is_for_this_site_and_no_script() {
 }
 
 #[tokio::test]
-async fn wrong_passwords_are_told_and_a_silent_user_service_too() {
+async fn sign_in_reports_a_wrong_password_and_an_outage() {
     let app = TestApp::with(&[("USER_SERVICE_URL", "http://127.0.0.1:9/")]).await;
     let away = Visitor::stranger(&app)
         .sign_in("customer5", "customer5", "/")
@@ -116,7 +116,7 @@ async fn wrong_passwords_are_told_and_a_silent_user_service_too() {
 }
 
 #[tokio::test]
-async fn nobody_is_led_elsewhere() {
+async fn sign_in_redirects_stay_on_this_site() {
     let app = TestApp::start().await;
     for next in [
         "//evil.example",
@@ -137,7 +137,7 @@ async fn nobody_is_led_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_over_leads_to_the_sign_in_and_is_forgotten() {
+async fn an_expired_session_leads_to_the_sign_in() {
     let app = TestApp::start().await;
     let expired = Claims {
         exp: over(),
@@ -157,7 +157,7 @@ async fn a_token_that_is_over_leads_to_the_sign_in_and_is_forgotten() {
 }
 
 #[tokio::test]
-async fn the_cookie_counts_for_pages_and_what_their_script_reads_alone() {
+async fn the_session_cookie_is_limited_to_pages_and_their_script() {
     let app = TestApp::with(AT_REST).await;
     let order_id = place(&app, 5).await;
     let visitor = Visitor::signed_in(&app, "customer5").await;
@@ -206,7 +206,7 @@ async fn the_cookie_counts_for_pages_and_what_their_script_reads_alone() {
 }
 
 #[tokio::test]
-async fn signing_out_takes_the_cookie_away() {
+async fn signing_out_removes_the_cookie() {
     let app = TestApp::start().await;
     let visitor = Visitor::signed_in(&app, "customer5").await;
     let page = visitor.get("/v1/orders/my-orders/5/").await;

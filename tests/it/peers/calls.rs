@@ -29,7 +29,7 @@ async fn every_request_carries_key_trace_and_request_id() {
 }
 
 #[tokio::test]
-async fn each_call_sends_what_its_contract_says() {
+async fn every_call_matches_its_contract() {
     let world = World::new([]).await;
     let Peers {
         inventory,
@@ -93,7 +93,7 @@ async fn each_call_sends_what_its_contract_says() {
 }
 
 #[tokio::test]
-async fn a_path_in_a_base_url_comes_before_every_call() {
+async fn a_path_in_the_base_url_prefixes_every_call() {
     let server = Scripted::start([]).await;
     for base in ["/shop/pay", "/shop/pay/"] {
         let url = server.url().join(base).unwrap();
@@ -121,7 +121,7 @@ async fn ids_are_escaped_in_paths_and_never_change_them() {
 }
 
 #[tokio::test]
-async fn each_call_is_observed_once_by_its_outcome() {
+async fn every_call_is_counted_once_by_outcome() {
     let world = World::new([
         Reply::json(201, json!({"status": "SUCCESS", "payment_id": 1})),
         Reply::text(402, ""),
@@ -137,7 +137,7 @@ async fn each_call_is_observed_once_by_its_outcome() {
 }
 
 #[tokio::test]
-async fn a_request_id_that_fits_no_header_stops_no_money() {
+async fn a_request_id_unfit_for_a_header_is_left_out() {
     let world = World::new([Reply::json(201, json!({"status": "PAID", "payment_id": 1}))]).await;
     let tag = Tag {
         request_id: "a\r\nb",
@@ -153,7 +153,7 @@ async fn a_request_id_that_fits_no_header_stops_no_money() {
 }
 
 #[tokio::test]
-async fn each_call_has_a_span_with_its_status_and_outcome_and_without_its_body() {
+async fn every_call_has_a_span_with_status_and_outcome_only() {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -192,7 +192,7 @@ impl Write for Log {
 }
 
 #[test]
-fn a_base_url_that_cannot_carry_a_call_is_refused() {
+fn an_unusable_base_url_is_refused() {
     let good = Url::parse("http://peer:8000/").unwrap();
     for bad in [
         "mailto:a@b",

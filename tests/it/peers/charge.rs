@@ -15,7 +15,7 @@ async fn outcomes(table: Vec<(Reply, &'static str)>) {
 }
 
 #[tokio::test]
-async fn every_word_for_success_is_a_yes() {
+async fn every_success_status_counts_as_done() {
     let words = [
         json!("SUCCESS"),
         json!("completed"),
@@ -34,7 +34,7 @@ async fn every_word_for_success_is_a_yes() {
 }
 
 #[tokio::test]
-async fn a_payment_id_is_read_wherever_and_however_it_is_written() {
+async fn a_payment_id_is_found_in_every_position_and_type() {
     let uuid = "6f1c2a9e-58cc-4372-a567-0e02b2c3d479";
     let table: Vec<(Value, Option<&str>)> = vec![
         (json!({"status": "SUCCESS", "payment_id": 17}), Some("17")),
@@ -64,7 +64,7 @@ async fn a_payment_id_is_read_wherever_and_however_it_is_written() {
 }
 
 #[tokio::test]
-async fn the_reference_is_kept() {
+async fn a_payment_reference_is_kept() {
     let body = json!({"status": "SUCCESS", "payment": {"payment_id": 1, "reference": "ECI-1"}});
     let world = World::new([Reply::json(201, body)]).await;
     let answer = world.peers.payment.charge(TAG, &charge()).await;
@@ -76,7 +76,7 @@ async fn the_reference_is_kept() {
 }
 
 #[tokio::test]
-async fn a_decline_is_a_no_whether_it_says_402_or_201() {
+async fn a_decline_is_refused_with_status_402_or_201() {
     outcomes(vec![
         (Reply::json(402, json!({"detail": "declined"})), "no"),
         (Reply::text(402, ""), "no"),
@@ -106,7 +106,7 @@ async fn a_decline_is_a_no_whether_it_says_402_or_201() {
 }
 
 #[tokio::test]
-async fn a_success_without_a_clear_word_is_unclear() {
+async fn a_charge_without_a_clear_status_is_unclear() {
     outcomes(vec![
         (Reply::json(201, json!({"payment_id": 9})), "unclear"),
         (
@@ -127,7 +127,7 @@ async fn a_success_without_a_clear_word_is_unclear() {
 }
 
 #[tokio::test]
-async fn a_status_that_the_contract_does_not_list_is_unclear() {
+async fn a_status_outside_the_contract_is_unclear() {
     let mut table: Vec<_> = [401, 403, 404, 405, 408, 409, 425, 429, 500, 502, 503, 504]
         .into_iter()
         .map(|status| (Reply::json(status, json!({"detail": "no"})), "unclear"))
@@ -138,7 +138,7 @@ async fn a_status_that_the_contract_does_not_list_is_unclear() {
 }
 
 #[tokio::test]
-async fn a_charge_of_something_else_is_wrong() {
+async fn a_charge_with_another_amount_or_order_is_wrong() {
     let said = |more: Value| {
         let mut body = json!({"status": "SUCCESS", "payment_id": 9});
         body.as_object_mut()

@@ -15,7 +15,7 @@ async fn outcomes(repeat: bool, table: Vec<(Reply, &'static str)>) {
 }
 
 #[tokio::test]
-async fn a_first_commit_is_done_only_when_the_peer_says_so() {
+async fn a_first_commit_needs_an_explicit_success() {
     outcomes(
         false,
         vec![
@@ -52,7 +52,7 @@ async fn a_first_commit_is_done_only_when_the_peer_says_so() {
 }
 
 #[tokio::test]
-async fn a_repeat_that_finds_nothing_was_done_before() {
+async fn a_repeated_commit_that_finds_nothing_counts_as_done() {
     outcomes(
         true,
         vec![

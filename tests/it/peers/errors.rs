@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 
 #[tokio::test]
-async fn every_shape_of_error_gives_a_clean_reason() {
+async fn every_error_format_yields_a_clean_reason() {
     let page = "<html><head><title>Oops</title></head><body><h1>No\nstock</h1></body></html>";
     let table = [
         (Reply::json(409, json!({"detail": "no stock"})), "no stock"),
@@ -49,7 +49,7 @@ async fn every_shape_of_error_gives_a_clean_reason() {
 }
 
 #[tokio::test]
-async fn a_long_reason_is_cut() {
+async fn a_long_reason_is_truncated() {
     let world = World::new([Reply::text(402, "ü".repeat(10_000))]).await;
     let answer = world.peers.payment.charge(TAG, &charge()).await;
     assert_eq!(reason(&answer).chars().count(), 200);
@@ -65,7 +65,7 @@ async fn waits(reply: Reply) -> Option<Duration> {
 }
 
 #[tokio::test]
-async fn a_busy_peers_wish_to_wait_is_kept() {
+async fn a_busy_peers_retry_after_is_kept() {
     for status in [429, 503] {
         let busy = || Reply::json(status, json!({"detail": "busy"}));
         let after = |value: &str| waits(busy().header("retry-after", value));
@@ -86,7 +86,7 @@ async fn a_busy_peers_wish_to_wait_is_kept() {
 }
 
 #[tokio::test]
-async fn refused_credentials_are_named_as_such() {
+async fn refused_credentials_are_reported_as_such() {
     for status in [401, 403] {
         let world = World::new([Reply::json(status, json!({"detail": "bad token"}))]).await;
         let answer = world.peers.payment.charge(TAG, &charge()).await;

@@ -23,7 +23,7 @@ async fn unclear(reply: Reply, timeout: Duration, telling: &str) {
 const LONG: Duration = Duration::from_secs(20);
 
 #[tokio::test]
-async fn a_peer_that_never_answers_is_unclear_after_the_deadline() {
+async fn a_silent_peer_is_unclear_after_the_deadline() {
     unclear(Reply::silence(), SHORT, "200 ms").await;
 }
 
@@ -43,18 +43,18 @@ async fn a_reset_connection_is_unclear() {
 }
 
 #[tokio::test]
-async fn a_half_read_yes_is_unclear() {
+async fn a_truncated_success_is_unclear() {
     unclear(paid().half(), LONG, "broke off").await;
 }
 
 #[tokio::test]
-async fn a_half_read_no_is_unclear() {
+async fn a_truncated_refusal_is_unclear() {
     let declined = Reply::json(402, json!({"detail": "declined"}));
     unclear(declined.half(), LONG, "broke off").await;
 }
 
 #[tokio::test]
-async fn a_body_beyond_the_cap_is_unclear() {
+async fn a_body_above_the_size_limit_is_unclear() {
     let mut body = r#"{"status": "SUCCESS", "payment_id": 1, "rest": ""#.to_owned();
     body += &"x".repeat(256 * 1024);
     body += r#""}"#;
@@ -62,7 +62,7 @@ async fn a_body_beyond_the_cap_is_unclear() {
 }
 
 #[tokio::test]
-async fn a_body_just_below_the_cap_is_read() {
+async fn a_body_just_below_the_size_limit_is_read() {
     let start = r#"{"status": "SUCCESS", "payment_id": 1, "rest": ""#;
     let body = format!("{start}{}\"}}", "x".repeat(256 * 1024 - start.len() - 2));
     let world = World::new([Reply::text(201, body)]).await;
@@ -71,12 +71,12 @@ async fn a_body_just_below_the_cap_is_read() {
 }
 
 #[tokio::test]
-async fn json_nested_without_end_is_unclear() {
+async fn deeply_nested_json_is_unclear() {
     unclear(Reply::text(200, "[".repeat(100_000)), LONG, "answered 200").await;
 }
 
 #[tokio::test]
-async fn with_nobody_at_home_nothing_was_sent() {
+async fn a_refused_connection_counts_as_not_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -88,7 +88,7 @@ async fn with_nobody_at_home_nothing_was_sent() {
 }
 
 #[tokio::test]
-async fn a_call_can_run_in_a_task_of_its_own() {
+async fn a_call_can_run_in_its_own_task() {
     let world = World::new([paid()]).await;
     let payment = world.peers.payment.clone();
     let task = tokio::spawn(async move { payment.charge(TAG, &charge()).await });

@@ -9,7 +9,7 @@ fn paid() -> Reply {
 }
 
 #[tokio::test]
-async fn a_missing_slash_is_put_right_with_method_and_body_kept() {
+async fn a_redirect_to_a_slash_keeps_method_and_body() {
     for status in [307, 308] {
         let world = World::new([Reply::redirect(status, "/v1/payments/charge/"), paid()]).await;
         let answer = world.peers.payment.charge(TAG, &charge()).await;
@@ -24,7 +24,7 @@ async fn a_missing_slash_is_put_right_with_method_and_body_kept() {
 }
 
 #[tokio::test]
-async fn an_absolute_redirect_to_the_same_server_is_followed_for_patch_too() {
+async fn an_absolute_redirect_to_the_same_server_is_followed() {
     let world = World::new([]).await;
     let own = world.server.url().join("/v1/shipments/5/status/").unwrap();
     world.server.then(Reply::redirect(308, own));
@@ -37,7 +37,7 @@ async fn an_absolute_redirect_to_the_same_server_is_followed_for_patch_too() {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_to_another_server() {
+async fn a_redirect_to_another_server_is_not_followed() {
     let other = Scripted::start([paid(), paid()]).await;
     let mut port_of_other = other.url();
     port_of_other.set_path("/v1/payments/charge/");
@@ -55,7 +55,7 @@ async fn nothing_is_sent_to_another_server() {
 }
 
 #[tokio::test]
-async fn a_301_or_302_or_303_on_a_post_is_unclear_and_says_so() {
+async fn a_post_redirected_with_301_302_or_303_is_unclear() {
     for status in [301, 302, 303] {
         let world = World::new([Reply::redirect(status, "/login"), paid()]).await;
         let answer = world.peers.payment.charge(TAG, &charge()).await;
@@ -71,7 +71,7 @@ async fn a_301_or_302_or_303_on_a_post_is_unclear_and_says_so() {
 }
 
 #[tokio::test]
-async fn a_question_follows_every_kind_but_303() {
+async fn a_get_follows_every_redirect_except_303() {
     for status in [301, 302, 307, 308] {
         let to = "/v1/payments/?order_id=42";
         let world = World::new([Reply::redirect(status, to), Reply::text(200, "[]")]).await;
@@ -98,7 +98,7 @@ async fn three_redirects_are_followed_and_a_fourth_is_not() {
 }
 
 #[tokio::test]
-async fn credentials_in_a_base_url_stay_with_its_server_and_out_of_reasons() {
+async fn credentials_in_a_base_url_do_not_leak() {
     let server = Scripted::start([Reply::redirect(307, "/v1/payments/charge/"), paid()]).await;
     let mut url = server.url();
     url.set_username("shop").unwrap();
@@ -114,7 +114,7 @@ async fn credentials_in_a_base_url_stay_with_its_server_and_out_of_reasons() {
 }
 
 #[tokio::test]
-async fn a_redirect_to_nowhere_is_unclear() {
+async fn a_redirect_without_a_valid_location_is_unclear() {
     for reply in [
         Reply::text(307, ""),
         Reply::redirect(307, "http://"),

@@ -12,7 +12,7 @@ async fn refund(world: &World) -> Answer<()> {
 }
 
 #[tokio::test]
-async fn a_refund_is_sorted_by_its_body_and_status() {
+async fn a_refund_is_classified_by_status_and_body() {
     let table = [
         (
             Reply::json(200, json!({"status": "REFUNDED", "payment_id": 9})),
@@ -64,7 +64,7 @@ async fn a_refund_is_sorted_by_its_body_and_status() {
 }
 
 #[tokio::test]
-async fn what_is_said_to_be_refunded_already_is_looked_up() {
+async fn an_already_refunded_answer_is_verified_by_a_look_up() {
     let shown = |status: &str| json!({"items": [{"payment_id": 1, "status": "SUCCESS"}, {"payment_id": "9", "status": status}]});
     let table: [(&str, Value, &str); 6] = [
         ("Payment already refunded", shown("REFUNDED"), "yes"),
@@ -90,7 +90,7 @@ async fn what_is_said_to_be_refunded_already_is_looked_up() {
 }
 
 #[tokio::test]
-async fn a_look_up_that_breaks_leaves_the_refund_unclear() {
+async fn a_failed_look_up_leaves_the_refund_unclear() {
     let refused = Reply::json(409, json!({"error": "already refunded"}));
     let world = World::new([refused, Reply::text(503, "").header("retry-after", "9")]).await;
     let Answer::Unclear(trouble) = refund(&world).await else {

@@ -14,7 +14,7 @@ async fn outcomes(table: Vec<(Reply, &'static str)>) {
 }
 
 #[tokio::test]
-async fn released_unknown_and_released_before_are_all_a_yes() {
+async fn released_unknown_and_already_released_count_as_done() {
     outcomes(vec![
         (Reply::json(200, json!({"success": true})), "yes"),
         (Reply::json(201, json!({"status": "RELEASED"})), "yes"),
@@ -45,7 +45,7 @@ async fn released_unknown_and_released_before_are_all_a_yes() {
 }
 
 #[tokio::test]
-async fn there_is_no_definite_no() {
+async fn a_release_is_never_definitely_refused() {
     outcomes(vec![
         (
             Reply::json(409, json!({"detail": "already shipped"})),

@@ -26,7 +26,7 @@ fn whole() -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn a_reservation_of_every_line_is_a_yes() {
+async fn a_reservation_of_every_line_counts_as_done() {
     let body = json!({"success": true, "reservation_id": "r-1", "allocations": whole(), "expires_at": "2030-01-01T00:00:00"});
     outcomes(vec![
         (Reply::json(200, body.clone()), "yes"),
@@ -52,7 +52,7 @@ async fn a_reservation_of_every_line_is_a_yes() {
 }
 
 #[tokio::test]
-async fn a_success_that_reserved_less_than_asked_is_a_no() {
+async fn a_partially_successful_reservation_counts_as_refused() {
     outcomes(vec![
         (Reply::json(200, json!({"status": "PARTIAL"})), "no"),
         (Reply::json(200, json!({"success": true, "status": "partial", "allocations": whole()})), "no"),
@@ -67,7 +67,7 @@ async fn a_success_that_reserved_less_than_asked_is_a_no() {
 }
 
 #[tokio::test]
-async fn a_repeat_that_says_already_reserved_is_a_yes_without_allocations() {
+async fn an_already_reserved_answer_to_a_repeat_counts_as_done() {
     let said = "Already reserved (idempotent)";
     outcomes(vec![
         (Reply::json(200, json!({"success": true, "message": said})), "yes"),
@@ -79,7 +79,7 @@ async fn a_repeat_that_says_already_reserved_is_a_yes_without_allocations() {
 }
 
 #[tokio::test]
-async fn a_refusal_with_its_reason_is_a_no() {
+async fn a_refused_reservation_has_its_reason() {
     let mut table = Vec::new();
     for status in [400, 404, 409, 422] {
         table.push((Reply::json(status, json!({"detail": "sold out"})), "no"));
@@ -90,7 +90,7 @@ async fn a_refusal_with_its_reason_is_a_no() {
 }
 
 #[tokio::test]
-async fn whatever_else_comes_is_unclear() {
+async fn any_other_reservation_answer_is_unclear() {
     let mut table: Vec<_> = [401, 403, 405, 408, 425, 429, 500, 502, 503, 504]
         .into_iter()
         .map(|status| {
@@ -141,7 +141,7 @@ async fn a_reservation_for_another_order_is_wrong() {
 }
 
 #[tokio::test]
-async fn the_peers_words_are_kept_for_the_operator() {
+async fn the_peers_message_is_kept_for_the_operator() {
     let world = World::new([Reply::json(409, json!({"detail": "SKU0007: only 1 left"}))]).await;
     let answer = world
         .peers

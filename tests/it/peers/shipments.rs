@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 
 #[tokio::test]
-async fn a_created_shipment_is_read() {
+async fn a_created_shipment_is_parsed() {
     let body = json!({"shipment_id": 5, "order_id": "42", "carrier": "DHL", "status": "pending",
         "tracking_no": "TRK1", "created_at": "2025-02-07 05:28:54", "else": []});
     for body in [body.clone(), json!({"success": true, "shipment": body})] {
@@ -23,7 +23,7 @@ async fn a_created_shipment_is_read() {
 }
 
 #[tokio::test]
-async fn a_create_is_sorted_by_its_body_and_status() {
+async fn a_create_is_classified_by_status_and_body() {
     let table = [
         (Reply::json(200, json!({"shipment_id": "a-b"})), "yes"),
         (
@@ -66,7 +66,7 @@ async fn a_create_is_sorted_by_its_body_and_status() {
 }
 
 #[tokio::test]
-async fn a_cancel_is_a_yes_only_when_the_parcel_was_called_back() {
+async fn a_shipment_cancel_succeeds_only_when_recalled() {
     let table = [
         (
             Reply::json(200, json!({"shipment_id": 5, "status": "CANCELLED"})),

@@ -17,7 +17,7 @@ async fn sign_in(world: &World) -> Result<String, NotSignedIn> {
 }
 
 #[tokio::test]
-async fn name_and_password_are_sent_once_for_a_token() {
+async fn a_sign_in_sends_name_and_password_once() {
     let reply = Reply::json(200, json!({ "refresh": "r", "access": "a.b.c" }));
     let world = World::new([reply]).await;
     assert_eq!(sign_in(&world).await, Ok("a.b.c".to_owned()));
@@ -34,7 +34,7 @@ async fn name_and_password_are_sent_once_for_a_token() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_one_and_everything_else_is_nobodys_fault() {
+async fn a_sign_in_is_refused_only_by_an_explicit_refusal() {
     for status in [400, 401, 403, 422] {
         let world = World::new([Reply::json(status, json!({ "detail": "no" }))]).await;
         assert_eq!(sign_in(&world).await, Err(NotSignedIn::Wrong), "{status}");

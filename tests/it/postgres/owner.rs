@@ -53,7 +53,7 @@ fn kill_pid(pid: u32) {
 }
 
 #[tokio::test]
-async fn a_killed_owner_takes_the_server_along() {
+async fn a_killed_owner_takes_its_server_down() {
     let folder = folder("killed-owner");
     let (owner, _) = owner(&folder, |_| {});
     let data = folder.join("data");
@@ -66,7 +66,7 @@ async fn a_killed_owner_takes_the_server_along() {
 }
 
 #[tokio::test]
-async fn a_start_right_after_its_owner_was_killed_gets_a_server_that_stays() {
+async fn a_start_right_after_a_killed_owner_gets_a_new_server() {
     let folder = folder("killed-and-started");
     let (owner, _) = owner(&folder, |_| {});
     kill(owner);
@@ -86,7 +86,7 @@ async fn a_dropped_server_shuts_down() {
 }
 
 #[tokio::test]
-async fn a_killed_server_leaves_no_watcher_and_starts_again() {
+async fn a_killed_server_leaves_no_watcher_and_can_restart() {
     let folder = folder("killed-server");
     let data = folder.join("data");
     let postgres = start(settings(&folder)).await;
@@ -108,7 +108,7 @@ async fn a_killed_server_leaves_no_watcher_and_starts_again() {
 }
 
 #[tokio::test]
-async fn a_stale_file_with_the_number_of_a_living_process_does_not_hinder() {
+async fn a_stale_pid_file_of_a_live_process_is_ignored() {
     let folder = folder("stale-pid");
     let data = folder.join("data");
     start(settings(&folder)).await.stop().await.unwrap();
@@ -121,7 +121,7 @@ async fn a_stale_file_with_the_number_of_a_living_process_does_not_hinder() {
 
 /// Hides `unshare` from a process, so that root has to become another account.
 #[tokio::test]
-async fn root_without_user_namespaces_becomes_another_account() {
+async fn root_without_user_namespaces_switches_the_account() {
     let folder = folder("account");
     let programs = folder.join("programs");
     fs::create_dir(&programs).unwrap();

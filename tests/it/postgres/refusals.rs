@@ -26,7 +26,7 @@ async fn data_of_another_version_is_refused() {
 }
 
 #[tokio::test]
-async fn files_that_are_not_its_own_are_not_touched_even_when_starting_afresh() {
+async fn foreign_files_are_kept_even_by_a_fresh_start() {
     let folder = folder("not-data");
     fs::create_dir(folder.join("data")).unwrap();
     fs::write(folder.join("data/thesis.tex"), "dear").unwrap();
@@ -65,7 +65,7 @@ async fn a_taken_port_is_named() {
 }
 
 #[tokio::test]
-async fn a_server_that_ends_at_once_is_quoted() {
+async fn the_output_of_a_server_that_fails_is_quoted() {
     let folder = folder("broken");
     start(settings(&folder)).await.stop().await.unwrap();
     let data = folder.join("data");
@@ -82,7 +82,7 @@ async fn a_server_that_ends_at_once_is_quoted() {
 }
 
 #[tokio::test]
-async fn missing_binaries_are_answered_with_how_to_install_them() {
+async fn missing_binaries_are_reported_with_install_hints() {
     let line = Binaries::find(&Search::default(), None, &|_: &str| {})
         .await
         .expect_err("nothing to find")
@@ -95,7 +95,7 @@ async fn missing_binaries_are_answered_with_how_to_install_them() {
 }
 
 #[tokio::test]
-async fn a_wrong_folder_of_binaries_is_named() {
+async fn a_wrong_binary_folder_is_named() {
     let folder = folder("no-binaries");
     let search = Search {
         bin_dir: Some(folder.to_path_buf()),

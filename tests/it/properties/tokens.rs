@@ -81,13 +81,13 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_text_is_a_token(text in any::<String>(), parts in "[A-Za-z0-9_-]{0,60}(\\.[A-Za-z0-9_-]{0,60}){0,4}") {
+    fn arbitrary_text_is_refused_as_a_token(text in any::<String>(), parts in "[A-Za-z0-9_-]{0,60}(\\.[A-Za-z0-9_-]{0,60}){0,4}") {
         prop_assert!(verify(&text).is_err());
         prop_assert!(verify(&parts).is_err());
     }
 
     #[test]
-    fn no_bytes_that_were_signed_are_too_odd(header in any::<Vec<u8>>(), payload in any::<Vec<u8>>()) {
+    fn arbitrary_signed_bytes_are_refused_without_panic(header in any::<Vec<u8>>(), payload in any::<Vec<u8>>()) {
         let message = format!("{}.{}", base64(header), base64(&payload));
         let signature = base64(ISSUER.sign(message.as_bytes()));
         let token = format!("{message}.{signature}");
@@ -96,7 +96,7 @@ proptest! {
     }
 
     #[test]
-    fn no_altered_token_is_accepted(at in any::<prop::sample::Index>(), to in "[A-Za-z0-9_.=+/ -]?", insert: bool) {
+    fn an_altered_token_is_refused(at in any::<prop::sample::Index>(), to in "[A-Za-z0-9_.=+/ -]?", insert: bool) {
         let good = ISSUER.token(&customer());
         let at = at.index(good.len());
         let rest = if insert { at } else { at + 1 };
@@ -105,7 +105,7 @@ proptest! {
     }
 
     #[test]
-    fn whoever_is_let_in_has_claims_that_say_who_and_until_when(claims in claims()) {
+    fn accepted_tokens_have_a_subject_and_an_expiry(claims in claims()) {
         let claims = Value::from(claims);
         let Ok(access) = verify(&ISSUER.token(&claims)) else {
             return Ok(());
@@ -127,7 +127,7 @@ proptest! {
     }
 
     #[test]
-    fn a_customer_is_read_as_it_was_written(number in 1..=i64::MAX, as_text: bool, in_sub: bool) {
+    fn a_customer_id_survives_a_round_trip(number in 1..=i64::MAX, as_text: bool, in_sub: bool) {
         let id = if as_text { json!(number.to_string()) } else { json!(number) };
         let mut claims = customer();
         let name = if in_sub { "sub" } else { "user_id" };

@@ -14,7 +14,7 @@ use crate::support::client::cart;
 use crate::support::service::eventually;
 
 #[tokio::test]
-async fn where_everything_agrees_nothing_is_found_and_every_page_is_read() {
+async fn a_consistent_system_has_no_findings_on_any_page() {
     let shop = Shop::open().await;
     shop.confirmed().await;
     shop.cancelled().await;
@@ -34,7 +34,7 @@ async fn where_everything_agrees_nothing_is_found_and_every_page_is_read() {
 }
 
 #[tokio::test]
-async fn a_peer_that_cannot_be_listed_is_said_to_be_so() {
+async fn a_peer_without_lists_is_reported() {
     let shop = Shop::open().await;
     let order_id = shop.confirmed().await;
     shop.charge(order_id + 1, "1.00", "somebody-else").await;
@@ -59,7 +59,7 @@ async fn a_peer_that_cannot_be_listed_is_said_to_be_so() {
 }
 
 #[tokio::test]
-async fn a_peer_that_is_down_is_named_and_the_others_are_compared() {
+async fn a_peer_outage_is_reported_and_others_are_compared() {
     let shop = Shop::open().await;
     let order_id = shop.confirmed().await;
     shop.charge(order_id + 1, "1.00", "somebody-else").await;
@@ -87,7 +87,7 @@ async fn a_peer_that_is_down_is_named_and_the_others_are_compared() {
 }
 
 #[tokio::test]
-async fn what_has_not_rested_for_long_enough_is_no_finding() {
+async fn fresh_orders_and_records_are_not_compared() {
     let shop = Shop::open().await;
     let order_id = shop.confirmed().await;
     shop.sql(
@@ -104,7 +104,7 @@ async fn what_has_not_rested_for_long_enough_is_no_finding() {
 }
 
 #[tokio::test]
-async fn an_order_whose_cancel_is_not_decided_is_under_way() {
+async fn an_order_with_an_undecided_cancel_is_in_progress() {
     let shop = Shop::open().await;
     let order_id = shop.confirmed().await;
     shop.app
@@ -131,7 +131,7 @@ async fn an_order_whose_cancel_is_not_decided_is_under_way() {
 }
 
 #[tokio::test]
-async fn an_order_that_moves_on_while_its_peers_are_asked_is_no_finding() {
+async fn an_order_that_moves_during_its_comparison_is_no_finding() {
     let shop = Shop::with(&[("SWEEP_AFTER_MS", "86400000")]).await;
     let order_id = shop.confirmed().await;
     let slow = Fault::new(Operation::LookUp, Kind::Delay).after_ms(3000);
@@ -153,7 +153,7 @@ async fn an_order_that_moves_on_while_its_peers_are_asked_is_no_finding() {
 }
 
 #[tokio::test]
-async fn an_order_that_has_moved_on_since_it_was_compared_is_not_taken_in_hand() {
+async fn an_order_that_moved_after_its_comparison_is_not_repaired() {
     let shop = Shop::open().await;
     let order_id = shop.confirmed().await;
     let mut conn = shop.app.database.connection().await;
@@ -186,7 +186,7 @@ async fn an_order_that_has_moved_on_since_it_was_compared_is_not_taken_in_hand()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_under_load_finds_nothing_where_nothing_is_wrong() {
+async fn a_reconciliation_under_load_has_no_false_findings() {
     let shop = Shop::with(&[("FOLLOW_INTERVAL_MS", "100")]).await;
     for (operation, kind) in [
         (Operation::Charge, Kind::ErrorAfter),

@@ -6,7 +6,7 @@ use super::Shop;
 use crate::support::ledger::{all_orders, violations};
 
 #[tokio::test]
-async fn a_lost_refund_is_found_and_made_up_for() {
+async fn a_lost_refund_is_found_and_repeated() {
     let shop = Shop::open().await;
     let order_id = shop.confirmed().await;
     // As if the order had been called off, and the money forgotten.
@@ -49,7 +49,7 @@ async fn a_lost_refund_is_found_and_made_up_for() {
 }
 
 #[tokio::test]
-async fn a_second_charge_goes_back_and_the_first_stays() {
+async fn a_duplicate_charge_is_refunded_and_the_first_kept() {
     let shop = Shop::open().await;
     let order_id = shop.confirmed().await;
     let key = shop.key(order_id, "charge_payment").await;
@@ -94,7 +94,7 @@ async fn a_second_charge_goes_back_and_the_first_stays() {
 }
 
 #[tokio::test]
-async fn a_standing_order_whose_charge_is_missing_goes_before_a_person() {
+async fn a_missing_charge_is_handed_to_staff() {
     let shop = Shop::open().await;
     let order_id = shop.confirmed().await;
     shop.refund_by_hand(5001).await;
@@ -126,7 +126,7 @@ async fn a_standing_order_whose_charge_is_missing_goes_before_a_person() {
 }
 
 #[tokio::test]
-async fn a_charge_of_another_amount_goes_before_a_person() {
+async fn a_charge_of_another_amount_is_handed_to_staff() {
     let shop = Shop::open().await;
     let order_id = shop.confirmed().await;
     shop.sql(
@@ -147,7 +147,7 @@ async fn a_charge_of_another_amount_goes_before_a_person() {
 }
 
 #[tokio::test]
-async fn what_a_person_settled_by_hand_is_not_refunded_once_more() {
+async fn a_manually_settled_order_is_not_refunded_again() {
     let shop = Shop::open().await;
     let order_id = shop.confirmed().await;
     shop.app

@@ -24,7 +24,7 @@ fn listed(shop: &Shop) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_replicas_one_does_it_each_period() {
+async fn one_replica_reconciles_in_each_period() {
     let shop = Shop::open().await;
     for round in 1..=3 {
         let start = Arc::new(Barrier::new(4));
@@ -64,7 +64,7 @@ async fn pass(shop: &Shop) {
 }
 
 #[tokio::test]
-async fn a_run_whose_holder_died_is_taken_over_and_a_failed_one_is_tried_again() {
+async fn abandoned_and_failed_reconciliations_are_retried() {
     let shop = Shop::open().await;
     let claimed = "update periodic_tasks set leased = true, epoch = epoch + 1, \
                    due_at = now() + interval '1 minute'";
@@ -86,7 +86,7 @@ async fn a_run_whose_holder_died_is_taken_over_and_a_failed_one_is_tried_again()
 }
 
 #[tokio::test]
-async fn the_service_reconciles_by_itself_shows_what_it_found_and_mends_nothing() {
+async fn the_daily_run_reports_findings_and_repairs_nothing() {
     let mut shop = Shop::open().await;
     let order_id = shop.confirmed().await;
     shop.refund_by_hand(5001).await;

@@ -5,7 +5,7 @@ use order_service::sandbox::{ChargeStatus, ParcelStatus, ReservationState};
 use super::Shop;
 
 #[tokio::test]
-async fn what_the_peers_did_for_no_order_of_ours_is_reported_and_never_touched() {
+async fn peer_records_without_an_order_are_reported_untouched() {
     let shop = Shop::open().await;
     let known = shop.confirmed().await;
     let unknown = known + 1000;
@@ -29,7 +29,7 @@ async fn what_the_peers_did_for_no_order_of_ours_is_reported_and_never_touched()
 }
 
 #[tokio::test]
-async fn records_of_an_earlier_life_of_the_database_are_not_taken_for_this_orders() {
+async fn records_of_an_earlier_database_are_not_matched() {
     let shop = Shop::open().await;
     let standing = shop.confirmed().await;
     let called_off = shop.cancelled().await;
@@ -62,7 +62,7 @@ async fn records_of_an_earlier_life_of_the_database_are_not_taken_for_this_order
 }
 
 #[tokio::test]
-async fn records_of_earlier_than_the_period_and_later_are_left_out() {
+async fn records_outside_the_period_are_left_out() {
     let shop = Shop::open().await;
     shop.charge(4711, "33.00", "somebody-else").await;
     let later = "2999-01-01T00:00:00Z";
@@ -79,7 +79,7 @@ async fn records_of_earlier_than_the_period_and_later_are_left_out() {
 }
 
 #[tokio::test]
-async fn a_reservation_of_an_order_that_was_called_off_is_released() {
+async fn a_reservation_of_a_cancelled_order_is_released() {
     let shop = Shop::open().await;
     let order_id = shop.cancelled().await;
     // As if the release had been lost: the same order under another number of its own.
@@ -101,7 +101,7 @@ async fn a_reservation_of_an_order_that_was_called_off_is_released() {
 }
 
 #[tokio::test]
-async fn a_reservation_that_a_standing_order_left_behind_goes_before_a_person() {
+async fn a_leftover_reservation_is_handed_to_staff() {
     let shop = Shop::open().await;
     let order_id = shop.confirmed().await;
     shop.sql(

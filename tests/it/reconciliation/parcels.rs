@@ -23,7 +23,7 @@ fn statuses(shop: &Shop) -> Vec<ParcelStatus> {
 }
 
 #[tokio::test]
-async fn a_second_parcel_is_called_back_and_the_first_stays() {
+async fn a_duplicate_parcel_is_recalled_and_the_first_kept() {
     let shop = Shop::open().await;
     let (order_id, second) = with_a_second_parcel(&shop).await;
     let kinds = [("duplicate_shipment", order_id)];
@@ -43,7 +43,7 @@ async fn a_second_parcel_is_called_back_and_the_first_stays() {
 }
 
 #[tokio::test]
-async fn a_second_parcel_that_has_left_is_reported_as_it_is() {
+async fn a_duplicate_parcel_in_transit_is_only_reported() {
     let shop = Shop::open().await;
     let (order_id, _) = with_a_second_parcel(&shop).await;
     while statuses(&shop).contains(&ParcelStatus::Pending)
@@ -58,7 +58,7 @@ async fn a_second_parcel_that_has_left_is_reported_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_standing_order_without_a_parcel_goes_before_a_person() {
+async fn a_missing_parcel_is_handed_to_staff() {
     let shop = Shop::open().await;
     let order_id = shop.confirmed().await;
     let url = shop

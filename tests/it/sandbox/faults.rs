@@ -40,7 +40,7 @@ impl Shop {
 }
 
 #[tokio::test]
-async fn each_kind_is_seen_as_what_it_is_and_executes_or_not() {
+async fn each_fault_has_its_documented_effect() {
     let cases = [
         (Kind::Refuse, Seen::Answer(402), false),
         (Kind::Delay, Seen::Answer(201), true),
@@ -84,7 +84,7 @@ async fn each_kind_is_seen_as_what_it_is_and_executes_or_not() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_the_no_that_the_contract_has() {
+async fn a_refusal_fault_answers_as_the_contract_says() {
     let shop = Shop::open().await;
     shop.sandbox.set_fault(Fault::everywhere(Kind::Refuse));
     let items = json!([{ "sku": "SKU0001", "quantity": 1 }]);
@@ -97,7 +97,7 @@ async fn a_refusal_is_the_no_that_the_contract_has() {
 }
 
 #[tokio::test]
-async fn a_partial_reservation_holds_the_first_line_only() {
+async fn a_partial_fault_reserves_the_first_line_only() {
     let shop = Shop::open().await;
     shop.sandbox.set_fault(Fault::everywhere(Kind::Partial));
     let items = json!([{ "sku": "A", "quantity": 1 }, { "sku": "B", "quantity": 1 }]);
@@ -112,7 +112,7 @@ async fn a_partial_reservation_holds_the_first_line_only() {
 }
 
 #[tokio::test]
-async fn a_charge_or_a_parcel_is_made_again_where_keys_are_not_known() {
+async fn a_forgotten_key_repeats_the_charge_or_parcel() {
     let shop = Shop::open().await;
     shop.sandbox.set_fault(Fault::everywhere(Kind::Again));
     for _ in 0..2 {
@@ -124,7 +124,7 @@ async fn a_charge_or_a_parcel_is_made_again_where_keys_are_not_known() {
 }
 
 #[tokio::test]
-async fn a_delayed_call_is_executed_even_when_its_client_has_left() {
+async fn a_delayed_call_is_executed_without_its_client() {
     let shop = Shop::open().await;
     shop.sandbox
         .set_fault(Fault::new(Operation::Charge, Kind::Delay).after_ms(150));
@@ -152,7 +152,7 @@ async fn a_delayed_call_is_executed_even_when_its_client_has_left() {
 }
 
 #[tokio::test]
-async fn a_stop_does_not_wait_for_delays() {
+async fn a_sandbox_stop_does_not_wait_for_delays() {
     let shop = Shop::open().await;
     shop.sandbox
         .set_fault(Fault::new(Operation::Charge, Kind::Delay).after_ms(60_000));
@@ -173,7 +173,7 @@ async fn a_stop_does_not_wait_for_delays() {
 }
 
 #[tokio::test]
-async fn faults_are_switched_over_http() {
+async fn faults_are_configured_over_http() {
     let shop = Shop::open().await;
     let fault = json!({ "operation": "payment.charge", "kind": "error_before", "times": 1 });
     let (status, body) = shop.post("/sandbox/faults", fault).await;
@@ -204,7 +204,7 @@ async fn faults_are_switched_over_http() {
 }
 
 #[tokio::test]
-async fn a_fault_that_makes_no_sense_is_told_with_all_that_is_allowed() {
+async fn an_invalid_fault_is_refused_with_the_allowed_values() {
     let shop = Shop::open().await;
     let wrong = [
         json!([]),

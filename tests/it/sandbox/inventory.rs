@@ -35,7 +35,7 @@ fn one(sku: &str, quantity: u32) -> Value {
 }
 
 #[tokio::test]
-async fn a_reservation_holds_every_line_and_says_where() {
+async fn a_reservation_holds_every_line_and_lists_allocations() {
     let shop = Shop::open().await;
     let items = json!([
         { "product_id": 3, "sku": "SKU0003", "quantity": 150 },
@@ -57,7 +57,7 @@ async fn a_reservation_holds_every_line_and_says_where() {
 }
 
 #[tokio::test]
-async fn a_reservation_that_falls_short_in_one_line_holds_nothing() {
+async fn a_reservation_short_in_one_line_holds_nothing() {
     let shop = Shop::open().await;
     let items = json!([{ "sku": "SKU0001", "quantity": 5 }, { "sku": "SKU0002", "quantity": 201 }]);
     let (status, body) = shop.reserve("r", items).await;
@@ -71,7 +71,7 @@ async fn a_reservation_that_falls_short_in_one_line_holds_nothing() {
 }
 
 #[tokio::test]
-async fn the_same_sku_in_two_lines_is_counted_together() {
+async fn the_same_sku_in_two_lines_is_summed() {
     let shop = Shop::open().await;
     let items =
         json!([{ "sku": "SKU0001", "quantity": 150 }, { "sku": "SKU0001", "quantity": 51 }]);
@@ -96,7 +96,7 @@ async fn a_line_needs_a_sku_and_a_quantity() {
 }
 
 #[tokio::test]
-async fn a_repeated_reservation_is_a_yes_and_holds_no_more() {
+async fn a_repeated_reservation_is_idempotent() {
     let shop = Shop::open().await;
     shop.reserve("r", one("SKU0001", 2)).await;
     let (status, body) = shop.reserve("r", one("SKU0001", 2)).await;
@@ -111,7 +111,7 @@ async fn a_repeated_reservation_is_a_yes_and_holds_no_more() {
 }
 
 #[tokio::test]
-async fn a_release_frees_what_was_held_and_repeats_harmlessly() {
+async fn a_release_frees_the_stock_and_is_idempotent() {
     let shop = Shop::open().await;
     shop.reserve("r", one("SKU0001", 2)).await;
     for _ in 0..2 {
@@ -122,7 +122,7 @@ async fn a_release_frees_what_was_held_and_repeats_harmlessly() {
 }
 
 #[tokio::test]
-async fn a_reserve_that_comes_after_its_release_is_refused() {
+async fn a_reserve_after_its_release_is_refused() {
     let shop = Shop::open().await;
     assert_eq!(shop.release("r").await.0, 200);
     assert_eq!(shop.reserve("r", one("SKU0001", 2)).await.0, 409);
@@ -130,7 +130,7 @@ async fn a_reserve_that_comes_after_its_release_is_refused() {
 }
 
 #[tokio::test]
-async fn a_commit_takes_the_goods_once() {
+async fn a_commit_deducts_the_stock_once() {
     let shop = Shop::open().await;
     shop.reserve("r", one("SKU0001", 2)).await;
     let (status, body) = shop.commit("r").await;
@@ -148,7 +148,7 @@ async fn a_commit_takes_the_goods_once() {
 }
 
 #[tokio::test]
-async fn committed_goods_that_are_released_go_back_to_stock() {
+async fn released_committed_goods_return_to_stock() {
     let shop = Shop::open().await;
     shop.reserve("r", one("SKU0001", 120)).await;
     shop.commit("r").await;
@@ -157,7 +157,7 @@ async fn committed_goods_that_are_released_go_back_to_stock() {
 }
 
 #[tokio::test]
-async fn what_is_not_held_cannot_be_committed() {
+async fn goods_that_are_not_reserved_cannot_be_committed() {
     let shop = Shop::open().await;
     assert_eq!(shop.commit("unknown").await.0, 400);
     shop.reserve("released", one("SKU0001", 2)).await;
@@ -170,7 +170,7 @@ async fn what_is_not_held_cannot_be_committed() {
 }
 
 #[tokio::test]
-async fn a_reservation_ends_after_fifteen_minutes_unless_committed() {
+async fn a_reservation_expires_after_fifteen_minutes() {
     let shop = Shop::open().await;
     shop.reserve("kept", one("SKU0001", 1)).await;
     shop.commit("kept").await;
@@ -189,7 +189,7 @@ async fn a_reservation_ends_after_fifteen_minutes_unless_committed() {
 }
 
 #[tokio::test]
-async fn special_skus_are_short_or_partly_there() {
+async fn special_skus_are_out_of_stock_or_partly_available() {
     let shop = Shop::open().await;
     assert_eq!(shop.reserve("r-1", one("OUT-OF-STOCK", 1)).await.0, 409);
     let items =

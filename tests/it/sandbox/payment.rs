@@ -23,7 +23,7 @@ async fn a_charge_is_made_once_per_key() {
 }
 
 #[tokio::test]
-async fn the_same_key_for_another_charge_is_refused() {
+async fn a_key_reused_for_another_charge_is_refused() {
     let shop = Shop::open().await;
     shop.charge("k", "12.50").await;
     assert_eq!(shop.charge("k", "12.51").await.0, 409);
@@ -31,7 +31,7 @@ async fn the_same_key_for_another_charge_is_refused() {
 }
 
 #[tokio::test]
-async fn an_amount_is_the_same_as_number_or_text() {
+async fn an_amount_may_be_a_number_or_a_string() {
     let shop = Shop::open().await;
     let mut body = a_charge("k", "");
     body["amount"] = serde_json::from_str("12.5").unwrap();
@@ -40,7 +40,7 @@ async fn an_amount_is_the_same_as_number_or_text() {
 }
 
 #[tokio::test]
-async fn an_amount_that_is_none_is_refused() {
+async fn an_invalid_charge_amount_is_refused() {
     let shop = Shop::open().await;
     for amount in ["0.00", "-1.00", "1.005", "1e2", "", "ten"] {
         assert_eq!(shop.charge("k", amount).await.0, 422, "{amount}");
@@ -49,7 +49,7 @@ async fn an_amount_that_is_none_is_refused() {
 }
 
 #[tokio::test]
-async fn the_key_may_come_in_the_header_and_has_to_come_somewhere() {
+async fn a_charge_key_is_required_in_header_or_body() {
     let shop = Shop::open().await;
     let mut body = a_charge("", "1.00");
     body.as_object_mut().unwrap().remove("idempotency_key");
@@ -101,7 +101,7 @@ async fn a_refund_is_made_once_per_key_and_marks_the_charge() {
 }
 
 #[tokio::test]
-async fn no_more_is_refunded_than_was_charged() {
+async fn a_refund_never_exceeds_its_charge() {
     let shop = Shop::open().await;
     let id = shop.charge("k", "10.00").await.1["payment_id"].take();
     assert_eq!(shop.refund(&id, "f-1", "6.00").await.0, 201);
@@ -133,7 +133,7 @@ async fn the_charges_of_an_order_are_listed_newest_first() {
 }
 
 #[tokio::test]
-async fn special_amounts_are_declined_in_either_way_and_stay_so() {
+async fn special_amounts_are_declined_every_time() {
     let shop = Shop::open().await;
     for _ in 0..2 {
         assert_eq!(
@@ -159,7 +159,7 @@ async fn special_amounts_are_declined_in_either_way_and_stay_so() {
 }
 
 #[tokio::test]
-async fn a_special_amount_is_charged_though_the_first_answer_is_a_500() {
+async fn a_special_amount_is_charged_despite_a_first_500() {
     let shop = Shop::open().await;
     assert_eq!(shop.charge("k", "402.03").await.0, 500);
     assert_eq!(shop.sandbox.ledger().charges.len(), 1);
@@ -168,7 +168,7 @@ async fn a_special_amount_is_charged_though_the_first_answer_is_a_500() {
 }
 
 #[tokio::test]
-async fn a_special_amount_is_charged_at_once_and_answered_late() {
+async fn a_special_amount_is_charged_and_answered_late() {
     let shop = Shop::open().await;
     let url = shop
         .sandbox

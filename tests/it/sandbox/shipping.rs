@@ -53,7 +53,7 @@ async fn nothing_is_shipped_to_the_special_customer() {
 }
 
 #[tokio::test]
-async fn a_parcel_moves_step_by_step_until_it_is_delivered() {
+async fn a_parcel_advances_until_it_is_delivered() {
     let shop = Shop::open().await;
     shop.ship("k").await;
     for status in [
@@ -70,7 +70,7 @@ async fn a_parcel_moves_step_by_step_until_it_is_delivered() {
 }
 
 #[tokio::test]
-async fn a_parcel_is_held_back_only_before_it_is_under_way() {
+async fn a_parcel_is_recalled_only_before_it_is_in_transit() {
     let shop = Shop::open().await;
     let early = shop.ship("early").await.1["shipment_id"].take();
     let late = shop.ship("late").await.1["shipment_id"].take();
@@ -119,7 +119,7 @@ async fn told(
 }
 
 #[tokio::test]
-async fn parcels_move_by_themselves_and_the_order_is_told() {
+async fn moving_parcels_update_their_order() {
     let (sender, mut news) = mpsc::unbounded_channel();
     let orders = Router::new()
         .route("/prefix/v1/orders/{id}/update/", patch(told))

@@ -20,7 +20,7 @@ fn kept_in(name: &str) -> (Settings, PathBuf) {
 }
 
 #[tokio::test]
-async fn a_restarted_sandbox_remembers_everything() {
+async fn a_restarted_sandbox_keeps_its_state() {
     let (settings, _) = kept_in("remembers");
     let shop = Shop::open_with(settings.clone()).await;
     shop.reserve("r", json!([{ "sku": "NEW", "quantity": 2 }]))
@@ -60,7 +60,7 @@ async fn a_restarted_sandbox_remembers_everything() {
 }
 
 #[tokio::test]
-async fn changes_are_saved_soon_without_a_stop() {
+async fn changes_are_saved_soon_without_a_shutdown() {
     let (settings, file) = kept_in("soon");
     let shop = Shop::open_with(settings).await;
     shop.charge("c", "9.90").await;

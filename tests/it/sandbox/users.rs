@@ -23,7 +23,7 @@ fn lasts(claims: &Value) -> i64 {
 }
 
 #[tokio::test]
-async fn a_customer_signs_in_and_gets_tokens_that_verify() {
+async fn a_customer_signs_in_and_gets_valid_tokens() {
     let shop = Shop::open().await;
     let (status, tokens) = sign_in(&shop, "customer5", "customer5").await;
     assert_eq!(status, 200);
@@ -66,7 +66,7 @@ async fn a_wrong_password_is_a_401() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_gets_an_access_token_and_nothing_else_does() {
+async fn only_a_refresh_token_yields_an_access_token() {
     let shop = Shop::open().await;
     let (_, tokens) = sign_in(&shop, "customer5", "customer5").await;
     let refresh = |token: &Value| shop.post("/token/refresh/", json!({ "refresh": token }));

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::service::eventually;
 
-use super::documented::assert_documented;
+use super::openapi::assert_documented;
 
 /// The secret that the tests' tokens are signed with.
 pub const SECRET: &str = "a-secret-for-tests-of-at-least-32-bytes";

@@ -58,7 +58,7 @@ async fn call(visitor: &Visitor, token: Option<&str>, method: &str, path: &str) 
 }
 
 #[tokio::test]
-async fn everybody_sees_the_pages_that_are_theirs() {
+async fn every_page_authorizes_every_kind_of_visitor() {
     let app = TestApp::with(AT_REST).await;
     let sign_in = Visitor::stranger(&app).get("/sign-in/").await.text;
     let (_, asset) = sign_in.split_once("/assets/").unwrap();

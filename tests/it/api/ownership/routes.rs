@@ -62,7 +62,7 @@ fn registered() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_path_of_the_sources_has_a_rule() {
+fn every_path_in_the_sources_has_an_ownership_rule() {
     let ruled = ruled();
     let registered = registered();
     let missing: Vec<_> = registered
@@ -77,7 +77,7 @@ fn every_path_of_the_sources_has_a_rule() {
 }
 
 #[tokio::test]
-async fn no_path_knows_a_method_without_a_rule() {
+async fn every_method_of_a_path_has_an_ownership_rule() {
     let app = guarded().await;
     for (template, mut expected) in ruled() {
         let path = path_of(&template, 1)

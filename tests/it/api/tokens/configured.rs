@@ -8,7 +8,7 @@ use crate::support::app::TestApp;
 use crate::support::client::Client;
 
 #[tokio::test]
-async fn issuer_and_audience_are_asked_for_when_they_are_configured() {
+async fn configured_issuer_and_audience_are_required() {
     let settings = [
         ("JWT_ISSUER", "https://users.example"),
         ("JWT_AUDIENCE", "orders"),
@@ -44,7 +44,7 @@ async fn issuer_and_audience_are_asked_for_when_they_are_configured() {
 }
 
 #[tokio::test]
-async fn the_names_of_roles_and_of_their_claims_are_configured() {
+async fn role_names_and_role_claims_are_configurable() {
     let settings = [
         ("JWT_STAFF_CLAIM", "is_superuser"),
         ("JWT_ROLE_CLAIM", "cognito:groups"),
@@ -94,7 +94,7 @@ async fn the_names_of_roles_and_of_their_claims_are_configured() {
 }
 
 #[tokio::test]
-async fn metrics_ask_for_their_own_token_when_there_is_one() {
+async fn metrics_require_their_configured_token() {
     let app = TestApp::with(&[("METRICS_TOKEN", "scrape-me")]).await;
     let with = |token: &str| Client::with_token(&app.base, token.to_owned());
     for path in ["/metrics", "/metrics/"] {

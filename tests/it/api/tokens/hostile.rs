@@ -226,7 +226,7 @@ fn by_public_key(issuer: &Issuer) -> Vec<Row> {
 }
 
 #[tokio::test]
-async fn none_is_let_in_by_a_secret() {
+async fn a_shared_secret_refuses_every_hostile_token() {
     let others = vec![
         (
             "no secret".to_owned(),
@@ -239,7 +239,7 @@ async fn none_is_let_in_by_a_secret() {
 }
 
 #[tokio::test]
-async fn none_is_let_in_by_an_rsa_key() {
+async fn an_rsa_key_refuses_every_hostile_token() {
     let issuer = Issuer::rs256();
     let mut others = by_public_key(&issuer);
     others.push(("a key of 1024 bits".to_owned(), TINY_TOKEN.to_owned()));
@@ -258,7 +258,7 @@ async fn none_is_let_in_by_an_rsa_key() {
 }
 
 #[tokio::test]
-async fn none_is_let_in_by_a_key_on_a_curve() {
+async fn an_elliptic_curve_key_refuses_every_hostile_token() {
     let issuer = Issuer::es256();
     let mut others = by_public_key(&issuer);
     let message = format!(
@@ -312,14 +312,14 @@ fn der(signature: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn none_is_let_in_by_an_edwards_key() {
+async fn an_edwards_key_refuses_every_hostile_token() {
     let issuer = Issuer::eddsa();
     let others = by_public_key(&issuer);
     refuses_all(issuer, Issuer::eddsa(), others).await;
 }
 
 #[tokio::test]
-async fn a_key_of_1024_bits_is_told_at_the_start() {
+async fn a_1024_bit_key_is_refused_at_startup() {
     use order_service::config::{Config, Environment};
     let mut environment = Environment::default();
     environment.set("DATABASE_URL", "postgres://orders@127.0.0.1/orders");
@@ -332,7 +332,7 @@ async fn a_key_of_1024_bits_is_told_at_the_start() {
 }
 
 #[tokio::test]
-async fn the_sessions_of_browsers_take_none_of_them_either() {
+async fn browser_sessions_refuse_every_hostile_token() {
     let issuer = Issuer::hs256();
     let app = TestApp::start().await;
     for (what, token) in by_header(&issuer, &Issuer::by_secret(b"another")) {

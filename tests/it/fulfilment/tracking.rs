@@ -8,7 +8,7 @@ use crate::support::client::cart;
 use crate::support::service::eventually;
 
 #[tokio::test]
-async fn an_order_becomes_shipped_and_delivered_by_itself() {
+async fn an_order_is_tracked_until_it_is_delivered() {
     let app = TestApp::start().await;
     let customer = app.customer(5);
     let order_id = customer
@@ -52,7 +52,7 @@ async fn an_order_becomes_shipped_and_delivered_by_itself() {
 }
 
 #[tokio::test]
-async fn news_of_a_peer_move_the_order_and_late_news_change_nothing() {
+async fn peer_updates_move_the_order_and_late_ones_are_ignored() {
     let app = TestApp::with(&[("FOLLOW_INTERVAL_MS", "3600000")]).await;
     let order_id = app
         .customer(5)
@@ -98,7 +98,7 @@ async fn news_of_a_peer_move_the_order_and_late_news_change_nothing() {
 }
 
 #[tokio::test]
-async fn who_may_report_what_is_kept_apart() {
+async fn each_caller_may_report_only_its_own_statuses() {
     let app = TestApp::start().await;
     let order_id = app
         .customer(5)
@@ -136,7 +136,7 @@ async fn who_may_report_what_is_kept_apart() {
 }
 
 #[tokio::test]
-async fn a_second_parcel_that_comes_late_is_called_back() {
+async fn a_late_second_parcel_is_recalled() {
     let app = TestApp::with(&[("PEER_TIMEOUT_MS", "200")]).await;
     // The first create arrives when the second has been answered, and Shipping keeps no keys.
     app.sandbox.set_fault(

@@ -10,7 +10,7 @@ use crate::support::collector::Collector;
 use crate::support::service::{Service, eventually};
 
 #[tokio::test]
-async fn a_sampler_that_keeps_nothing_sends_nothing_and_tells_the_peers_so() {
+async fn an_always_off_sampler_exports_nothing_and_tells_peers() {
     let collector = Collector::start().await;
     let mut world = World::sending_to(&collector.url).await;
     world.environment.set("OTEL_TRACES_SAMPLER", "always_off");
@@ -35,7 +35,7 @@ fn sends(service: &Service) -> bool {
 }
 
 #[tokio::test]
-async fn without_a_collector_there_is_nothing_but_the_header_for_the_peers() {
+async fn without_a_collector_only_the_trace_header_is_sent() {
     let world = World::new().await;
     let mut service = Service::start(&world.environment).await;
     let order_id = place(
@@ -56,7 +56,7 @@ async fn without_a_collector_there_is_nothing_but_the_header_for_the_peers() {
 }
 
 #[tokio::test]
-async fn a_collector_that_is_away_costs_one_warning() {
+async fn a_collector_outage_logs_one_warning() {
     // Nobody listens there any more.
     let gone = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -92,7 +92,7 @@ async fn a_collector_that_is_away_costs_one_warning() {
 }
 
 #[tokio::test]
-async fn a_collector_that_does_not_answer_holds_up_no_stop() {
+async fn a_silent_collector_does_not_delay_a_shutdown() {
     let collector = Collector::silent().await;
     let mut world = World::sending_to(&collector.url).await;
     world.environment.set("SHUTDOWN_GRACE_S", "1");
@@ -104,7 +104,7 @@ async fn a_collector_that_does_not_answer_holds_up_no_stop() {
 }
 
 #[test]
-fn faults_of_the_settings_are_told_without_their_values() {
+fn invalid_trace_settings_are_reported_without_values() {
     let mut environment = Environment::default();
     for (name, value) in [
         (

@@ -41,7 +41,7 @@ async fn follow(app: &TestApp, client: &Client, link: &Value) -> Reply {
 }
 
 #[tokio::test]
-async fn lists_are_sorted_and_ties_go_by_number() {
+async fn lists_are_sorted_with_ties_broken_by_id() {
     let app = TestApp::start().await;
     let all = orders(&app, 6).await;
     // Totals 9 10 100 10 9 9; moments 2 1 3 2 1 3.
@@ -63,7 +63,7 @@ async fn lists_are_sorted_and_ties_go_by_number() {
 }
 
 #[tokio::test]
-async fn following_next_and_previous_sees_every_order_once_each_way() {
+async fn next_and_previous_links_visit_every_order_once() {
     let app = TestApp::start().await;
     let all: BTreeSet<i64> = orders(&app, 25).await.into_iter().collect();
     for (sort_by, begin) in [
@@ -98,7 +98,7 @@ async fn following_next_and_previous_sees_every_order_once_each_way() {
 }
 
 #[tokio::test]
-async fn links_keep_the_filters_however_they_are_written() {
+async fn links_keep_the_filters_in_every_spelling() {
     let app = TestApp::start().await;
     let row = Row {
         sku: "100% & more/+ü",
@@ -118,7 +118,7 @@ async fn links_keep_the_filters_however_they_are_written() {
 }
 
 #[tokio::test]
-async fn a_page_beyond_the_end_is_empty_and_leads_back() {
+async fn a_page_past_the_end_is_empty_and_links_back() {
     let app = TestApp::start().await;
     orders(&app, 5).await;
     let beyond = app
@@ -133,7 +133,7 @@ async fn a_page_beyond_the_end_is_empty_and_leads_back() {
 }
 
 #[tokio::test]
-async fn a_list_of_nothing_is_one_empty_page() {
+async fn an_empty_list_is_one_empty_page() {
     let app = TestApp::start().await;
     let reply = app.customer(5).get("/v1/orders/").await;
     assert_eq!(
@@ -148,7 +148,7 @@ async fn a_list_of_nothing_is_one_empty_page() {
 }
 
 #[tokio::test]
-async fn pages_have_twenty_orders_unless_asked_and_a_hundred_at_most() {
+async fn page_size_defaults_to_twenty_and_is_capped_at_a_hundred() {
     let app = TestApp::start().await;
     orders(&app, 101).await;
     assert_eq!(ids(&app.staff().get("/v1/orders/").await).len(), 20);
@@ -159,7 +159,7 @@ async fn pages_have_twenty_orders_unless_asked_and_a_hundred_at_most() {
 }
 
 #[tokio::test]
-async fn links_start_where_the_client_reached_the_service() {
+async fn links_use_the_host_of_the_request() {
     let app = TestApp::start().await;
     orders(&app, 2).await;
     for (headers, base) in [
@@ -200,7 +200,7 @@ async fn links_start_where_the_client_reached_the_service() {
 }
 
 #[tokio::test]
-async fn a_public_url_goes_before_what_a_client_says() {
+async fn public_url_takes_precedence_over_the_host_header() {
     let app = TestApp::with(&[("PUBLIC_URL", "https://shop.example/api/")]).await;
     orders(&app, 2).await;
     let request = app

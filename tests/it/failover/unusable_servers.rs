@@ -24,7 +24,7 @@ const IMPATIENT: &[(&str, &str)] = &[
 ];
 
 #[tokio::test]
-async fn a_standby_that_lags_is_not_read_until_it_is_the_primary() {
+async fn a_lagging_standby_is_not_read_before_promotion() {
     let mut shop = Shop::open(AT_REST).await;
     // It has every commit on disk and shows none.
     run(&shop.servers.standby(), "select pg_wal_replay_pause()").await;
@@ -52,7 +52,7 @@ async fn a_standby_that_lags_is_not_read_until_it_is_the_primary() {
 }
 
 #[tokio::test]
-async fn a_server_that_only_reads_from_now_on_is_left_and_the_work_done_elsewhere() {
+async fn a_server_turned_read_only_is_left_for_the_new_primary() {
     let shop = Shop::open(AT_REST).await;
     let customer = shop.customer(5);
     let first = customer.place(&cart("SKU0001", 1, "10.00")).await;
@@ -88,7 +88,7 @@ async fn a_server_that_only_reads_from_now_on_is_left_and_the_work_done_elsewher
 }
 
 #[tokio::test]
-async fn a_primary_that_is_cut_off_from_its_standby_confirms_no_order() {
+async fn a_primary_without_its_sync_standby_confirms_no_order() {
     let mut shop = Shop::open(AT_REST).await;
     shop.servers.cut_off().await;
     let customer = shop.customer(5);
@@ -105,7 +105,7 @@ async fn a_primary_that_is_cut_off_from_its_standby_confirms_no_order() {
 }
 
 #[tokio::test]
-async fn steps_whose_marks_were_lost_are_done_once() {
+async fn steps_whose_progress_was_lost_are_done_once() {
     for operation in [Operation::Charge, Operation::Create, Operation::Commit] {
         let mut shop = Shop::open(IMPATIENT).await;
         // Shipping need not keep keys.

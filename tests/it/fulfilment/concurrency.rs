@@ -11,7 +11,7 @@ use crate::support::ledger::{all_orders, violations};
 use crate::support::service::eventually;
 
 #[tokio::test]
-async fn after_a_hundred_mixed_placements_and_cancels_the_ledgers_agree() {
+async fn a_hundred_mixed_placements_and_cancels_balance() {
     let app = TestApp::start().await;
     app.sandbox
         .set_fault(Fault::everywhere(Kind::ErrorAfter).at_rate(0.05));
@@ -52,7 +52,7 @@ async fn after_a_hundred_mixed_placements_and_cancels_the_ledgers_agree() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_neither_cancels_nor_duplicates_anything() {
+async fn a_disconnected_client_neither_cancels_nor_duplicates() {
     let app = TestApp::start().await;
     app.sandbox
         .set_fault(Fault::new(Operation::Reserve, Kind::Delay).after_ms(2000));
@@ -77,7 +77,7 @@ async fn a_client_that_leaves_neither_cancels_nor_duplicates_anything() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_while_its_order_is_written_does_not_stop_it() {
+async fn a_client_disconnecting_in_mid_write_does_not_stop_its_order() {
     // Nobody would take it over in time, if it were left to that.
     let app = TestApp::with(&[("LEASE_S", "3600")]).await;
     let (mut watching, mut conn) =

@@ -7,8 +7,8 @@ use order_service::domain::ids::OrderId;
 use order_service::orders::{ClientKey, Decision, Error, Expected};
 use order_service::sandbox::Fault;
 
-use super::life::Life;
-use super::world::World;
+use super::environment::World;
+use super::process::Life;
 
 /// What the client does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use crate::support::service::eventually;
 const SLOW: usize = 500;
 
 #[tokio::test]
-async fn slow_clients_do_not_hinder_others() {
+async fn slow_clients_do_not_delay_others() {
     let limits = [
         ("MAX_REQUESTS", "20"),
         ("HEADER_TIMEOUT_MS", "20000"),

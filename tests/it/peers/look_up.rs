@@ -27,7 +27,7 @@ fn ids(answer: Answer<Vec<PaymentRecord>>) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_list_is_found_at_the_top_and_under_its_usual_names() {
+async fn a_list_is_found_at_the_top_level_or_under_known_keys() {
     let list = json!([{"payment_id": 1, "order_id": "42"}, {"id": "2"}]);
     for body in [
         list.clone(),
@@ -63,7 +63,7 @@ async fn payments_carry_state_amount_and_reference() {
 }
 
 #[tokio::test]
-async fn a_peer_that_ignores_the_filter_shows_no_other_orders() {
+async fn records_of_other_orders_are_filtered_out() {
     let foreign = json!({"payment_id": 1, "order_id": 43});
     let own = json!({"payment_id": 2, "order_id": "42"});
     assert_eq!(ids(payments(json!([foreign, own])).await), ["2"]);
@@ -78,7 +78,7 @@ async fn a_peer_that_ignores_the_filter_shows_no_other_orders() {
 }
 
 #[tokio::test]
-async fn what_is_no_list_of_records_is_unclear() {
+async fn a_response_without_a_list_is_unclear() {
     for body in [
         json!({}),
         json!("none"),
@@ -104,7 +104,7 @@ async fn what_is_no_list_of_records_is_unclear() {
 }
 
 #[tokio::test]
-async fn statuses_are_read_in_any_case_and_keep_the_carriers_word() {
+async fn carrier_statuses_are_case_insensitive_and_kept_verbatim() {
     use ShippingStatus::{Cancelled, Delivered, Failed, Pending, Returned, Shipped};
     let table = [
         ("pending", "PENDING", Some(Pending)),
@@ -134,7 +134,7 @@ async fn statuses_are_read_in_any_case_and_keep_the_carriers_word() {
 }
 
 #[tokio::test]
-async fn shipments_come_newest_first_and_times_without_a_zone_are_utc() {
+async fn shipments_are_newest_first_with_utc_as_default_zone() {
     let Answer::Yes(found) = shipments(json!({"items": [
         {"shipment_id": "old", "created_at": "2025-02-07 05:28:54"},
         {"shipment_id": "new", "created_at": "2025-02-07T10:00:00Z", "carrier": "DHL", "tracking_no": 77},

@@ -19,7 +19,7 @@ async fn others(conn: &mut PgConnection, condition: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_in_the_middle_leaves_no_transaction_behind() {
+async fn a_disconnected_client_leaves_no_open_transaction() {
     let app = TestApp::with(&[
         ("DATABASE_POOLER", "transaction"),
         ("FOLLOW_INTERVAL_MS", "86400000"),

@@ -13,7 +13,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use tokio::sync::Mutex;
 
-use super::life::Life;
+use super::process::Life;
 use crate::support::app::{TestApp, environment};
 use crate::support::database::TestDatabase;
 

@@ -11,7 +11,7 @@ use crate::support::browser::{Browser, with_browser};
 const FAULTS: &str = include_str!("faults.js");
 
 #[tokio::test]
-async fn every_page_can_be_used_by_everybody() {
+async fn every_page_passes_the_accessibility_checks() {
     let app = TestApp::with(QUICK).await;
     let customer = app.customer(5);
     for name in [

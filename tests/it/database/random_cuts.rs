@@ -99,7 +99,7 @@ pub async fn weather(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn connections_that_are_cut_at_random_moments_lose_nothing_and_do_nothing_twice() {
+async fn randomly_cut_connections_lose_and_repeat_nothing() {
     let app = TestApp::with(&[
         ("LEASE_S", "1"),
         ("PEER_TIMEOUT_MS", "150"),
@@ -128,7 +128,7 @@ async fn connections_that_are_cut_at_random_moments_lose_nothing_and_do_nothing_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_that_is_restarted_under_load_loses_nothing_and_does_nothing_twice() {
+async fn a_database_restart_under_load_loses_and_repeats_nothing() {
     let sandbox = TestApp::sandbox().await;
     let folder = tempfile::tempdir().unwrap();
     let settings = |port| Settings {

@@ -20,7 +20,7 @@ async fn assert_one_order(app: &TestApp, order_id: i64) {
 }
 
 #[tokio::test]
-async fn a_placement_whose_connection_breaks_is_one_order_and_is_acknowledged() {
+async fn a_placement_on_a_broken_connection_is_one_order() {
     for cut in [Cut::Before, Cut::After] {
         for key in [None, Some("key-1")] {
             let (app, proxy) = behind_a_proxy(AT_REST).await;
@@ -45,7 +45,7 @@ async fn a_placement_whose_connection_breaks_is_one_order_and_is_acknowledged() 
 }
 
 #[tokio::test]
-async fn a_placement_whose_transaction_breaks_behind_a_pooler_is_one_order_and_is_acknowledged() {
+async fn a_placement_broken_behind_a_pooler_is_one_order() {
     // The statement, and the commit of its transaction.
     for text in ["SKU0001", "commit"] {
         for cut in [Cut::Before, Cut::After] {
@@ -69,7 +69,7 @@ async fn a_placement_whose_transaction_breaks_behind_a_pooler_is_one_order_and_i
 }
 
 #[tokio::test]
-async fn a_placement_that_arrives_after_it_was_repeated_is_still_one_order() {
+async fn a_placement_committed_after_its_retry_is_one_order() {
     for key in [None, Some("key-1")] {
         let (app, proxy) = behind_a_proxy(AT_REST).await;
         // Nothing is prepared the second time: the statement is sent with its parameters at once.
@@ -89,7 +89,7 @@ async fn a_placement_that_arrives_after_it_was_repeated_is_still_one_order() {
 }
 
 #[tokio::test]
-async fn a_placement_whose_answer_is_lost_with_the_database_runs_and_is_replayed() {
+async fn a_placement_without_an_acknowledgement_runs_once() {
     let (app, proxy) = behind_a_proxy(&[("LEASE_S", "1"), ("PEER_TIMEOUT_MS", "150")]).await;
     proxy.cut("SKU0001", Cut::AfterAndAway);
     let (customer, body) = (app.customer(5), cart("SKU0001", 1, "10.00"));
@@ -113,7 +113,7 @@ async fn a_placement_whose_answer_is_lost_with_the_database_runs_and_is_replayed
 }
 
 #[tokio::test]
-async fn a_cancel_whose_connection_breaks_is_one_wish() {
+async fn a_cancel_on_a_broken_connection_is_one_cancel_request() {
     for cut in [Cut::Before, Cut::After] {
         let (app, proxy) = behind_a_proxy(AT_REST).await;
         let customer = app.customer(5);
@@ -131,7 +131,7 @@ async fn a_cancel_whose_connection_breaks_is_one_wish() {
 }
 
 #[tokio::test]
-async fn news_whose_connection_breaks_are_written_once() {
+async fn an_update_on_a_broken_connection_is_written_once() {
     for cut in [Cut::Before, Cut::After] {
         let (app, proxy) = behind_a_proxy(AT_REST).await;
         let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
@@ -149,7 +149,7 @@ async fn news_whose_connection_breaks_are_written_once() {
 }
 
 #[tokio::test]
-async fn a_decision_whose_connection_breaks_is_written_once_and_acknowledged() {
+async fn a_decision_on_a_broken_connection_is_written_once() {
     for cut in [Cut::Before, Cut::After] {
         for (verb, body) in [
             ("retry", json!({ "reason": "mended" })),
@@ -189,7 +189,7 @@ async fn stuck(app: &TestApp) -> i64 {
 }
 
 #[tokio::test]
-async fn marks_of_fulfilment_whose_connection_breaks_are_written_once() {
+async fn progress_on_a_broken_connection_is_written_once() {
     let steps = [
         "stock_reserved",
         "payment_taken",
@@ -211,7 +211,7 @@ async fn marks_of_fulfilment_whose_connection_breaks_are_written_once() {
 }
 
 #[tokio::test]
-async fn what_was_written_beside_a_call_and_not_heard_of_is_neither_told_nor_done_twice() {
+async fn an_unacknowledged_progress_write_has_no_second_effect() {
     for cut in [Cut::Before, Cut::After] {
         let settings = [AT_REST, &[("PROGRESS_DELAY_MS", "20")]].concat();
         let (app, proxy) = behind_a_proxy(&settings).await;

@@ -33,7 +33,7 @@ async fn crowd(app: &TestApp, ask: impl AsyncFn(i64)) {
 }
 
 #[tokio::test]
-async fn a_crowd_is_read_together_and_everybody_gets_their_own() {
+async fn concurrent_reads_are_batched_and_answered_separately() {
     let app = TestApp::start().await;
     let mine = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
     let theirs = app.customer(6).place(&cart("SKU0002", 2, "20.00")).await;
@@ -52,7 +52,7 @@ async fn a_crowd_is_read_together_and_everybody_gets_their_own() {
 }
 
 #[tokio::test]
-async fn a_crowd_that_looks_at_histories_is_read_together_and_everybody_gets_their_own() {
+async fn concurrent_lists_are_batched_and_answered_separately() {
     let app = TestApp::start().await;
     // So many each, from none.
     for customer in 1..=3 {
@@ -82,7 +82,7 @@ async fn a_crowd_that_looks_at_histories_is_read_together_and_everybody_gets_the
 }
 
 #[tokio::test]
-async fn an_order_that_cannot_be_read_is_nobody_elses_trouble() {
+async fn an_unreadable_order_fails_only_its_own_request() {
     let app = TestApp::start().await;
     let good = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
     let bad = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
@@ -106,7 +106,7 @@ async fn an_order_that_cannot_be_read_is_nobody_elses_trouble() {
 }
 
 #[tokio::test]
-async fn a_history_that_cannot_be_read_is_nobody_elses_trouble() {
+async fn an_unreadable_list_fails_only_its_own_request() {
     let app = TestApp::start().await;
     for customer in [5, 6, 6] {
         let cart = cart("SKU0001", 1, "10.00");
@@ -129,7 +129,7 @@ async fn a_history_that_cannot_be_read_is_nobody_elses_trouble() {
 }
 
 #[tokio::test]
-async fn a_history_longer_than_is_counted_says_so() {
+async fn a_list_beyond_the_count_limit_says_so() {
     let app = TestApp::start().await;
     let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
     let mut conn = app.database.connection().await;

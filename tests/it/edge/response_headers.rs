@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::many_orders;
 use crate::support::app::TestApp;
 use crate::support::client::{Client, cart, send};
-use crate::support::listener::Listener;
+use crate::support::subscriber::Listener;
 use crate::support::visitor::{HTML, Visitor};
 
 const SITE: &str = "https://shop.example";
@@ -32,7 +32,7 @@ fn operations() -> Vec<(Method, String)> {
 }
 
 #[tokio::test]
-async fn every_answer_tells_browsers_to_be_careful() {
+async fn every_response_has_security_headers() {
     let app = TestApp::with(&[("PUBLIC_URL", SITE)]).await;
     let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
     assert_eq!(placed.status, 201);
@@ -72,7 +72,7 @@ async fn every_answer_tells_browsers_to_be_careful() {
 }
 
 #[tokio::test]
-async fn without_tls_browsers_are_not_told_to_insist_on_it() {
+async fn without_tls_there_is_no_hsts_header() {
     let app = TestApp::start().await;
     let reply = app.nobody().get("/health/").await;
     assert_eq!(reply.header("strict-transport-security"), None);
@@ -90,7 +90,7 @@ fn preflight(app: &TestApp, origin: &str) -> reqwest::RequestBuilder {
 }
 
 #[tokio::test]
-async fn scripts_of_other_sites_read_nothing_unless_their_site_is_named() {
+async fn cors_is_refused_for_origins_that_are_not_configured() {
     let app = TestApp::start().await;
     let reply = send(preflight(&app, SITE)).await;
     assert_eq!(reply.status, 405);
@@ -101,7 +101,7 @@ async fn scripts_of_other_sites_read_nothing_unless_their_site_is_named() {
 }
 
 #[tokio::test]
-async fn scripts_of_a_site_that_is_named_read_answers_and_problems() {
+async fn cors_allows_configured_origins_to_read_all_responses() {
     let origins = format!("https://other.example, {SITE}");
     let app = TestApp::with(&[("CORS_ORIGINS", &origins)]).await;
     let reply = send(preflight(&app, SITE)).await;
@@ -162,7 +162,7 @@ async fn gzipped(client: &Client, path: &str, accept: &str) -> (Option<String>, 
 }
 
 #[tokio::test]
-async fn what_is_long_is_sent_short() {
+async fn long_responses_are_compressed() {
     let app = TestApp::start().await;
     many_orders(&app, 1_500).await;
     let staff = app.staff();
@@ -191,7 +191,7 @@ async fn what_is_long_is_sent_short() {
 }
 
 #[tokio::test]
-async fn pages_tagged_answers_and_streams_are_sent_as_they_are() {
+async fn pages_etagged_responses_and_streams_are_not_compressed() {
     let app = TestApp::with(&[("FOLLOW_INTERVAL_MS", "86400000")]).await;
     let items: Vec<_> = (1..=30)
         .map(|number| json!({ "sku": format!("SKU{number:04}"), "quantity": 1, "unit_price": "1.00" }))
@@ -221,7 +221,7 @@ async fn pages_tagged_answers_and_streams_are_sent_as_they_are() {
     let (encoding, _) = gzipped(&app.nobody(), "/sign-in/", HTML).await;
     assert_eq!(encoding, None);
     let compressing = reqwest::header::HeaderValue::from_static("gzip");
-    let request = crate::support::listener::request(&customer, order_id, None);
+    let request = crate::support::subscriber::request(&customer, order_id, None);
     let response = request
         .header("accept-encoding", compressing)
         .send()

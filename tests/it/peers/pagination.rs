@@ -36,7 +36,7 @@ fn targets(world: &World) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_list_goes_on_by_link_by_number_or_not_at_all() {
+async fn lists_are_paginated_by_link_or_by_page_number() {
     let page = |body| Reply::json(200, body);
     for (script, expected) in [
         (vec![page(charges(1..4))], vec!["page=1&page_size=100"]),
@@ -69,7 +69,7 @@ async fn a_list_goes_on_by_link_by_number_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn a_peer_that_has_no_such_list_says_no() {
+async fn a_peer_without_the_list_route_counts_as_refused() {
     for status in [400, 404, 405, 422, 501] {
         let world = World::new([Reply::json(status, json!({"detail": "no"}))]).await;
         assert_eq!(read(&world).await, Err("no"), "{status}");
@@ -77,7 +77,7 @@ async fn a_peer_that_has_no_such_list_says_no() {
 }
 
 #[tokio::test]
-async fn a_list_that_cannot_be_read_to_its_end_is_unclear() {
+async fn an_incomplete_list_is_unclear() {
     let endless = json!({"items": charges(1..3), "total": 9});
     let nowhere = json!({"items": charges(1..3), "next": "/v1/payments/2"});
     for script in [
@@ -97,7 +97,7 @@ async fn a_list_that_cannot_be_read_to_its_end_is_unclear() {
 }
 
 #[tokio::test]
-async fn a_reservation_is_held_until_its_time_is_over() {
+async fn a_reservation_is_held_until_it_expires() {
     let now = time::macros::datetime!(2025-01-01 12:00 UTC);
     let row = |id: &str, state: &str, expires_at: Value| json!({"reservation_id": id, "order_id": 1, "status": state, "expires_at": expires_at});
     let body = json!([

@@ -47,7 +47,7 @@ async fn ask_everything(app: &TestApp, order_id: i64) -> Vec<Reply> {
 }
 
 #[tokio::test]
-async fn while_the_database_is_away_every_answer_is_a_quick_503_and_afterwards_all_is_well() {
+async fn a_database_outage_is_a_quick_503_and_then_recovers() {
     let (app, proxy) = behind_a_proxy(AT_REST).await;
     let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
     assert_eq!(placed.status, 201, "{placed:?}");
@@ -77,7 +77,7 @@ async fn while_the_database_is_away_every_answer_is_a_quick_503_and_afterwards_a
 }
 
 #[tokio::test]
-async fn a_database_that_does_not_answer_is_waited_for_no_longer_than_the_limit() {
+async fn an_unresponsive_database_times_out_at_the_limit() {
     let settings = [AT_REST, &[("DATABASE_WAIT_MS", "3000")]].concat();
     let (app, proxy) = behind_a_proxy(&settings).await;
     let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
@@ -118,7 +118,7 @@ async fn a_database_that_does_not_answer_is_waited_for_no_longer_than_the_limit(
 }
 
 #[tokio::test]
-async fn a_database_that_was_restarted_between_two_requests_costs_nobody_an_error() {
+async fn a_database_restart_between_requests_causes_no_error() {
     let (app, proxy) = behind_a_proxy(AT_REST).await;
     let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
     assert_eq!(placed.status, 201, "{placed:?}");

@@ -4,8 +4,8 @@
 use order_service::domain::plan::{Outcome, Plan};
 
 use super::protocol::Protocol;
+use super::system::{Row, World, spend};
 use super::worker::{Ending, Fulfilment, Stage, Unwritten, Worker};
-use super::world::{Row, World, spend};
 
 /// What is to be written.
 struct Decision {

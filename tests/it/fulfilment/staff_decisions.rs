@@ -28,7 +28,7 @@ async fn stuck(app: &TestApp) -> i64 {
 }
 
 #[tokio::test]
-async fn a_stuck_order_is_found_with_step_and_answer_and_goes_on_when_it_is_retried() {
+async fn a_stuck_order_is_listed_with_its_reason_and_can_be_retried() {
     let app = TestApp::start().await;
     let order_id = stuck(&app).await;
     let found = app.staff().get("/v1/ops/orders/stuck/").await.body["results"][0].clone();
@@ -61,7 +61,7 @@ async fn a_stuck_order_is_found_with_step_and_answer_and_goes_on_when_it_is_retr
 }
 
 #[tokio::test]
-async fn an_order_settled_by_hand_is_written_down_with_who_and_why() {
+async fn a_manual_settlement_records_who_and_why() {
     let app = TestApp::start().await;
     let order_id = stuck(&app).await;
     let path = format!("/v1/ops/orders/{order_id}/resolve/");
@@ -85,7 +85,7 @@ async fn an_order_settled_by_hand_is_written_down_with_who_and_why() {
 }
 
 #[tokio::test]
-async fn only_staff_decides_and_says_why() {
+async fn decisions_are_for_staff_and_need_a_reason() {
     let app = TestApp::start().await;
     let order_id = app
         .customer(5)
@@ -118,7 +118,7 @@ async fn only_staff_decides_and_says_why() {
 }
 
 #[tokio::test]
-async fn a_retry_of_an_order_that_is_on_its_way_is_refused() {
+async fn a_retry_of_an_order_in_progress_is_refused() {
     let app = TestApp::start().await;
     let order_id = app
         .customer(5)
@@ -149,7 +149,7 @@ async fn a_retry_of_an_order_that_is_on_its_way_is_refused() {
 }
 
 #[tokio::test]
-async fn idempotency_keys_are_forgotten_after_their_time() {
+async fn idempotency_keys_expire() {
     let app = TestApp::start().await;
     let cart = cart("SKU0001", 1, "10.00");
     for key in ["old", "new"] {
@@ -170,7 +170,7 @@ async fn idempotency_keys_are_forgotten_after_their_time() {
 }
 
 #[tokio::test]
-async fn an_order_that_is_being_called_off_cannot_be_made_to_stand_again() {
+async fn an_order_being_cancelled_cannot_be_confirmed_by_hand() {
     let app = TestApp::start().await;
     let order_id = stuck(&app).await;
     let found = app.staff().get("/v1/ops/orders/stuck/").await.body["results"][0].clone();

@@ -12,7 +12,7 @@ fn named(name: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_line_keeps_its_name_and_may_have_none() {
+async fn a_line_keeps_its_optional_name() {
     let app = TestApp::start().await;
     let placed = app.customer(5).place(&named(json!("  Walnut Lamp "))).await;
     assert_eq!(placed.status, 201, "{placed:?}");
@@ -28,7 +28,7 @@ async fn a_line_keeps_its_name_and_may_have_none() {
 }
 
 #[tokio::test]
-async fn names_that_are_none_are_refused() {
+async fn invalid_line_names_are_refused() {
     let app = TestApp::start().await;
     let longest = "ü".repeat(200);
     assert_eq!(
@@ -50,7 +50,7 @@ async fn names_that_are_none_are_refused() {
 }
 
 #[tokio::test]
-async fn the_same_new_words_in_many_orders_at_once_are_noted_once() {
+async fn concurrent_orders_with_a_new_name_store_it_once() {
     let app = TestApp::start().await;
     let placements = (0..12).map(|index| {
         let client = app.customer(5);

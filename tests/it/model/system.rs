@@ -4,9 +4,9 @@
 use order_service::domain::plan::{Doubt, Outcome, Plan};
 
 use super::action::Action;
-use super::errand::attempt;
 use super::peers::{Call, Peers};
 use super::protocol::Protocol;
+use super::request::attempt;
 use super::worker::{Ending, Fulfilment, Stage, Worker};
 
 /// The row in `fulfilments`, with what matters of the one in `orders`.

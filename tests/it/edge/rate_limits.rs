@@ -28,7 +28,7 @@ async fn exhaust(client: &Client, path: &str) -> (usize, Reply) {
 }
 
 #[tokio::test]
-async fn who_asks_too_often_is_told_when_to_come_again() {
+async fn a_rate_limited_caller_is_told_when_to_retry() {
     let app = TestApp::with(&TIGHT).await;
     let customer = app.customer(5);
     let first = customer.get(LIST).await;
@@ -53,7 +53,7 @@ async fn who_asks_too_often_is_told_when_to_come_again() {
 }
 
 #[tokio::test]
-async fn staff_and_peers_may_ask_ten_times_as_often() {
+async fn staff_and_peers_have_ten_times_the_rate_limit() {
     let app = TestApp::with(&TIGHT).await;
     for colleague in [app.staff(), app.service()] {
         let asked = (0..300).map(|_| colleague.get(LIST));
@@ -67,7 +67,7 @@ async fn staff_and_peers_may_ask_ten_times_as_often() {
 }
 
 #[tokio::test]
-async fn who_is_not_known_goes_by_the_address() {
+async fn anonymous_callers_are_limited_by_address() {
     let app = TestApp::with(&TIGHT).await;
     let forged = Client::with_token(&app.base, "x.y.z".to_owned());
     let (answered, _) = exhaust(&forged, LIST).await;
@@ -91,7 +91,7 @@ async fn who_is_not_known_goes_by_the_address() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_is_trusted_tells_whom_it_asks_for() {
+async fn a_trusted_proxy_names_the_client_address() {
     let ask = async |app: &TestApp, from: &'static str| {
         let request = app.nobody().request(Method::GET, "/problems/not-found/");
         send(request.header("x-forwarded-for", from)).await.status
@@ -110,7 +110,7 @@ async fn a_proxy_that_is_trusted_tells_whom_it_asks_for() {
 }
 
 #[tokio::test]
-async fn names_cannot_be_tried_for_ever() {
+async fn sign_in_attempts_are_rate_limited() {
     let app = TestApp::with(&[("SIGN_IN_LIMIT_PER_MIN", "3")]).await;
     let visitor = Visitor::stranger(&app);
     for _ in 0..3 {
@@ -135,7 +135,7 @@ async fn names_cannot_be_tried_for_ever() {
 }
 
 #[tokio::test]
-async fn without_a_limit_nothing_is_told() {
+async fn without_a_rate_limit_no_headers_are_sent() {
     let none = [("RATE_LIMIT_PER_S", "0"), ("SIGN_IN_LIMIT_PER_MIN", "0")];
     let app = TestApp::with(&none).await;
     let reply = app.customer(5).get(LIST).await;

@@ -13,7 +13,7 @@ use crate::support::proxy::Proxy;
 use crate::support::service::eventually;
 
 #[tokio::test]
-async fn a_body_that_comes_byte_by_byte_is_not_waited_for() {
+async fn a_body_sent_byte_by_byte_times_out() {
     let app = TestApp::with(&[("BODY_TIMEOUT_MS", "300")]).await;
     let token = authorization(&app.customer(5));
     let mut stream = connect(&app.base).await;
@@ -48,7 +48,7 @@ async fn hanging(settings: &[(&str, &str)]) -> (TestApp, Proxy) {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_not_found_in_time_is_given_up() {
+async fn a_request_that_takes_too_long_is_aborted() {
     let settings = [("REQUEST_TIMEOUT_MS", "2000"), ("SETTLE_WAIT_MS", "100")];
     let (app, proxy) = hanging(&settings).await;
     let reply = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
@@ -59,7 +59,7 @@ async fn an_answer_that_is_not_found_in_time_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_service_that_has_too_much_to_do_says_so_at_once_and_how_it_is() {
+async fn an_overloaded_service_sheds_load_and_answers_probes() {
     let (app, proxy) = hanging(&[("MAX_REQUESTS", "2")]).await;
     let waiting: Vec<_> = (0..2)
         .map(|_| {

@@ -40,7 +40,7 @@ fn findings(orders: &BTreeSet<i64>) -> Vec<(&'static str, i64)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn orders_that_a_lagging_standby_never_got_are_found_and_their_numbers_meet_no_old_keys() {
+async fn orders_lost_in_a_failover_are_found_and_ids_stay_unique() {
     let mut shop = Shop::open(SETTINGS).await;
     let customer = shop.customer(5);
     let body = cart("SKU0001", 1, "10.00");
@@ -92,7 +92,7 @@ async fn orders_that_a_lagging_standby_never_got_are_found_and_their_numbers_mee
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_drives_an_order_that_was_lost_does_not_touch_the_next_one_of_its_number() {
+async fn the_worker_of_a_lost_order_never_touches_its_successor() {
     let mut shop = Shop::open(SETTINGS).await;
     shop.servers.part().await;
     let (servers, service, sandbox) = (&mut shop.servers, &shop.service, &shop.sandbox);
