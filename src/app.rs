@@ -1,50 +1,51 @@
-//! Puts the service together from its configuration, runs it, and stops it in good order.
+//! Builds the service from its configuration, runs it, and shuts it down gracefully.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::Verifier;
+use crate::auth::{SignIn, Verifier};
 use crate::config::{Config, Listen, Reconciling};
 use crate::db::{self, Database, Replica};
 use crate::fulfilment::Fulfilments;
 use crate::http::{self, Cursors, Edge, Forms, Parts, Shared};
 use crate::metrics::Metrics;
-use crate::notifications::Notifications;
+use crate::notifications::{Notifications, WakeUp};
 use crate::orders::Orders;
 use crate::peers::Peers;
 use crate::reconciliation::Reconciliation;
 use crate::server;
 
-/// How often idempotency keys whose time is over are removed.
+
+/// How often expired idempotency keys are deleted.
 const PURGE_EVERY: Duration = Duration::from_secs(600);
-/// How often the tables are measured.
+/// How often the gauges about sagas are refreshed.
 const MEASURE_EVERY: Duration = Duration::from_secs(10);
 
-/// The part of the grace time that requests get; the rest is for giving leases back.
+/// The share of the grace period for requests in flight; the rest is for releasing leases.
 const SHARE_FOR_REQUESTS: f64 = 0.8;
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The port is taken, or not ours to take.
+    /// The port is in use, or the process may not bind it.
     #[error("cannot listen on {0}: is something else running there? choose another PORT")]
     Listen(SocketAddr, #[source] std::io::Error),
-    /// The key that tokens are verified with.
+    /// The key that tokens are verified with is unusable.
     #[error("the key for tokens cannot be used")]
     Key(#[from] crate::auth::KeyError),
-    /// The clients of the peers.
+    /// An HTTP client of a peer cannot be built.
     #[error("the clients of the peers cannot be built")]
     Peers(#[from] crate::peers::Error),
-    /// The pool of connections to the database.
+    /// The connection pool cannot be built.
     #[error("the pool of connections cannot be built")]
     Pool(#[from] deadpool::managed::BuildError),
-    /// The metrics.
+    /// A metric is registered twice or has an invalid name.
     #[error("the metrics cannot be registered")]
     Metrics(#[from] prometheus::Error),
 }
@@ -56,197 +57,269 @@ pub struct App {
     orders: Orders,
     metrics: Arc<Metrics>,
     database: Database,
-    stopping: watch::Sender<bool>,
-    stop_listening: CancellationToken,
-    stop_claiming: CancellationToken,
-    stop_fulfilling: CancellationToken,
-    server: JoinHandle<()>,
-    operators: Option<JoinHandle<()>>,
-    fulfilling: JoinHandle<()>,
-    listeners: JoinHandle<()>,
-    keeping_house: JoinHandle<()>,
-    keeping_keys: JoinHandle<Option<()>>,
-    reconciling: JoinHandle<()>,
+    shutdown: Shutdown,
+    tasks: Tasks,
     drain: Duration,
     grace: Duration,
 }
 
-impl App {
-    /// Starts to listen and to fulfil.
-    pub async fn start(config: Config) -> Result<Self, Error> {
-        let metrics = Arc::new(Metrics::new()?);
-        let peers = Peers::new(config.peers, metrics.clone())?;
+/// The background tasks, which [`App::stop`] waits for.
+struct Tasks {
+    server: JoinHandle<()>,
+    metrics_server: Option<JoinHandle<()>>,
+    fulfilment: JoinHandle<()>,
+    live_streams: JoinHandle<()>,
+    housekeeping: JoinHandle<()>,
+    key_refresh: JoinHandle<Option<()>>,
+    reconciliation: JoinHandle<()>,
+}
+
+/// Tells the tasks to stop, in the order of [`App::stop`].
+struct Shutdown {
+    readiness: watch::Sender<bool>,
+    listening: CancellationToken,
+    claiming: CancellationToken,
+    fulfilling: CancellationToken,
+}
+
+impl Shutdown {
+    fn new() -> Self {
+        let fulfilling = CancellationToken::new();
+        Self {
+            readiness: watch::Sender::new(false),
+            listening: CancellationToken::new(),
+            claiming: fulfilling.child_token(),
+            fulfilling,
+        }
+    }
+}
+
+/// Everything between the adapters and the tasks.
+struct Components {
+    database: Database,
+    verifier: Arc<Verifier>,
+    users: Arc<dyn SignIn>,
+    orders: Orders,
+    fulfilments: Fulfilments,
+    reconciliation: Reconciliation,
+    wake_ups: mpsc::Receiver<WakeUp>,
+}
+
+impl Components {
+    fn new(config: &Config, metrics: &Arc<Metrics>) -> Result<Self, Error> {
+        let peers = Peers::new(config.peers.clone(), metrics.clone())?;
         let verifier = Verifier::new(&config.auth, metrics.clone(), |url| {
             Ok::<_, Error>(Arc::new(peers.issuer(url.clone())?))
+        })?;
+        let users = Arc::new(peers.users(config.user_service.clone())?);
+        let database = Database::new(config.database.clone(), config.limits, metrics.clone())?;
+        let replica = config.database_read.clone().map(|options| {
+            let limits = db::Limits {
+                takes_standby: true,
+                ..config.limits
+            };
+            Database::new(options, limits, metrics.clone()).map(Replica::new)
         });
-        let verifier = Arc::new(verifier?);
-        let users = peers.users(config.user_service)?;
-        let database = Database::new(config.database, config.limits, metrics.clone())?;
-        let replica = match config.database_read {
-            Some(options) => Some(Replica::new(Database::new(
-                options,
-                db::Limits {
-                    takes_standby: true,
-                    ..config.limits
-                },
-                metrics.clone(),
-            )?)),
-            None => None,
-        };
-        let Listen { host, port } = config.listen;
-        let (listener, address) = listen(SocketAddr::new(host, port))?;
-        let for_metrics = match config.metrics_port {
-            Some(port) => Some(listen(SocketAddr::new(host, port))?),
-            None => None,
-        };
-
         let (notifications, wake_ups) = Notifications::new();
         let orders = Orders::new(
             database.clone(),
-            replica,
+            replica.transpose()?,
             metrics.clone(),
             notifications.clone(),
-            config.orders,
+            config.orders.clone(),
         );
         let fulfilments = Fulfilments::new(
             database.clone(),
             peers.clone(),
             metrics.clone(),
             notifications,
-            config.fulfilment,
+            config.fulfilment.clone(),
         );
         let reconciliation = Reconciliation::new(
             database.clone(),
             peers,
             fulfilments.clone(),
             metrics.clone(),
-            config.reconciliation,
+            config.reconciliation.clone(),
         );
-        let (stopping, is_stopping) = watch::channel(false);
-        let shared = Shared::from(Parts {
-            orders: orders.clone(),
-            verifier: verifier.clone(),
-            metrics: metrics.clone(),
-            users: Arc::new(users),
-            forms: Arc::new(Forms::new(&config.cursor_key)),
-            edge: Arc::new(Edge::new(config.requests)),
-            cursors: Arc::new(Cursors::new(&config.cursor_key)),
-            has_metrics_port: for_metrics.is_some(),
-            metrics_token: config.metrics_token.map(Arc::new),
-            public_url: config.public_url.map(Arc::new),
-            heartbeat: config.heartbeat,
-            stopping: is_stopping,
-        });
+        Ok(Self {
+            database,
+            verifier: Arc::new(verifier),
+            users,
+            orders,
+            fulfilments,
+            reconciliation,
+            wake_ups,
+        })
+    }
 
-        let stop_listening = CancellationToken::new();
-        let stop_fulfilling = CancellationToken::new();
-        let stop_claiming = stop_fulfilling.child_token();
-        let metrics_address = for_metrics.as_ref().map(|(_, address)| *address);
-        let operators = for_metrics.map(|(listener, _)| {
+    /// What the HTTP handlers share.
+    fn shared(
+        &self,
+        config: &Config,
+        metrics: &Arc<Metrics>,
+        stopping: watch::Receiver<bool>,
+    ) -> Shared {
+        Shared::from(Parts {
+            orders: self.orders.clone(),
+            verifier: self.verifier.clone(),
+            metrics: metrics.clone(),
+            users: self.users.clone(),
+            forms: Arc::new(Forms::new(&config.cursor_key)),
+            edge: Arc::new(Edge::new(config.requests.clone())),
+            cursors: Arc::new(Cursors::new(&config.cursor_key)),
+            has_metrics_port: config.metrics_port.is_some(),
+            metrics_token: config.metrics_token.clone().map(Arc::new),
+            public_url: config.public_url.clone().map(Arc::new),
+            heartbeat: config.heartbeat,
+            stopping,
+        })
+    }
+
+    /// Starts the background tasks beside the servers.
+    fn spawn(
+        self,
+        server: JoinHandle<()>,
+        metrics_server: Option<JoinHandle<()>>,
+        shutdown: &Shutdown,
+    ) -> Tasks {
+        let Self {
+            verifier,
+            orders,
+            fulfilments,
+            reconciliation,
+            wake_ups,
+            ..
+        } = self;
+        let Shutdown {
+            listening,
+            claiming,
+            fulfilling,
+            ..
+        } = shutdown;
+        let (listening, drain, stop) = (listening.clone(), claiming.clone(), fulfilling.clone());
+        Tasks {
+            server,
+            metrics_server,
+            fulfilment: tokio::spawn(async move { fulfilments.run(wake_ups, drain, stop).await }),
+            housekeeping: tokio::spawn(keep_house(orders.clone(), fulfilling.clone())),
+            live_streams: tokio::spawn(async move { orders.serve_listeners(listening).await }),
+            key_refresh: tokio::spawn({
+                let stop = fulfilling.clone();
+                async move { stop.run_until_cancelled(verifier.keep_fresh()).await }
+            }),
+            reconciliation: tokio::spawn({
+                let stop = claiming.clone();
+                async move { reconciliation.run_daily(stop).await }
+            }),
+        }
+    }
+}
+
+impl App {
+    /// Starts the servers and the background tasks. Must be called within a Tokio runtime.
+    pub fn start(config: Config) -> Result<Self, Error> {
+        let metrics = Arc::new(Metrics::new()?);
+        let components = Components::new(&config, &metrics)?;
+        let Listen { host, port } = config.listen;
+        let (listener, address) = listen(SocketAddr::new(host, port))?;
+        let metrics_listener = config
+            .metrics_port
+            .map(|port| listen(SocketAddr::new(host, port)))
+            .transpose()?;
+        let metrics_address = metrics_listener.as_ref().map(|(_, address)| *address);
+
+        let shutdown = Shutdown::new();
+        let shared = components.shared(&config, &metrics, shutdown.readiness.subscribe());
+        let (limits, stop) = (config.connections, &shutdown.listening);
+        let metrics_server = metrics_listener.map(|(listener, _)| {
             let service = http::operators_service(shared.clone());
-            let stop = stop_listening.clone();
-            let (limits, metrics) = (config.connections, metrics.clone());
+            let (metrics, stop) = (metrics.clone(), stop.clone());
             tokio::spawn(server::serve(listener, service, limits, metrics, stop))
         });
         let service = http::service(shared);
-        let stop = stop_listening.clone();
-        let server = server::serve(listener, service, config.connections, metrics.clone(), stop);
-        let (drain, stop) = (stop_claiming.clone(), stop_fulfilling.clone());
+        let server = server::serve(listener, service, limits, metrics.clone(), stop.clone());
+        let server = tokio::spawn(server);
+        let (orders, database) = (components.orders.clone(), components.database.clone());
         Ok(Self {
             address,
             metrics_address,
-            server: tokio::spawn(server),
-            operators,
-            fulfilling: tokio::spawn(async move { fulfilments.run(wake_ups, drain, stop).await }),
-            listeners: tokio::spawn({
-                let (orders, stop) = (orders.clone(), stop_listening.clone());
-                async move { orders.serve_listeners(stop).await }
-            }),
-            keeping_house: tokio::spawn(keep_house(orders.clone(), stop_fulfilling.clone())),
-            keeping_keys: tokio::spawn({
-                let stop = stop_fulfilling.clone();
-                async move { stop.run_until_cancelled(verifier.keep_fresh()).await }
-            }),
-            reconciling: tokio::spawn({
-                let stop = stop_claiming.clone();
-                async move { reconciliation.run_daily(stop).await }
-            }),
+            tasks: components.spawn(server, metrics_server, &shutdown),
             orders,
             metrics,
             database,
-            stopping,
-            stop_listening,
-            stop_claiming,
-            stop_fulfilling,
+            shutdown,
             drain: config.shutdown_drain,
             grace: config.shutdown_grace,
         })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where the metrics are, if they have a port of their own.
+    /// The address of the metrics, if they have a port of their own.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics_address
     }
 
-    /// What it counts.
+    /// The metrics of this process.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
-    /// Stops: readiness fails while requests are still taken, requests in flight finish, leases are
-    /// given back. What is not done within the grace time is left to other replicas, which take over
-    /// when its leases end.
+    /// Stops gracefully. Readiness fails at once, while requests are still accepted. Then requests in
+    /// flight finish and leases are released. Work that is not done within the grace period is left to
+    /// other replicas, which take it over when its leases expire.
     pub async fn stop(self) {
-        self.stopping.send_replace(true);
-        // What others can do is left to them.
-        self.stop_claiming.cancel();
-        // Readiness fails from now on; who balances the load needs a moment to see it.
+        let Self {
+            shutdown, tasks, ..
+        } = self;
+        shutdown.readiness.send_replace(true);
+        // Other replicas can claim the remaining work.
+        shutdown.claiming.cancel();
+        // A load balancer needs a moment to see that readiness fails.
         tokio::time::sleep(self.drain).await;
-        let in_order = async {
-            // Streams of events end with it: a request that never finishes would hold up the rest.
-            self.stop_listening.cancel();
-            // Fulfilment goes on meanwhile: requests wait for orders to settle. A client that will not
-            // finish must not keep the leases from being given back.
+        let graceful = async {
+            // This ends the event streams too: a request that never finishes would delay the rest.
+            shutdown.listening.cancel();
+            // Sagas continue meanwhile, because requests wait for orders to settle. The time limit keeps a
+            // slow client from using up the time in which leases are released.
             let requests = async {
-                let _ = self.server.await;
-                if let Some(operators) = self.operators {
-                    let _ = operators.await;
+                let _ = tasks.server.await;
+                if let Some(server) = tasks.metrics_server {
+                    let _ = server.await;
                 }
                 self.orders.drain().await;
             };
             let _ = tokio::time::timeout(self.grace.mul_f64(SHARE_FOR_REQUESTS), requests).await;
-            self.stop_fulfilling.cancel();
-            let _ = self.fulfilling.await;
-            let _ = self.listeners.await;
-            let _ = self.keeping_house.await;
-            let _ = self.keeping_keys.await;
-            let _ = self.reconciling.await;
+            shutdown.fulfilling.cancel();
+            let _ = tasks.fulfilment.await;
+            let _ = tasks.live_streams.await;
+            let _ = tasks.housekeeping.await;
+            let _ = tasks.key_refresh.await;
+            let _ = tasks.reconciliation.await;
         };
-        if tokio::time::timeout(self.grace, in_order).await.is_err() {
-            tracing::warn!("stopped before everything was done: the grace time is over");
-            self.stop_fulfilling.cancel();
+        if tokio::time::timeout(self.grace, graceful).await.is_err() {
+            tracing::warn!("stopped before all work was done: the grace period is over");
+            shutdown.fulfilling.cancel();
         }
         self.database.close();
     }
 }
 
-/// Takes a port.
-fn listen(asked: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+/// Binds a port.
+fn listen(requested: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
     let bind = || {
-        let listener = server::listen(asked)?;
+        let listener = server::listen(requested)?;
         let address = listener.local_addr()?;
         Ok((listener, address))
     };
-    bind().map_err(|error| Error::Listen(asked, error))
+    bind().map_err(|error| Error::Listen(requested, error))
 }
 
-/// What compares orders with the peers' ledgers, in a process that does nothing else. Its metrics are
-/// seen by nobody.
+/// Reconciliation for a process that does nothing else. Its metrics are not exposed.
 pub fn reconciliation(config: Reconciling) -> Result<Reconciliation, Error> {
     let metrics = Arc::new(Metrics::new()?);
     let peers = Peers::new(config.peers, metrics.clone())?;
@@ -269,7 +342,7 @@ pub fn reconciliation(config: Reconciling) -> Result<Reconciliation, Error> {
     ))
 }
 
-/// Keeps the metrics of the tables fresh, and the table of idempotency keys small.
+/// Refreshes the gauges about sagas and deletes expired idempotency keys, until `stop`.
 async fn keep_house(orders: Orders, stop: CancellationToken) {
     let mut purge_at = Instant::now() + PURGE_EVERY;
     loop {

@@ -1,5 +1,5 @@
-//! What Prometheus scrapes. Every label has a small, fixed set of values: methods, route templates,
-//! statuses, steps, never a number of an order or a text from outside.
+//! The metrics that Prometheus scrapes. Every label has a small, fixed set of values, such as methods, route
+//! templates, statuses and steps: never an order id or a text from outside.
 
 use std::time::Duration;
 
@@ -19,9 +19,9 @@ const MILLISECONDS: &[f64] = &[
     1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10000.0,
 ];
 
-/// Why requests are turned away, each with the code of its problem.
+/// Why requests are rejected: the code of the problem that the client receives.
 const REFUSALS: [&str; 4] = ["body-too-slow", "overloaded", "rate-limited", "timed-out"];
-/// Why connections end.
+/// Why the service closes connections.
 const CONNECTION_ENDS: [&str; 5] = [
     "header_timeout",
     "idle",
@@ -30,7 +30,7 @@ const CONNECTION_ENDS: [&str; 5] = [
     "stalled",
 ];
 
-/// A connection of a client, while it is there.
+/// An open connection of a client; counted until it is dropped.
 #[derive(Debug)]
 pub struct OpenConnection(IntGauge);
 
@@ -40,188 +40,98 @@ impl Drop for OpenConnection {
     }
 }
 
-/// Every metric of the service, in a registry of its own.
-#[derive(Debug)]
-pub struct Metrics {
-    registry: Registry,
+/// Declares the metrics and their registration in one table. The doc comment of a field is the help text
+/// of its metric.
+macro_rules! metrics {
+    ($($(#[doc = $help:literal])+
+        $access:vis $field:ident: $type:ty = $kind:ident($name:literal $(, $argument:expr)*);)+) => {
+        /// Every metric of the service, in a registry of its own.
+        #[derive(Debug)]
+        pub struct Metrics {
+            registry: Registry,
+            $($(#[doc = $help])+ $access $field: $type,)+
+        }
+
+        impl Metrics {
+            fn register(new: Registering) -> Result<Self, prometheus::Error> {
+                Ok(Self {
+                    $($field: new.$kind($name, concat!($($help),+).trim_start() $(, $argument)*)?,)+
+                    registry: new.0,
+                })
+            }
+        }
+    };
+}
+
+metrics! {
     /// Orders that were accepted.
-    pub orders_placed: IntCounter,
-    /// Orders that were called off, by reason.
-    pub orders_cancelled: IntCounterVec,
+    pub orders_placed: IntCounter = counter("orders_placed_total");
+    /// Orders that were cancelled, by reason.
+    pub orders_cancelled: IntCounterVec = counters("orders_cancelled_total", &["reason"]);
     /// Charges that Payment declined.
-    pub payments_failed: IntCounter,
+    pub payments_failed: IntCounter = counter("payments_failed_total");
     /// Orders that Inventory could not reserve.
-    pub stockouts: IntCounter,
+    pub stockouts: IntCounter = counter("stockouts_total");
     /// How long Inventory takes to reserve, in milliseconds.
-    pub inventory_reserve_latency_ms: Histogram,
-    /// Requests by method, route and status.
-    pub http_requests: IntCounterVec,
-    /// How long requests take, in seconds, by method, route and status.
-    pub http_request_duration: HistogramVec,
+    pub inventory_reserve_latency_ms: Histogram =
+        histogram("inventory_reserve_latency_ms", MILLISECONDS);
+    /// Requests by method, route template and status.
+    pub http_requests: IntCounterVec =
+        counters("http_requests_total", &["method", "route", "status"]);
+    /// How long requests take, in seconds, by method, route template and status.
+    pub http_request_duration: HistogramVec =
+        histograms("http_request_duration_seconds", &["method", "route", "status"]);
     /// Requests that are being answered.
-    pub http_requests_in_flight: IntGauge,
-    /// Requests that were turned away unanswered, by reason.
-    http_refused: IntCounterVec,
-    /// Connections of clients.
-    http_connections: IntGauge,
-    /// Connections that the service ended, or did not begin, by reason.
-    http_connections_ended: IntCounterVec,
+    pub http_requests_in_flight: IntGauge = gauge("http_requests_in_flight");
+    /// Requests that were rejected without being processed, by reason.
+    http_refused: IntCounterVec = counters("http_refused_total", &["reason"]);
+    /// Open connections of clients.
+    http_connections: IntGauge = gauge("http_connections");
+    /// Connections that the service closed or did not accept, by reason.
+    http_connections_ended: IntCounterVec =
+        counters("http_connections_ended_total", &["reason"]);
     /// How long calls to peers take, in seconds, by peer, operation and outcome.
-    pub peer_calls: HistogramVec,
-    /// Peers that are left alone after many failures in a row: 1, else 0.
-    pub breakers_open: IntGaugeVec,
-    /// Attempts at steps of fulfilment, by step, direction and outcome.
-    pub saga_steps: IntCounterVec,
-    /// Fulfilments that are open, by phase and age.
-    pub sagas_open: IntGaugeVec,
-    /// Fulfilments that wait for a person, by age.
-    pub sagas_stuck: IntGaugeVec,
-    /// For how many seconds the fulfilment that has been due longest waits to be claimed.
-    pub sagas_due_lag: IntGauge,
-    /// What the last reconciliation found, by kind.
-    pub reconciliation_findings: IntGaugeVec,
-    /// When reconciliation last came to its end, as a Unix time.
-    pub reconciliation_last_run: IntGauge,
-    /// Those who follow an order live.
-    pub live_listeners: IntGauge,
-    /// Events that were sent to them.
-    pub live_events_sent: IntCounter,
-    /// Those who were dropped because they did not read.
-    pub live_listeners_dropped: IntCounter,
+    pub peer_calls: HistogramVec =
+        histograms("peer_call_duration_seconds", &["peer", "operation", "outcome"]);
+    /// Whether the circuit breaker of a peer is open: 1, otherwise 0.
+    pub breakers_open: IntGaugeVec = gauges("peer_breaker_open", &["peer"]);
+    /// Attempts at saga steps, by step, direction and outcome.
+    pub saga_steps: IntCounterVec =
+        counters("saga_steps_total", &["step", "direction", "outcome"]);
+    /// Sagas in progress, by phase and time in that phase.
+    pub sagas_open: IntGaugeVec = gauges("sagas_open", &["phase", "age"]);
+    /// Stuck sagas, which wait for a person, by how long they have waited.
+    pub sagas_stuck: IntGaugeVec = gauges("sagas_stuck", &["age"]);
+    /// How long the saga that has been due longest waits to be claimed, in seconds; 0 if none is due.
+    pub sagas_due_lag: IntGauge = gauge("sagas_due_lag_seconds");
+    /// Findings of the last reconciliation, by kind.
+    pub reconciliation_findings: IntGaugeVec = gauges("reconciliation_findings", &["kind"]);
+    /// When a reconciliation last completed, as a Unix time; 0 if none did.
+    pub reconciliation_last_run: IntGauge = gauge("reconciliation_last_run_timestamp_seconds");
+    /// Open live streams of order events.
+    pub live_listeners: IntGauge = gauge("live_listeners");
+    /// Events sent to live streams.
+    pub live_events_sent: IntCounter = counter("live_events_sent_total");
+    /// Live streams that were closed because the client did not read.
+    pub live_listeners_dropped: IntCounter = counter("live_listeners_dropped_total");
     /// Keys that tokens are verified with.
-    pub token_keys: IntGauge,
-    /// When those that their issuer publishes were last fetched, as a Unix time.
-    pub token_keys_fetched: IntGauge,
+    pub token_keys: IntGauge = gauge("jwt_keys");
+    /// When the issuer's published keys were last fetched, as a Unix time; 0 if they never were.
+    pub token_keys_fetched: IntGauge = gauge("jwt_keys_fetched_timestamp_seconds");
     /// Connections to the database, by state.
-    pub pool_connections: IntGaugeVec,
+    pub pool_connections: IntGaugeVec = gauges("db_pool_connections", &["state"]);
     /// Callers that wait for a connection to the database.
-    pub pool_waiting: IntGauge,
-    /// Pieces of work with the database that were done again, by reason: `conflict`, `lost` or `standby`.
-    pub db_repeats: IntCounterVec,
-    /// Spans of traces, by result: `sent`, `failed` or `dropped`.
-    pub trace_spans: IntCounterVec,
+    pub pool_waiting: IntGauge = gauge("db_pool_waiting");
+    /// Units of database work that were repeated after a conflict, a lost connection or a standby's error.
+    pub db_repeats: IntCounterVec = counters("db_repeats_total", &["reason"]);
+    /// Spans that were sent, failed to be sent, or were dropped because the queue was full.
+    pub trace_spans: IntCounterVec = counters("trace_spans_total", &["result"]);
 }
 
 impl Metrics {
-    /// All metrics at zero.
+    /// Registers all metrics. Label values that are known in advance start at zero.
     pub fn new() -> Result<Self, prometheus::Error> {
-        let new = Registering(Registry::new());
-        let metrics = Self {
-            orders_placed: new.counter("orders_placed_total", "Orders that were accepted.")?,
-            orders_cancelled: new.counters(
-                "orders_cancelled_total",
-                "Orders that were called off, by reason.",
-                &["reason"],
-            )?,
-            payments_failed: new
-                .counter("payments_failed_total", "Charges that Payment declined.")?,
-            stockouts: new.counter(
-                "stockouts_total",
-                "Orders that Inventory could not reserve.",
-            )?,
-            inventory_reserve_latency_ms: new.histogram(
-                "inventory_reserve_latency_ms",
-                "How long Inventory takes to reserve, in milliseconds.",
-                MILLISECONDS,
-            )?,
-            http_requests: new.counters(
-                "http_requests_total",
-                "Requests by method, route template and status.",
-                &["method", "route", "status"],
-            )?,
-            http_request_duration: new.histograms(
-                "http_request_duration_seconds",
-                "How long requests take, by method, route template and status.",
-                &["method", "route", "status"],
-            )?,
-            http_requests_in_flight: new.gauge(
-                "http_requests_in_flight",
-                "Requests that are being answered.",
-            )?,
-            http_refused: new.counters(
-                "http_refused_total",
-                "Requests that were turned away, by reason.",
-                &["reason"],
-            )?,
-            http_connections: new.gauge("http_connections", "Connections of clients.")?,
-            http_connections_ended: new.counters(
-                "http_connections_ended_total",
-                "Connections that the service ended, or did not begin, by reason.",
-                &["reason"],
-            )?,
-            peer_calls: new.histograms(
-                "peer_call_duration_seconds",
-                "How long calls to peers take, by peer, operation and outcome.",
-                &["peer", "operation", "outcome"],
-            )?,
-            breakers_open: new.gauges(
-                "peer_breaker_open",
-                "Whether a peer is left alone after many failures in a row.",
-                &["peer"],
-            )?,
-            saga_steps: new.counters(
-                "saga_steps_total",
-                "Attempts at steps of fulfilment, by step, direction and outcome.",
-                &["step", "direction", "outcome"],
-            )?,
-            sagas_open: new.gauges(
-                "sagas_open",
-                "Fulfilments that are under way, by phase and how long they have stood there.",
-                &["phase", "age"],
-            )?,
-            sagas_stuck: new.gauges(
-                "sagas_stuck",
-                "Fulfilments that wait for a person, by how long they have waited.",
-                &["age"],
-            )?,
-            sagas_due_lag: new.gauge(
-                "sagas_due_lag_seconds",
-                "For how long the fulfilment that has been due longest waits to be claimed; 0 if none is due.",
-            )?,
-            reconciliation_findings: new.gauges(
-                "reconciliation_findings",
-                "Discrepancies between orders and the peers' ledgers at the last reconciliation, by kind.",
-                &["kind"],
-            )?,
-            reconciliation_last_run: new.gauge(
-                "reconciliation_last_run_timestamp_seconds",
-                "When reconciliation last came to its end; 0 if it never did.",
-            )?,
-            live_listeners: new.gauge("live_listeners", "Those who follow an order live.")?,
-            live_events_sent: new.counter(
-                "live_events_sent_total",
-                "Events that were sent to those who follow an order live.",
-            )?,
-            live_listeners_dropped: new.counter(
-                "live_listeners_dropped_total",
-                "Those who followed an order live and did not read what they were sent.",
-            )?,
-            token_keys: new.gauge("jwt_keys", "Keys that tokens are verified with.")?,
-            token_keys_fetched: new.gauge(
-                "jwt_keys_fetched_timestamp_seconds",
-                "When the published keys of tokens were last fetched; 0 if they never were.",
-            )?,
-            pool_connections: new.gauges(
-                "db_pool_connections",
-                "Connections to the database, by state.",
-                &["state"],
-            )?,
-            pool_waiting: new.gauge(
-                "db_pool_waiting",
-                "Callers that wait for a connection to the database.",
-            )?,
-            db_repeats: new.counters(
-                "db_repeats_total",
-                "Pieces of work with the database that were done again: conflict, lost connection, or a standby in trouble.",
-                &["reason"],
-            )?,
-            trace_spans: new.counters(
-                "trace_spans_total",
-                "Spans of traces: sent, failed to be sent, or dropped because too many waited.",
-                &["result"],
-            )?,
-            registry: new.0,
-        };
+        let metrics = Self::register(Registering(Registry::new()))?;
         for reason in CancelReason::ALL {
             metrics
                 .orders_cancelled
@@ -243,32 +153,32 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// The text that Prometheus reads.
+    /// All metrics in the text format of Prometheus.
     pub fn encode(&self) -> Result<String, prometheus::Error> {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
-    /// Notes that a connection has begun; it ends when what is returned is dropped.
+    /// Counts an open connection until the returned guard is dropped.
     pub fn connection_opened(&self) -> OpenConnection {
         self.http_connections.inc();
         OpenConnection(self.http_connections.clone())
     }
 
-    /// Notes that the service has ended a connection, or has not begun it.
+    /// Counts a connection that the service closed or did not accept.
     pub fn connection_ended(&self, reason: &str) {
         self.http_connections_ended
             .with_label_values(&[reason])
             .inc();
     }
 
-    /// Notes that a request was turned away.
+    /// Counts a rejected request.
     pub fn request_refused(&self, reason: &str) {
         self.http_refused.with_label_values(&[reason]).inc();
     }
 
-    /// Notes that a call to a peer has ended.
+    /// Records the duration of a call to a peer.
     pub fn peer_call_ended(&self, peer: &str, operation: &str, outcome: &str, took: Duration) {
         self.peer_calls
             .with_label_values(&[peer, operation, outcome])
@@ -281,7 +191,7 @@ impl Metrics {
 
     fn register_process(&self) -> Result<(), prometheus::Error> {
         let build = IntGauge::with_opts(
-            Opts::new("build_info", "Always 1; the labels tell what runs.")
+            Opts::new("build_info", "Always 1; the label is the running version.")
                 .const_label("version", env!("CARGO_PKG_VERSION")),
         )?;
         build.set(1);
@@ -294,7 +204,7 @@ impl Metrics {
     }
 }
 
-/// Makes metrics and registers them.
+/// Creates metrics and registers them.
 struct Registering(Registry);
 
 impl Registering {

@@ -12,7 +12,7 @@ pub async fn run(environment: &Environment) -> Result {
     let traces = telemetry::init(environment.read(config::telemetry)?)?;
     let config = environment.read(Config::read)?;
     let time_to_stop = config.shutdown_drain + config.shutdown_grace;
-    let app = App::start(config).await?;
+    let app = App::start(config)?;
     if let Some(traces) = &traces {
         traces.count_in(app.metrics().trace_spans.clone());
     }

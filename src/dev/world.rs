@@ -96,7 +96,7 @@ impl World {
         let mut conn = PgConnection::connect_with(&config.database).await?;
         demo::load(&mut conn, config.orders.rates.currency, &folder).await?;
         conn.close().await?;
-        let app = App::start(config).await?;
+        let app = App::start(config)?;
         Ok(Self {
             database,
             sandbox,

@@ -102,10 +102,10 @@ impl State {
     fn apply(&mut self, fact: &OrderEvent) {
         match fact {
             OrderEvent::PaymentCharged { .. } => {
-                forward(&mut self.payment_status, PaymentStatus::Paid)
+                forward(&mut self.payment_status, PaymentStatus::Paid);
             }
             OrderEvent::PaymentDeclined { .. } => {
-                forward(&mut self.payment_status, PaymentStatus::Failed)
+                forward(&mut self.payment_status, PaymentStatus::Failed);
             }
             OrderEvent::PaymentRefunded { .. } => {
                 // A charge whose answer never came may be found, and given back, in one go.
@@ -160,9 +160,13 @@ impl State {
     /// what follows from them.
     pub fn after(&self, mut facts: Vec<OrderEvent>) -> (Self, Vec<OrderEvent>) {
         let mut state = self.clone();
-        facts.iter().for_each(|fact| state.apply(fact));
+        for fact in &facts {
+            state.apply(fact);
+        }
         let consequences = state.consequences();
-        consequences.iter().for_each(|fact| state.apply(fact));
+        for fact in &consequences {
+            state.apply(fact);
+        }
         facts.extend(consequences);
         (state, facts)
     }

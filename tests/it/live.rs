@@ -43,7 +43,7 @@ async fn another(app: &TestApp) -> (App, String) {
     let mut environment = environment(&app.database, &app.sandbox);
     environment.set(QUICK.0, QUICK.1);
     environment.set(AT_REST.0, AT_REST.1);
-    let other = App::start(environment.read(Config::read).unwrap()).await;
+    let other = App::start(environment.read(Config::read).unwrap());
     let other = other.unwrap();
     let base = format!("http://{}", other.address());
     (other, base)

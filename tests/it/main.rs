@@ -4,6 +4,25 @@
     clippy::disallowed_methods,
     reason = "tests ask the environment for servers, and look at tables as a whole"
 )]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a surprise fails the test, in the functions that it calls as well"
+)]
+#![expect(
+    clippy::too_many_lines,
+    clippy::cognitive_complexity,
+    clippy::struct_excessive_bools,
+    clippy::many_single_char_names,
+    reason = "a test is one sequence of steps, and a model one state"
+)]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    reason = "the values are small, and the service prints them as whole numbers"
+)]
 
 mod api;
 mod architecture;

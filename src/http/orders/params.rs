@@ -76,7 +76,7 @@ pub struct PageParams {
     #[param(max_length = 300, required = false)]
     cursor: Option<String>,
     /// Which page, from 1, instead of a cursor. `page × page_size` reaches 100000.
-    #[param(minimum = 1, maximum = 100000, required = false)]
+    #[param(minimum = 1, maximum = 100_000, required = false)]
     page: Option<u32>,
     /// How many orders a page has.
     #[param(minimum = 1, maximum = 100, required = false)]

@@ -25,7 +25,7 @@ fn registered() -> BTreeSet<String> {
     ];
     let mut names = BTreeSet::new();
     for kind in kinds {
-        for found in source.split(&format!("new.{kind}")).skip(1) {
+        for found in source.split(&format!("={kind}")).skip(1) {
             names.insert(found.split('"').next().unwrap().to_owned());
         }
     }

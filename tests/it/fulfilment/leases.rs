@@ -118,7 +118,7 @@ async fn a_lease_is_renewed_while_its_order_is_in_progress() {
     let lease = Duration::from_secs(2);
     config.fulfilment.lease = lease;
     config.orders.lease = lease;
-    let app = App::start(config).await.unwrap();
+    let app = App::start(config).unwrap();
     let base = format!("http://{}", app.address());
     let customer = Client::customer(&base, 5);
     let placed = customer.place(&cart("SKU0001", 1, "10.00")).await;

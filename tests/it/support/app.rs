@@ -37,9 +37,7 @@ impl TestApp {
         for (name, value) in settings {
             environment.set(name, *value);
         }
-        let app = App::start(environment.read(Config::read).unwrap())
-            .await
-            .unwrap();
+        let app = App::start(environment.read(Config::read).unwrap()).unwrap();
         let base = format!("http://{}", app.address());
         Self {
             database,
@@ -73,9 +71,7 @@ impl TestApp {
 
     /// Starts the service that was stopped, at another port.
     pub async fn start_again(&mut self) {
-        let app = App::start(self.environment.read(Config::read).unwrap())
-            .await
-            .unwrap();
+        let app = App::start(self.environment.read(Config::read).unwrap()).unwrap();
         self.base = format!("http://{}", app.address());
         self.app = Some(app);
     }
