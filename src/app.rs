@@ -21,7 +21,6 @@ use crate::peers::Peers;
 use crate::reconciliation::Reconciliation;
 use crate::server;
 
-
 /// How often expired idempotency keys are deleted.
 const PURGE_EVERY: Duration = Duration::from_secs(600);
 /// How often the gauges about sagas are refreshed.
