@@ -26,15 +26,15 @@ use std::sync::Arc;
 
 use url::Url;
 
-pub use answer::{Answer, Refusal, Trouble};
+pub use answer::{CallFailure, CallOutcome, PeerRejection};
 use call::Peer;
-pub use call::{Error, Observer, Settings, Tag};
+pub use call::{CallContext, Error, Observer, Settings};
 pub use gate::Limits;
-pub use inventory::{Inventory, Reservation};
+pub use inventory::{Inventory, ReservationRecord};
 pub use issuer::Issuer;
-pub use pages::{Cursor, Listed, Page};
-pub use payment::{Charge, Charged, Payment, PaymentRecord, PaymentState};
-pub use shipping::{Parcel, ParcelStatus, Shipment, Shipping};
+pub use pages::{ListedRecord, ListingCursor, ListingPage};
+pub use payment::{ChargeReceipt, ChargeRequest, Payment, PaymentRecord, PaymentRecordStatus};
+pub use shipping::{CarrierStatus, ShipmentRecord, ShipmentRequest, Shipping};
 pub use users::Users;
 
 /// The three peers, on one connection pool.

@@ -26,7 +26,8 @@ pub use attention::{Attention, Ruling, Standing, needing_attention, plan_of, rul
 pub use cancel::request_cancel;
 pub use claims::{claim_due, claim_one, give_back, hasten, renew};
 pub use comparison::{
-    Compared, Ground, clock, compared_after, compared_of, leave_to_person, take_in_hand,
+    OrderSnapshot, SagaSnapshot, clock, leave_to_person, order_snapshots, order_snapshots_after,
+    take_in_hand,
 };
 pub use counts::{OpenCounts, count_open, due_lag};
 pub use record::{Mark, Next, Written, record};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::domain::event::OrderEvent;
 use crate::domain::plan::Outcome;
-use crate::peers::{Answer, Trouble};
+use crate::peers::{CallFailure, CallOutcome};
 
 /// What an attempt has brought.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl Attempt {
     }
 
     /// Nobody can say.
-    pub fn unclear(trouble: Trouble) -> Self {
+    pub fn unclear(trouble: CallFailure) -> Self {
         Self {
             reason: Some(trouble.reason),
             retry_after: trouble.retry_after,
@@ -63,7 +63,7 @@ impl Attempt {
 
     /// Nobody can say, for a reason of our own finding, or after another call of the same attempt.
     pub fn unclear_because(reason: impl Into<String>) -> Self {
-        Self::unclear(Trouble::new(reason.into()))
+        Self::unclear(CallFailure::new(reason.into()))
     }
 
     /// The peer did something else than what was asked.
@@ -76,22 +76,22 @@ impl Attempt {
 
     /// Turns a peer's answer into an attempt: `yes` and `no` tell what has happened.
     pub fn of<T>(
-        answer: Answer<T>,
+        answer: CallOutcome<T>,
         yes: impl FnOnce(T) -> Self,
         no: impl FnOnce(String) -> Option<OrderEvent>,
     ) -> Self {
         match answer {
-            Answer::Yes(value) => yes(value),
-            Answer::No(refusal) => {
+            CallOutcome::Success(value) => yes(value),
+            CallOutcome::Rejected(refusal) => {
                 let fact = no(refusal.reason.clone());
                 Self::refused(refusal.reason, fact)
             }
-            Answer::Unclear(trouble) if trouble.sent => Self::unclear(trouble),
-            Answer::Unclear(trouble) => Self {
+            CallOutcome::Retryable(trouble) if trouble.sent => Self::unclear(trouble),
+            CallOutcome::Retryable(trouble) => Self {
                 outcome: Outcome::NotSent,
                 ..Self::unclear(trouble)
             },
-            Answer::Wrong(refusal) => Self::wrong(refusal.reason),
+            CallOutcome::Mismatched(refusal) => Self::wrong(refusal.reason),
         }
     }
 }

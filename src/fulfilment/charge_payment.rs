@@ -2,7 +2,7 @@
 
 use crate::db::fulfilments::Fulfilment;
 use crate::domain::event::OrderEvent;
-use crate::peers::{Answer, Charge, PaymentRecord, PaymentState};
+use crate::peers::{CallOutcome, ChargeRequest, PaymentRecord, PaymentRecordStatus};
 
 use super::attempt::Attempt;
 use super::{Fulfilments, Keys, may_be_ours};
@@ -15,15 +15,20 @@ impl Fulfilments {
         let keys = Keys::of(fulfilment);
         let key = keys.key("charge_payment");
         let order = &fulfilment.order;
-        let charge = Charge {
+        let charge = ChargeRequest {
             order_id: order.order_id,
             customer_id: order.customer_id,
             amount: order.totals.order_total,
             currency: order.currency,
             method: order.payment_method.as_deref(),
         };
-        let charged = match self.peers.payment.charge(keys.tag(&key), &charge).await {
-            Answer::Yes(charged) => charged,
+        let charged = match self
+            .peers
+            .payment
+            .charge(keys.call_context(&key), &charge)
+            .await
+        {
+            CallOutcome::Success(charged) => charged,
             other => {
                 return Attempt::of(
                     other,
@@ -90,10 +95,16 @@ impl Fulfilments {
             let answer = self
                 .peers
                 .payment
-                .refund(keys.tag(&key), &payment_id, amount, why, order.order_id)
+                .refund(
+                    keys.call_context(&key),
+                    &payment_id,
+                    amount,
+                    why,
+                    order.order_id,
+                )
                 .await;
             match answer {
-                Answer::Yes(()) => facts.push(OrderEvent::PaymentRefunded { payment_id }),
+                CallOutcome::Success(()) => facts.push(OrderEvent::PaymentRefunded { payment_id }),
                 other => return Attempt::of(other, |()| Attempt::done([]), |_| None),
             }
         }
@@ -114,13 +125,13 @@ impl Fulfilments {
         let mut records = match self
             .peers
             .payment
-            .find(keys.tag(&key), fulfilment.order.order_id)
+            .find(keys.call_context(&key), fulfilment.order.order_id)
             .await
         {
-            Answer::Yes(records) => records,
-            Answer::No(refusal) => return Err(Attempt::unclear_because(refusal.reason)),
-            Answer::Unclear(trouble) => return Err(Attempt::unclear(trouble)),
-            Answer::Wrong(refusal) => return Err(Attempt::wrong(refusal.reason)),
+            CallOutcome::Success(records) => records,
+            CallOutcome::Rejected(refusal) => return Err(Attempt::unclear_because(refusal.reason)),
+            CallOutcome::Retryable(trouble) => return Err(Attempt::unclear(trouble)),
+            CallOutcome::Mismatched(refusal) => return Err(Attempt::wrong(refusal.reason)),
         };
         records.retain(|record| {
             record.amount.is_none_or(|taken| taken == amount)
@@ -133,13 +144,13 @@ impl Fulfilments {
         });
         if records
             .iter()
-            .any(|record| record.status == PaymentState::Other)
+            .any(|record| record.status == PaymentRecordStatus::Other)
         {
             return Err(Attempt::unclear_because(
                 "a charge of the order is still open",
             ));
         }
-        records.retain(|record| record.status == PaymentState::Taken);
+        records.retain(|record| record.status == PaymentRecordStatus::Taken);
         Ok(records)
     }
 }

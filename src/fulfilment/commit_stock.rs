@@ -17,7 +17,7 @@ impl Fulfilments {
             .peers
             .inventory
             .commit(
-                keys.tag(&key),
+                keys.call_context(&key),
                 &keys.reservation_id,
                 fulfilment.order.order_id,
                 repeat,

@@ -4,7 +4,7 @@
 
 use crate::db::fulfilments::Fulfilment;
 use crate::domain::event::OrderEvent;
-use crate::peers::{Answer, Parcel, Shipment};
+use crate::peers::{CallOutcome, ShipmentRecord, ShipmentRequest};
 
 use super::attempt::Attempt;
 use super::{Fulfilments, Keys, may_be_ours};
@@ -18,7 +18,7 @@ impl Fulfilments {
                 Ok(shipments) => shipments,
                 Err(attempt) => return attempt,
             };
-            found.retain(Shipment::is_live);
+            found.retain(ShipmentRecord::is_live);
             // Newest first: the oldest is the one that counts.
             if let Some(shipment) = found.pop() {
                 let surplus = found
@@ -32,12 +32,16 @@ impl Fulfilments {
             }
         }
         let key = keys.key("create_shipment");
-        let parcel = Parcel {
+        let parcel = ShipmentRequest {
             order_id: fulfilment.order.order_id,
             carrier: &self.settings.carrier,
             address: fulfilment.order.shipping_address.as_deref(),
         };
-        let answer = self.peers.shipping.create(keys.tag(&key), &parcel).await;
+        let answer = self
+            .peers
+            .shipping
+            .create(keys.call_context(&key), &parcel)
+            .await;
         Attempt::of(answer, created, |reason| {
             Some(OrderEvent::ShipmentRefused { reason })
         })
@@ -82,10 +86,12 @@ impl Fulfilments {
             match self
                 .peers
                 .shipping
-                .cancel(keys.tag(&key), &shipment_id)
+                .cancel(keys.call_context(&key), &shipment_id)
                 .await
             {
-                Answer::Yes(()) => facts.push(OrderEvent::ShipmentCancelled { shipment_id }),
+                CallOutcome::Success(()) => {
+                    facts.push(OrderEvent::ShipmentCancelled { shipment_id })
+                }
                 other => return Err(Attempt::of(other, |()| Attempt::done([]), |_| None)),
             }
         }
@@ -98,16 +104,16 @@ impl Fulfilments {
         &self,
         fulfilment: &Fulfilment,
         keys: &Keys,
-    ) -> Result<Vec<Shipment>, Attempt> {
+    ) -> Result<Vec<ShipmentRecord>, Attempt> {
         let key = keys.key("find_shipment");
         let create_key = keys.key("create_shipment");
         match self
             .peers
             .shipping
-            .find(keys.tag(&key), fulfilment.order.order_id)
+            .find(keys.call_context(&key), fulfilment.order.order_id)
             .await
         {
-            Answer::Yes(mut shipments) => {
+            CallOutcome::Success(mut shipments) => {
                 let accepted_at = fulfilment.order.created_at;
                 shipments.retain(|shipment| {
                     let key = shipment.idempotency_key.as_deref();
@@ -115,14 +121,14 @@ impl Fulfilments {
                 });
                 Ok(shipments)
             }
-            Answer::No(refusal) => Err(Attempt::unclear_because(refusal.reason)),
-            Answer::Unclear(trouble) => Err(Attempt::unclear(trouble)),
-            Answer::Wrong(refusal) => Err(Attempt::wrong(refusal.reason)),
+            CallOutcome::Rejected(refusal) => Err(Attempt::unclear_because(refusal.reason)),
+            CallOutcome::Retryable(trouble) => Err(Attempt::unclear(trouble)),
+            CallOutcome::Mismatched(refusal) => Err(Attempt::wrong(refusal.reason)),
         }
     }
 }
 
-fn created(shipment: Shipment) -> Attempt {
+fn created(shipment: ShipmentRecord) -> Attempt {
     let fact = OrderEvent::ShipmentCreated {
         shipment_id: shipment.shipment_id.clone(),
         carrier: shipment.carrier,

@@ -4,7 +4,7 @@
 use crate::db::fulfilments::Fulfilment;
 use crate::domain::event::OrderEvent;
 use crate::domain::status::{ShippingStatus, Status as _};
-use crate::peers::Shipment;
+use crate::peers::ShipmentRecord;
 
 use super::attempt::Attempt;
 use super::{Fulfilments, Keys};
@@ -54,14 +54,14 @@ impl Fulfilments {
     }
 }
 
-fn is_ours(fulfilment: &Fulfilment, shipment: &Shipment) -> bool {
+fn is_ours(fulfilment: &Fulfilment, shipment: &ShipmentRecord) -> bool {
     fulfilment
         .shipment_id
         .as_ref()
         .is_none_or(|ours| *ours == shipment.shipment_id)
 }
 
-fn news(fulfilment: &Fulfilment, shipment: &Shipment) -> Option<OrderEvent> {
+fn news(fulfilment: &Fulfilment, shipment: &ShipmentRecord) -> Option<OrderEvent> {
     let to = shipment.status.shipping_status()?;
     let moved = fulfilment.order.state.shipping_status.reaches(to);
     moved.then(|| OrderEvent::ShippingStatusChanged {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::db::fulfilments::Fulfilment;
 use crate::domain::plan::Plan;
-use crate::peers::Tag;
+use crate::peers::CallContext;
 
 /// The keys of an order's calls. They derive from its random identity and from what is asked, never
 /// from the attempt: the same question is always asked with the same key.
@@ -15,7 +15,7 @@ pub struct Keys {
     /// What Inventory knows the reservation by.
     pub reservation_id: String,
     /// Whether they were used before, and it led nowhere.
-    is_repeat: bool,
+    is_retry: bool,
 }
 
 impl Keys {
@@ -27,7 +27,7 @@ impl Keys {
     pub(super) fn of_lapsed(fulfilment: &Fulfilment, lapsed: i16) -> Self {
         Self {
             // A parcel that is followed is asked after anew each time.
-            is_repeat: fulfilment.attempts > 0 && fulfilment.plan != Plan::Completed,
+            is_retry: fulfilment.attempts > 0 && fulfilment.plan != Plan::Completed,
             ..Self::of_reservation(fulfilment.identity, lapsed)
         }
     }
@@ -41,7 +41,7 @@ impl Keys {
         Self {
             identity,
             reservation_id,
-            is_repeat: false,
+            is_retry: false,
         }
     }
 
@@ -56,12 +56,12 @@ impl Keys {
     }
 
     /// A call's key and what ties it to the other calls of the same order.
-    pub fn tag<'a>(&'a self, key: &'a str) -> Tag<'a> {
-        Tag {
-            key,
+    pub fn call_context<'a>(&'a self, key: &'a str) -> CallContext<'a> {
+        CallContext {
+            idempotency_key: key,
             trace_id: self.identity,
             request_id: &self.reservation_id,
-            is_repeat: self.is_repeat,
+            is_retry: self.is_retry,
         }
     }
 }

@@ -22,7 +22,7 @@ impl Fulfilments {
             .peers
             .inventory
             .reserve(
-                keys.tag(&key),
+                keys.call_context(&key),
                 &keys.reservation_id,
                 order.order_id,
                 &order.items,
@@ -55,7 +55,7 @@ impl Fulfilments {
             .peers
             .inventory
             .release(
-                keys.tag(&key),
+                keys.call_context(&key),
                 &keys.reservation_id,
                 fulfilment.order.order_id,
             )

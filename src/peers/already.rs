@@ -39,7 +39,7 @@ mod tests {
     fn only_the_word_after_already_counts() {
         let words = ["cancelled", "canceled"];
         for (text, expected) in [
-            ("Shipment 7 is already CANCELLED", true),
+            ("ShipmentRecord 7 is already CANCELLED", true),
             ("already in 'CANCELLED' status", true),
             ("already packed? no: already canceled", true),
             ("already shipped, cannot be cancelled", false),

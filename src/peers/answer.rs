@@ -6,49 +6,49 @@ use super::reason;
 
 /// How a call ended, sorted by what the caller can do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer<T> {
+pub enum CallOutcome<T> {
     /// It is done.
-    Yes(T),
+    Success(T),
     /// A definite no: nothing of it was or will be done.
-    No(Refusal),
+    Rejected(PeerRejection),
     /// Nobody can say: no reply, or none that can be trusted. Ask again with the same key.
-    Unclear(Trouble),
+    Retryable(CallFailure),
     /// The peer did something, but for another amount, currency or order than was sent. A person
     /// has to look.
-    Wrong(Refusal),
+    Mismatched(PeerRejection),
 }
 
-impl<T> Answer<T> {
+impl<T> CallOutcome<T> {
     /// The same with another yes.
-    pub fn map<U>(self, yes: impl FnOnce(T) -> U) -> Answer<U> {
+    pub fn map<U>(self, yes: impl FnOnce(T) -> U) -> CallOutcome<U> {
         match self {
-            Self::Yes(value) => Answer::Yes(yes(value)),
-            Self::No(refusal) => Answer::No(refusal),
-            Self::Unclear(trouble) => Answer::Unclear(trouble),
-            Self::Wrong(refusal) => Answer::Wrong(refusal),
+            Self::Success(value) => CallOutcome::Success(yes(value)),
+            Self::Rejected(refusal) => CallOutcome::Rejected(refusal),
+            Self::Retryable(trouble) => CallOutcome::Retryable(trouble),
+            Self::Mismatched(refusal) => CallOutcome::Mismatched(refusal),
         }
     }
 
     /// The name in metrics and spans: `yes`, `no`, `unclear`, `not_sent` or `wrong`.
     pub fn outcome(&self) -> &'static str {
         match self {
-            Self::Yes(_) => "yes",
-            Self::No(_) => "no",
-            Self::Unclear(Trouble { sent: false, .. }) => "not_sent",
-            Self::Unclear(_) => "unclear",
-            Self::Wrong(_) => "wrong",
+            Self::Success(_) => "yes",
+            Self::Rejected(_) => "no",
+            Self::Retryable(CallFailure { sent: false, .. }) => "not_sent",
+            Self::Retryable(_) => "unclear",
+            Self::Mismatched(_) => "wrong",
         }
     }
 }
 
 /// Why a peer said no, or what it did wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct PeerRejection {
     /// One clean line of at most 200 characters, for the operator only: it may quote the peer.
     pub reason: String,
 }
 
-impl Refusal {
+impl PeerRejection {
     /// A refusal for this reason, which is cleaned and cut.
     pub fn new(reason: impl AsRef<str>) -> Self {
         Self {
@@ -59,7 +59,7 @@ impl Refusal {
 
 /// Why there is no answer that can be trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
+pub struct CallFailure {
     /// One clean line of at most 200 characters, for the operator only: it may quote the peer.
     pub reason: String,
     /// How long the peer asked us to wait, an hour at most.
@@ -68,7 +68,7 @@ pub struct Trouble {
     pub sent: bool,
 }
 
-impl Trouble {
+impl CallFailure {
     /// A trouble for this reason, which is cleaned and cut, with a request that may have arrived.
     pub fn new(reason: impl AsRef<str>) -> Self {
         Self {

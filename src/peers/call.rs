@@ -8,7 +8,7 @@ use tracing::{Instrument, Span};
 use url::Url;
 use uuid::Uuid;
 
-use super::answer::{Answer, Trouble};
+use super::answer::{CallFailure, CallOutcome};
 use super::gate::{Gate, Limits};
 use crate::failpoints;
 use crate::metrics::Metrics;
@@ -37,25 +37,25 @@ pub struct Settings {
 
 /// What marks a request, whatever it asks for.
 #[derive(Clone, Copy, Debug)]
-pub struct Tag<'a> {
+pub struct CallContext<'a> {
     /// `Idempotency-Key`: the same for every attempt at the same thing.
-    pub key: &'a str,
+    pub idempotency_key: &'a str,
     /// The trace that the call belongs to, for `traceparent`, where this process keeps no traces itself.
     pub trace_id: Uuid,
     /// `X-Request-ID`.
     pub request_id: &'a str,
     /// Whether the same was tried before and led nowhere.
-    pub is_repeat: bool,
+    pub is_retry: bool,
 }
 
-impl<'a> Tag<'a> {
+impl<'a> CallContext<'a> {
     /// Of a request that belongs to no order, and is made once.
     pub fn of_no_order(trace_id: Uuid, request_id: &'a str) -> Self {
         Self {
-            key: request_id,
+            idempotency_key: request_id,
             trace_id,
             request_id,
-            is_repeat: false,
+            is_retry: false,
         }
     }
 }
@@ -188,28 +188,30 @@ impl Peer {
     pub async fn call<T>(
         &self,
         operation: Operation,
-        tag: &Tag<'_>,
-        work: impl Future<Output = Result<Answer<T>, Trouble>>,
-    ) -> Answer<T> {
+        tag: &CallContext<'_>,
+        work: impl Future<Output = Result<CallOutcome<T>, CallFailure>>,
+    ) -> CallOutcome<T> {
         let started = Instant::now();
         telemetry::call(&operation.span, self.name);
-        let entered = self.gate.enter(operation.is_forward(), tag.is_repeat).await;
+        let entered = self.gate.enter(operation.is_forward(), tag.is_retry).await;
         let answer = match entered {
             Ok(pass) => {
                 self.pass_point(&operation, "before_call");
                 let answer = work.instrument(operation.span.clone()).await;
                 self.pass_point(&operation, "after_call");
-                let answer = answer.unwrap_or_else(Answer::Unclear);
+                let answer = answer.unwrap_or_else(CallOutcome::Retryable);
                 drop(pass);
-                let is_open = self.gate.leave(!matches!(answer, Answer::Unclear(_)));
+                let is_open = self
+                    .gate
+                    .leave(!matches!(answer, CallOutcome::Retryable(_)));
                 self.observer.breaker_is(self.name, is_open);
                 answer
             }
-            Err(trouble) => Answer::Unclear(trouble),
+            Err(trouble) => CallOutcome::Retryable(trouble),
         };
         let outcome = answer.outcome();
         operation.span.record("outcome", outcome);
-        if !matches!(answer, Answer::Yes(_) | Answer::No(_)) {
+        if !matches!(answer, CallOutcome::Success(_) | CallOutcome::Rejected(_)) {
             telemetry::went_wrong(&operation.span, outcome);
         }
         self.observer

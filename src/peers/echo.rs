@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::domain::ids::OrderId;
 use crate::domain::money::{Currency, Money, parse_decimal};
 
-use super::answer::Refusal;
+use super::answer::PeerRejection;
 use super::json;
 
 /// What was sent and may come back.
@@ -26,11 +26,11 @@ impl Sent {
     }
 
     /// The first difference in any layer of a reply. What is missing is no difference.
-    pub fn differs_from(&self, layers: &[&Value]) -> Option<Refusal> {
+    pub fn differs_from(&self, layers: &[&Value]) -> Option<PeerRejection> {
         layers.iter().find_map(|layer| self.differs(layer))
     }
 
-    fn differs(&self, layer: &Value) -> Option<Refusal> {
+    fn differs(&self, layer: &Value) -> Option<PeerRejection> {
         if let Some(echo) = echo(layer, "order_id")
             && !is_order(echo, self.order_id)
         {
@@ -63,8 +63,8 @@ fn is_order(echo: &str, order_id: OrderId) -> bool {
     parse_decimal(echo) == Ok(order_id.0.into())
 }
 
-fn difference(what: &str, echo: &str, sent: impl std::fmt::Display) -> Refusal {
-    Refusal::new(format!("answered for {what} {echo}, but was sent {sent}"))
+fn difference(what: &str, echo: &str, sent: impl std::fmt::Display) -> PeerRejection {
+    PeerRejection::new(format!("answered for {what} {echo}, but was sent {sent}"))
 }
 
 #[cfg(test)]

@@ -10,9 +10,9 @@ use serde::Serialize;
 use tracing::Span;
 use url::Url;
 
-use super::answer::Trouble;
-use super::call::{Peer, Tag};
-use super::pages::Cursor;
+use super::answer::CallFailure;
+use super::call::{CallContext, Peer};
+use super::pages::ListingCursor;
 use super::reply::Reply;
 use super::{redirect, retry_after};
 use crate::telemetry;
@@ -24,10 +24,10 @@ impl Peer {
     /// Sends `body` to `path`, given as segments that are escaped here.
     pub async fn post(
         &self,
-        tag: &Tag<'_>,
+        tag: &CallContext<'_>,
         path: &[&str],
         body: &impl Serialize,
-    ) -> Result<Reply, Trouble> {
+    ) -> Result<Reply, CallFailure> {
         self.send(Method::POST, self.url(path)?, tag, encode(body)?)
             .await
     }
@@ -35,10 +35,10 @@ impl Peer {
     /// As [`Peer::post`], to a path with a slash at its end, without which some servers redirect.
     pub async fn post_with_slash(
         &self,
-        tag: &Tag<'_>,
+        tag: &CallContext<'_>,
         path: &[&str],
         body: &impl Serialize,
-    ) -> Result<Reply, Trouble> {
+    ) -> Result<Reply, CallFailure> {
         let mut url = self.url(path)?;
         let path = format!("{}/", url.path());
         url.set_path(&path);
@@ -48,10 +48,10 @@ impl Peer {
     /// As [`Peer::post`], to change a part.
     pub async fn patch(
         &self,
-        tag: &Tag<'_>,
+        tag: &CallContext<'_>,
         path: &[&str],
         body: &impl Serialize,
-    ) -> Result<Reply, Trouble> {
+    ) -> Result<Reply, CallFailure> {
         self.send(Method::PATCH, self.url(path)?, tag, encode(body)?)
             .await
     }
@@ -59,10 +59,10 @@ impl Peer {
     /// Asks for what `path` has about one order.
     pub async fn get_by_order(
         &self,
-        tag: &Tag<'_>,
+        tag: &CallContext<'_>,
         path: &[&str],
         order_id: impl ToString,
-    ) -> Result<Reply, Trouble> {
+    ) -> Result<Reply, CallFailure> {
         let mut url = self.url(path)?;
         url.query_pairs_mut()
             .append_pair("order_id", &order_id.to_string());
@@ -72,21 +72,21 @@ impl Peer {
     /// Asks for a page of what `path` has.
     pub async fn get_page(
         &self,
-        tag: &Tag<'_>,
+        tag: &CallContext<'_>,
         path: &[&str],
-        at: &Cursor,
-    ) -> Result<Reply, Trouble> {
+        at: &ListingCursor,
+    ) -> Result<Reply, CallFailure> {
         let mut url = self.url(path)?;
         url.set_query(Some(&at.query));
         self.send(Method::GET, url, tag, Bytes::new()).await
     }
 
     /// Asks for what is at a URL of the peer.
-    pub async fn get(&self, tag: &Tag<'_>, url: &Url) -> Result<Reply, Trouble> {
+    pub async fn get(&self, tag: &CallContext<'_>, url: &Url) -> Result<Reply, CallFailure> {
         self.send(Method::GET, url.clone(), tag, Bytes::new()).await
     }
 
-    fn url(&self, path: &[&str]) -> Result<Url, Trouble> {
+    fn url(&self, path: &[&str]) -> Result<Url, CallFailure> {
         // Such a segment would vanish from the path and lead to another resource.
         if path
             .iter()
@@ -95,11 +95,11 @@ impl Peer {
                 .iter()
                 .any(|segment| segment.contains(char::is_control))
         {
-            return Err(Trouble::new("an id does not fit into a path"));
+            return Err(CallFailure::new("an id does not fit into a path"));
         }
         let mut url = self.base.clone();
         url.path_segments_mut()
-            .map_err(|()| Trouble::new("the base URL cannot carry a path"))?
+            .map_err(|()| CallFailure::new("the base URL cannot carry a path"))?
             .pop_if_empty()
             .extend(path);
         Ok(url)
@@ -109,9 +109,9 @@ impl Peer {
         &self,
         method: Method,
         url: Url,
-        tag: &Tag<'_>,
+        tag: &CallContext<'_>,
         body: Bytes,
-    ) -> Result<Reply, Trouble> {
+    ) -> Result<Reply, CallFailure> {
         let mut headers = headers(tag, !body.is_empty())?;
         let span = Span::current();
         if !telemetry::continue_trace(&span, method.as_str(), &url, &mut headers) {
@@ -121,7 +121,9 @@ impl Peer {
             .await
             .unwrap_or_else(|_| {
                 let waited = self.timeout.as_millis();
-                Err(Trouble::new(format!("no whole answer within {waited} ms")))
+                Err(CallFailure::new(format!(
+                    "no whole answer within {waited} ms"
+                )))
             })
     }
 
@@ -131,7 +133,7 @@ impl Peer {
         mut url: Url,
         headers: HeaderMap,
         body: Bytes,
-    ) -> Result<Reply, Trouble> {
+    ) -> Result<Reply, CallFailure> {
         let mut hops = 0;
         loop {
             let response = self
@@ -154,15 +156,15 @@ impl Peer {
     }
 }
 
-fn encode(body: &impl Serialize) -> Result<Bytes, Trouble> {
+fn encode(body: &impl Serialize) -> Result<Bytes, CallFailure> {
     serde_json::to_vec(body)
         .map(Bytes::from)
-        .map_err(|_| Trouble::new("the request cannot be written as JSON"))
+        .map_err(|_| CallFailure::new("the request cannot be written as JSON"))
 }
 
-fn headers(tag: &Tag<'_>, has_body: bool) -> Result<HeaderMap, Trouble> {
-    let key = HeaderValue::from_str(tag.key)
-        .map_err(|_| Trouble::new("the idempotency key does not fit into a header"))?;
+fn headers(tag: &CallContext<'_>, has_body: bool) -> Result<HeaderMap, CallFailure> {
+    let key = HeaderValue::from_str(tag.idempotency_key)
+        .map_err(|_| CallFailure::new("the idempotency key does not fit into a header"))?;
 
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -178,7 +180,7 @@ fn headers(tag: &Tag<'_>, has_body: bool) -> Result<HeaderMap, Trouble> {
 }
 
 /// Names the trace to the peer although we keep none: its spans of the same order then belong together.
-fn name_trace(tag: &Tag<'_>, headers: &mut HeaderMap) {
+fn name_trace(tag: &CallContext<'_>, headers: &mut HeaderMap) {
     let trace_id = tag.trace_id.simple();
     // All zeros would be no span at all.
     let span_id = rand::random::<u64>().max(1);
@@ -187,12 +189,12 @@ fn name_trace(tag: &Tag<'_>, headers: &mut HeaderMap) {
     }
 }
 
-async fn read(mut response: Response) -> Result<Reply, Trouble> {
+async fn read(mut response: Response) -> Result<Reply, CallFailure> {
     let status = response.status().as_u16();
     let retry_after = wait_asked_for(&response);
-    let trouble = |what: &str| Trouble {
+    let trouble = |what: &str| CallFailure {
         retry_after,
-        ..Trouble::new(format!("answered {status} {what}"))
+        ..CallFailure::new(format!("answered {status} {what}"))
     };
     let mut body = Vec::new();
     while let Some(chunk) = response
@@ -222,7 +224,7 @@ fn wait_asked_for(response: &Response) -> Option<Duration> {
 
 /// Says why there is no reply. The innermost cause is the telling one, and names no URL, which may
 /// carry a password.
-fn broken(error: &reqwest::Error, hops: u32) -> Trouble {
+fn broken(error: &reqwest::Error, hops: u32) -> CallFailure {
     let what = match (error.is_connect(), error.is_timeout()) {
         (true, true) => "connecting took too long",
         (true, false) => "could not connect",
@@ -236,9 +238,9 @@ fn broken(error: &reqwest::Error, hops: u32) -> Trouble {
         Some(cause) => format!("{what}: {cause}"),
         None => what.to_owned(),
     };
-    Trouble {
+    CallFailure {
         // Without a connection nothing arrives; after a redirect something has.
         sent: !error.is_connect() || hops > 0,
-        ..Trouble::new(reason)
+        ..CallFailure::new(reason)
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use tower::retry::budget::{Budget, TpsBudget};
 
-use super::answer::Trouble;
+use super::answer::CallFailure;
 use super::breaker::Breaker;
 
 /// One part of so many is kept free of forward calls.
@@ -67,7 +67,7 @@ impl Gate {
     }
 
     /// Waits for a turn. `Err`: nothing is sent now.
-    pub async fn enter(&self, is_forward: bool, is_repeat: bool) -> Result<Pass<'_>, Trouble> {
+    pub async fn enter(&self, is_forward: bool, is_retry: bool) -> Result<Pass<'_>, CallFailure> {
         let turn = async {
             let forward = match is_forward {
                 true => Some(self.forward.acquire().await.ok()?),
@@ -76,21 +76,21 @@ impl Gate {
             Some((self.all.acquire().await.ok()?, forward))
         };
         let Ok(Some((all, forward))) = timeout(self.patience, turn).await else {
-            return Err(Trouble::not_sent("too many calls are under way", None));
+            return Err(CallFailure::not_sent("too many calls are under way", None));
         };
         // The breaker last: its one probe must not wait in the queue. Nor does it need a budget.
         let mut breaker = self.breaker();
         let probes = breaker.is_open();
         breaker.enter(Instant::now()).map_err(|wait| {
             let why = "the peer is left alone, after many failures in a row";
-            Trouble::not_sent(why, Some(wait))
+            CallFailure::not_sent(why, Some(wait))
         })?;
         drop(breaker);
-        if !is_repeat {
+        if !is_retry {
             self.repeats.deposit();
         } else if !probes && !self.repeats.withdraw() {
             let why = "the peer gets many repeats already";
-            return Err(Trouble::not_sent(why, Some(BUDGET_WAIT)));
+            return Err(CallFailure::not_sent(why, Some(BUDGET_WAIT)));
         }
         Ok(Pass {
             _all: all,

@@ -26,7 +26,7 @@ impl Inventory {
 
 /// What InventoryService holds, or held.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reservation {
+pub struct ReservationRecord {
     /// The number that it was made under.
     pub reservation_id: String,
     /// Whether the stock is set aside now.

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use crate::auth::{KeySet, KeySource, NotFetched};
 
-use super::answer::{Answer, Trouble};
-use super::call::{Peer, Tag, operation};
+use super::answer::{CallFailure, CallOutcome};
+use super::call::{CallContext, Peer, operation};
 
 /// Requests wait for keys: fetching them takes no longer, whatever other calls may take.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(2);
@@ -32,27 +32,29 @@ impl KeySource for Issuer {
     fn fetch(&self, algorithm: Algorithm) -> BoxFuture<'_, Result<KeySet, NotFetched>> {
         Box::pin(async move {
             match self.keys(algorithm).await {
-                Answer::Yes(keys) => Ok(keys),
-                Answer::Unclear(trouble) => Err(NotFetched(trouble.reason)),
-                Answer::No(refusal) | Answer::Wrong(refusal) => Err(NotFetched(refusal.reason)),
+                CallOutcome::Success(keys) => Ok(keys),
+                CallOutcome::Retryable(trouble) => Err(NotFetched(trouble.reason)),
+                CallOutcome::Rejected(refusal) | CallOutcome::Mismatched(refusal) => {
+                    Err(NotFetched(refusal.reason))
+                }
             }
         })
     }
 }
 
 impl Issuer {
-    async fn keys(&self, algorithm: Algorithm) -> Answer<KeySet> {
+    async fn keys(&self, algorithm: Algorithm) -> CallOutcome<KeySet> {
         let trace_id = Uuid::new_v4();
         let request_id = trace_id.to_string();
-        let tag = Tag::of_no_order(trace_id, &request_id);
+        let tag = CallContext::of_no_order(trace_id, &request_id);
         let work = async {
             let reply = self.peer.get(&tag, &self.url).await?;
             if reply.status != 200 {
                 return Err(reply.trouble());
             }
             KeySet::read(&reply.body, algorithm)
-                .map(Answer::Yes)
-                .map_err(|fault| Trouble::new(fault.to_string()))
+                .map(CallOutcome::Success)
+                .map_err(|fault| CallFailure::new(fault.to_string()))
         };
         self.peer
             .call(operation!("issuer", "keys"), &tag, work)

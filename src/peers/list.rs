@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::domain::ids::OrderId;
 
-use super::answer::Trouble;
+use super::answer::CallFailure;
 use super::reply::Reply;
 use super::{echo, json};
 
@@ -16,7 +16,7 @@ pub(super) fn of_order(
     reply: &Reply,
     name: &str,
     order_id: OrderId,
-) -> Result<Vec<Value>, Trouble> {
+) -> Result<Vec<Value>, CallFailure> {
     let body = body(reply)?;
     let records = records(&body, name)?;
     let found: Vec<_> = records
@@ -25,13 +25,13 @@ pub(super) fn of_order(
         .cloned()
         .collect();
     if found.is_empty() && goes_on(&body, records.len()) {
-        return Err(Trouble::new("answered the first page of other orders"));
+        return Err(CallFailure::new("answered the first page of other orders"));
     }
     Ok(found)
 }
 
 /// The body of a reply that should be a list.
-pub(super) fn body(reply: &Reply) -> Result<Value, Trouble> {
+pub(super) fn body(reply: &Reply) -> Result<Value, CallFailure> {
     if reply.status != 200 {
         return Err(reply.trouble());
     }
@@ -43,7 +43,7 @@ pub(super) fn body(reply: &Reply) -> Result<Value, Trouble> {
 }
 
 /// The records of a list, wherever the body has it.
-pub(super) fn records<'a>(body: &'a Value, name: &str) -> Result<&'a [Value], Trouble> {
+pub(super) fn records<'a>(body: &'a Value, name: &str) -> Result<&'a [Value], CallFailure> {
     let keys = ["items", "data", "results", name];
     let records = json::layers(body, &["data"])
         .into_iter()
@@ -52,11 +52,11 @@ pub(super) fn records<'a>(body: &'a Value, name: &str) -> Result<&'a [Value], Tr
                 .as_array()
                 .or_else(|| keys.iter().find_map(|key| layer.get(key)?.as_array()))
         })
-        .ok_or_else(|| Trouble::new("answered 200 without a list"))?;
+        .ok_or_else(|| CallFailure::new("answered 200 without a list"))?;
     if records.iter().all(Value::is_object) {
         Ok(records)
     } else {
-        Err(Trouble::new("answered a list of something else"))
+        Err(CallFailure::new("answered a list of something else"))
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::domain::ids::OrderId;
 
-use super::answer::{Answer, Trouble};
+use super::answer::{CallFailure, CallOutcome};
 use super::reply::Reply;
 use super::{json, list};
 
@@ -13,21 +13,21 @@ const PAGE_SIZE: usize = 100;
 
 /// A page of a peer's list.
 #[derive(Clone, Debug)]
-pub struct Page<T> {
+pub struct ListingPage<T> {
     /// What is on it.
-    pub records: Vec<Listed<T>>,
+    pub records: Vec<ListedRecord<T>>,
     /// Where the list goes on, if it does.
-    pub next: Option<Cursor>,
+    pub next: Option<ListingCursor>,
 }
 
-impl<T> Page<T> {
+impl<T> ListingPage<T> {
     /// The same of other records.
-    pub fn map<U>(self, record: impl Fn(T) -> U) -> Page<U> {
-        let records = self.records.into_iter().map(|listed| Listed {
+    pub fn map<U>(self, record: impl Fn(T) -> U) -> ListingPage<U> {
+        let records = self.records.into_iter().map(|listed| ListedRecord {
             order_id: listed.order_id,
             record: record(listed.record),
         });
-        Page {
+        ListingPage {
             records: records.collect(),
             next: self.next,
         }
@@ -36,7 +36,7 @@ impl<T> Page<T> {
 
 /// A record and the order that it says it is of.
 #[derive(Clone, Debug)]
-pub struct Listed<T> {
+pub struct ListedRecord<T> {
     /// `None` where it names no order, or not by a number.
     pub order_id: Option<OrderId>,
     /// What the peer has.
@@ -45,7 +45,7 @@ pub struct Listed<T> {
 
 /// A place in a peer's list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cursor {
+pub struct ListingCursor {
     /// What is asked of the same path: a link to another host, or another path, leads nowhere.
     pub(super) query: String,
     number: usize,
@@ -54,7 +54,7 @@ pub struct Cursor {
     began: Option<Value>,
 }
 
-impl Cursor {
+impl ListingCursor {
     /// The beginning of a list.
     pub fn start() -> Self {
         Self::at(1, 0, None)
@@ -74,28 +74,28 @@ impl Cursor {
 pub(super) fn read<T>(
     reply: &Reply,
     name: &str,
-    at: &Cursor,
-    read: impl Fn(&Value) -> Result<T, Trouble>,
-) -> Result<Answer<Page<T>>, Trouble> {
+    at: &ListingCursor,
+    read: impl Fn(&Value) -> Result<T, CallFailure>,
+) -> Result<CallOutcome<ListingPage<T>>, CallFailure> {
     if at.number == 1 && matches!(reply.status, 400 | 404 | 405 | 422 | 501) {
-        return Ok(Answer::No(reply.refusal()));
+        return Ok(CallOutcome::Rejected(reply.refusal()));
     }
     let body = list::body(reply)?;
     let records = list::records(&body, name)?;
     if at.began.is_some() && records.first() == at.began.as_ref() {
-        return Err(Trouble::new("answered the same page again"));
+        return Err(CallFailure::new("answered the same page again"));
     }
     let next = next(&body, at, records)?;
     let records: Result<_, _> = records
         .iter()
         .map(|record| {
-            Ok(Listed {
+            Ok(ListedRecord {
                 order_id: order_id(record),
                 record: read(record)?,
             })
         })
         .collect();
-    Ok(Answer::Yes(Page {
+    Ok(CallOutcome::Success(ListingPage {
         records: records?,
         next,
     }))
@@ -107,20 +107,24 @@ fn order_id(record: &Value) -> Option<OrderId> {
 }
 
 /// The next page by the peer's link, else by number while it counts more than it has listed.
-fn next(body: &Value, at: &Cursor, records: &[Value]) -> Result<Option<Cursor>, Trouble> {
+fn next(
+    body: &Value,
+    at: &ListingCursor,
+    records: &[Value],
+) -> Result<Option<ListingCursor>, CallFailure> {
     let listed = at.listed + records.len();
     let Some(first) = records.first() else {
         return Ok(None);
     };
-    let by_number = Cursor::at(at.number + 1, listed, Some(first.clone()));
+    let by_number = ListingCursor::at(at.number + 1, listed, Some(first.clone()));
     let Some(link) = list::next_link(body) else {
         return Ok(list::says_more(body, listed).then_some(by_number));
     };
     match link.split_once('?') {
-        Some((_, query)) if !query.is_empty() => Ok(Some(Cursor {
+        Some((_, query)) if !query.is_empty() => Ok(Some(ListingCursor {
             query: query.split('#').next().unwrap_or_default().to_owned(),
             ..by_number
         })),
-        _ => Err(Trouble::new("answered a next link without a query")),
+        _ => Err(CallFailure::new("answered a next link without a query")),
     }
 }

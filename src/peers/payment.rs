@@ -29,7 +29,7 @@ impl Payment {
 
 /// What to charge, and to whom.
 #[derive(Clone, Copy, Debug)]
-pub struct Charge<'a> {
+pub struct ChargeRequest<'a> {
     /// For which order.
     pub order_id: OrderId,
     /// Who pays.
@@ -44,7 +44,7 @@ pub struct Charge<'a> {
 
 /// A charge that was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Charged {
+pub struct ChargeReceipt {
     /// Payment's number for it, without which it cannot be refunded; where it is missing, look the
     /// order up.
     pub payment_id: Option<String>,
@@ -58,7 +58,7 @@ pub struct PaymentRecord {
     /// Payment's number for it.
     pub payment_id: String,
     /// Where the money is.
-    pub status: PaymentState,
+    pub status: PaymentRecordStatus,
     /// How much, where it says so.
     pub amount: Option<Decimal>,
     /// Payment's reference for statements.
@@ -71,7 +71,7 @@ pub struct PaymentRecord {
 
 /// Where the money of one payment is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PaymentState {
+pub enum PaymentRecordStatus {
     /// With the shop.
     Taken,
     /// Back with the customer.

@@ -5,7 +5,7 @@ use reqwest::header::LOCATION;
 use reqwest::{Method, Response};
 use url::Url;
 
-use super::answer::Trouble;
+use super::answer::CallFailure;
 
 /// How many redirects are followed one after another.
 const MAX_HOPS: u32 = 3;
@@ -16,14 +16,14 @@ pub(super) fn next(
     from: &Url,
     response: &Response,
     hops: u32,
-) -> Result<Url, Trouble> {
+) -> Result<Url, CallFailure> {
     let status = response.status().as_u16();
     let location = response.headers().get(LOCATION);
     let target = location
         .and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
         .and_then(|value| from.join(value).ok());
     let Some(mut target) = target else {
-        return Err(Trouble::new(format!(
+        return Err(CallFailure::new(format!(
             "answered {status} without a location that can be read"
         )));
     };
@@ -42,7 +42,7 @@ pub(super) fn next(
     if let Some(refused) = refused {
         let origin = target.origin().ascii_serialization();
         let path = target.path();
-        return Err(Trouble::new(format!(
+        return Err(CallFailure::new(format!(
             "answered {status} to {origin}{path}, {refused}"
         )));
     }
@@ -51,5 +51,5 @@ pub(super) fn next(
         .set_username(from.username())
         .and_then(|()| target.set_password(from.password()));
     kept.map(|()| target)
-        .map_err(|()| Trouble::new(format!("answered {status} to a place without a host")))
+        .map_err(|()| CallFailure::new(format!("answered {status} to a place without a host")))
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::json;
 
-use super::answer::{Refusal, Trouble};
+use super::answer::{CallFailure, PeerRejection};
 use super::reason;
 
 /// A reply that was read to its end.
@@ -18,12 +18,12 @@ pub(super) struct Reply {
 
 impl Reply {
     /// The body as JSON; garbled JSON says nothing about what was done.
-    pub fn json(&self) -> Result<Value, Trouble> {
+    pub fn json(&self) -> Result<Value, CallFailure> {
         json::read(&self.body).map_err(|_| self.trouble())
     }
 
     /// As [`Reply::json`], for calls whose yes needs no words.
-    pub fn json_or_nothing(&self) -> Result<Value, Trouble> {
+    pub fn json_or_nothing(&self) -> Result<Value, CallFailure> {
         if self.body.is_empty() {
             return Ok(Value::Null);
         }
@@ -36,13 +36,13 @@ impl Reply {
     }
 
     /// This reply as a definite no.
-    pub fn refusal(&self) -> Refusal {
+    pub fn refusal(&self) -> PeerRejection {
         let words = self.words();
-        Refusal::new(words.unwrap_or_else(|| format!("answered {}", self.status)))
+        PeerRejection::new(words.unwrap_or_else(|| format!("answered {}", self.status)))
     }
 
     /// This reply as something that cannot be told.
-    pub fn trouble(&self) -> Trouble {
+    pub fn trouble(&self) -> CallFailure {
         let what = match self.status {
             401 | 403 => "and refused our credentials",
             200..=299 => "without a clear outcome",
@@ -53,9 +53,9 @@ impl Reply {
             Some(words) => format!("{}: {words}", said.trim_end()),
             None => said,
         };
-        Trouble {
+        CallFailure {
             retry_after: self.retry_after,
-            ..Trouble::new(reason)
+            ..CallFailure::new(reason)
         }
     }
 }

@@ -8,7 +8,7 @@ mod status;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-pub use status::ParcelStatus;
+pub use status::CarrierStatus;
 
 use super::call::Peer;
 use super::json;
@@ -32,7 +32,7 @@ impl Shipping {
 
 /// What to ship, and where to.
 #[derive(Clone, Copy, Debug)]
-pub struct Parcel<'a> {
+pub struct ShipmentRequest<'a> {
     /// Which order is in it.
     pub order_id: OrderId,
     /// Who is to carry it.
@@ -43,7 +43,7 @@ pub struct Parcel<'a> {
 
 /// A parcel that ShippingService has taken on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shipment {
+pub struct ShipmentRecord {
     /// Shipping's number for it.
     pub shipment_id: String,
     /// Who carries it.
@@ -51,14 +51,14 @@ pub struct Shipment {
     /// The carrier's number.
     pub tracking_no: Option<String>,
     /// Where it is.
-    pub status: ParcelStatus,
+    pub status: CarrierStatus,
     /// The key that it was made under, where it says so.
     pub idempotency_key: Option<String>,
     /// When it was made, where it says so.
     pub created_at: Option<OffsetDateTime>,
 }
 
-impl Shipment {
+impl ShipmentRecord {
     /// Whether it will arrive, or may.
     pub fn is_live(&self) -> bool {
         use ShippingStatus::{Cancelled, Failed, Returned};
@@ -77,7 +77,7 @@ impl Shipment {
                 .find_map(|layer| json::id(layer, "shipment_id"))?,
             carrier: line("carrier"),
             tracking_no: line("tracking_no"),
-            status: ParcelStatus::read(layers),
+            status: CarrierStatus::read(layers),
             idempotency_key: line("idempotency_key"),
             created_at: layers
                 .iter()

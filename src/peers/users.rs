@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::auth::{Credentials, NotSignedIn, SignIn};
 
-use super::answer::{Answer, Trouble};
-use super::call::{Peer, Tag, operation};
+use super::answer::{CallFailure, CallOutcome};
+use super::call::{CallContext, Peer, operation};
 use super::json::text;
 
 /// The client of UserService.
@@ -30,20 +30,20 @@ impl SignIn for Users {
     ) -> BoxFuture<'a, Result<SecretString, NotSignedIn>> {
         Box::pin(async move {
             match self.token(credentials).await {
-                Answer::Yes(token) => Ok(token),
-                Answer::No(_) => Err(NotSignedIn::Wrong),
-                Answer::Unclear(trouble) => Err(NotSignedIn::Unavailable(trouble.reason)),
-                Answer::Wrong(refusal) => Err(NotSignedIn::Unavailable(refusal.reason)),
+                CallOutcome::Success(token) => Ok(token),
+                CallOutcome::Rejected(_) => Err(NotSignedIn::Wrong),
+                CallOutcome::Retryable(trouble) => Err(NotSignedIn::Unavailable(trouble.reason)),
+                CallOutcome::Mismatched(refusal) => Err(NotSignedIn::Unavailable(refusal.reason)),
             }
         })
     }
 }
 
 impl Users {
-    async fn token(&self, credentials: &Credentials) -> Answer<SecretString> {
+    async fn token(&self, credentials: &Credentials) -> CallOutcome<SecretString> {
         let trace_id = Uuid::new_v4();
         let request_id = trace_id.to_string();
-        let tag = Tag::of_no_order(trace_id, &request_id);
+        let tag = CallContext::of_no_order(trace_id, &request_id);
         let body = json!({
             "username": credentials.username,
             "password": credentials.password.expose_secret(),
@@ -51,8 +51,8 @@ impl Users {
         let work = async {
             let reply = self.peer.post_with_slash(&tag, &["token"], &body).await?;
             match reply.status {
-                200 | 201 => read(&reply.json()?).map(Answer::Yes),
-                400 | 401 | 403 | 422 => Ok(Answer::No(reply.refusal())),
+                200 | 201 => read(&reply.json()?).map(CallOutcome::Success),
+                400 | 401 | 403 | 422 => Ok(CallOutcome::Rejected(reply.refusal())),
                 _ => Err(reply.trouble()),
             }
         };
@@ -62,8 +62,8 @@ impl Users {
     }
 }
 
-fn read(body: &Value) -> Result<SecretString, Trouble> {
+fn read(body: &Value) -> Result<SecretString, CallFailure> {
     let token = body.get("access").and_then(text);
-    let token = token.ok_or_else(|| Trouble::new("answered without an access token"))?;
+    let token = token.ok_or_else(|| CallFailure::new("answered without an access token"))?;
     Ok(SecretString::from(token))
 }

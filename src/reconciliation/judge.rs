@@ -3,12 +3,12 @@
 use rust_decimal::Decimal;
 use time::OffsetDateTime;
 
-use crate::db::fulfilments::{Compared, Ground};
+use crate::db::fulfilments::{OrderSnapshot, SagaSnapshot};
 use crate::domain::ids::OrderId;
 use crate::domain::plan::Step;
 use crate::domain::status::{PaymentStatus, ShippingStatus};
 use crate::fulfilment::{Keys, may_be_ours};
-use crate::peers::{PaymentRecord, PaymentState, Reservation, Shipment};
+use crate::peers::{PaymentRecord, PaymentRecordStatus, ReservationRecord, ShipmentRecord};
 
 use super::finding::{Finding, Kind, Remedy};
 
@@ -49,8 +49,8 @@ pub(super) enum Skipped {
 /// An order at rest, by which records can be judged.
 #[derive(Debug)]
 pub(super) struct Rested<'a> {
-    order: &'a Compared,
-    ground: &'a Ground,
+    order: &'a OrderSnapshot,
+    saga: &'a SagaSnapshot,
     keys: Keys,
     /// Whether the order stands; else it was called off.
     stands: bool,
@@ -70,24 +70,24 @@ enum Owner {
 
 impl<'a> Rested<'a> {
     /// Takes an order that rests.
-    pub fn of(order: &'a Compared, window: Window) -> Result<Self, Skipped> {
-        let ground = order.fulfilment.as_ref().ok_or(Skipped::Imported)?;
-        let stands = match ground.phase.as_str() {
+    pub fn of(order: &'a OrderSnapshot, window: Window) -> Result<Self, Skipped> {
+        let saga = order.saga.as_ref().ok_or(Skipped::Imported)?;
+        let stands = match saga.phase.as_str() {
             "completed" => true,
             "undone" => false,
             "stuck" => return Err(Skipped::WithPerson),
             _ => return Err(Skipped::UnderWay),
         };
-        if ground.has_open_work || ground.since > window.until {
+        if saga.has_open_work || saga.since > window.until {
             return Err(Skipped::UnderWay);
         }
-        if ground.settled_by_hand {
+        if saga.settled_by_hand {
             return Err(Skipped::ByHand);
         }
         Ok(Self {
             order,
-            ground,
-            keys: Keys::of_reservation(ground.identity, ground.lapsed),
+            saga,
+            keys: Keys::of_reservation(saga.identity, saga.lapsed),
             stands,
             window,
         })
@@ -116,7 +116,7 @@ impl<'a> Rested<'a> {
         }
         // What is open may be taken yet, or not: nobody can say.
         ours.retain(|(record, _)| {
-            record.status == PaymentState::Taken && self.window.is_old(record.created_at)
+            record.status == PaymentRecordStatus::Taken && self.window.is_old(record.created_at)
         });
         if !self.stands || self.order.payment_status == PaymentStatus::Refunded {
             let unrefunded = ours
@@ -172,7 +172,7 @@ impl<'a> Rested<'a> {
     }
 
     /// What does not agree between the order and all its parcels, newest first.
-    pub fn shipments(&self, records: &[Shipment]) -> Vec<Finding> {
+    pub fn shipments(&self, records: &[ShipmentRecord]) -> Vec<Finding> {
         use ShippingStatus::{Cancelled, Returned};
         let mut found = Vec::new();
         let mut ours = Vec::new();
@@ -182,8 +182,9 @@ impl<'a> Rested<'a> {
                 owner => ours.push((record, owner)),
             }
         }
-        let was_sent =
-            |(record, _): &(&Shipment, Owner)| record.status.shipping_status() != Some(Cancelled);
+        let was_sent = |(record, _): &(&ShipmentRecord, Owner)| {
+            record.status.shipping_status() != Some(Cancelled)
+        };
         let is_expected = !matches!(self.order.shipping_status, Cancelled | Returned);
         if self.stands && is_expected && !ours.iter().any(was_sent) {
             let detail = "no parcel at Shipping that was not cancelled";
@@ -191,7 +192,7 @@ impl<'a> Rested<'a> {
             found.push(self.finding(Kind::MissingShipment, None, detail, remedy));
         }
         ours.retain(|(record, _)| record.is_live() && self.window.is_old(record.created_at));
-        let known = |(record, _): &&(&Shipment, Owner)| self.is_known_parcel(record);
+        let known = |(record, _): &&(&ShipmentRecord, Owner)| self.is_known_parcel(record);
         let counts = ours.iter().find(known).or(ours.last());
         for (record, owner) in &ours {
             let (kind, remedy) = if !self.stands {
@@ -212,16 +213,16 @@ impl<'a> Rested<'a> {
     }
 
     /// What is wrong with a reservation, of which the order at rest needs none any more.
-    pub fn reservation(&self, record: &Reservation) -> Option<Finding> {
+    pub fn reservation(&self, record: &ReservationRecord) -> Option<Finding> {
         if !record.is_held || !self.window.is_old(record.created_at) {
             return None;
         }
         let Some(ours) =
-            reservation_numbers(self.ground).position(|number| number == record.reservation_id)
+            reservation_numbers(self.saga).position(|number| number == record.reservation_id)
         else {
             return orphan_reservation(self.order.order_id, record, self.window);
         };
-        let is_current = ours == usize::try_from(self.ground.lapsed).unwrap_or_default();
+        let is_current = ours == usize::try_from(self.saga.lapsed).unwrap_or_default();
         let remedy = if !self.stands && is_current {
             Remedy::Sweep
         } else {
@@ -235,23 +236,23 @@ impl<'a> Rested<'a> {
     fn owner_of_charge(&self, record: &PaymentRecord) -> Owner {
         match self.is_known_charge(record) {
             true => Owner::Ours,
-            false => owner_of_charge(self.order, self.ground, record),
+            false => owner_of_charge(self.order, self.saga, record),
         }
     }
 
-    fn owner_of_parcel(&self, record: &Shipment) -> Owner {
+    fn owner_of_parcel(&self, record: &ShipmentRecord) -> Owner {
         match self.is_known_parcel(record) {
             true => Owner::Ours,
-            false => owner_of_parcel(self.order, self.ground, record),
+            false => owner_of_parcel(self.order, self.saga, record),
         }
     }
 
     fn is_known_charge(&self, record: &PaymentRecord) -> bool {
-        self.ground.payment_id.as_ref() == Some(&record.payment_id)
+        self.saga.payment_id.as_ref() == Some(&record.payment_id)
     }
 
-    fn is_known_parcel(&self, record: &Shipment) -> bool {
-        self.ground.shipment_id.as_ref() == Some(&record.shipment_id)
+    fn is_known_parcel(&self, record: &ShipmentRecord) -> bool {
+        self.saga.shipment_id.as_ref() == Some(&record.shipment_id)
     }
 
     /// Whether an amount is the order's total, or not told.
@@ -272,13 +273,13 @@ impl<'a> Rested<'a> {
 
 /// A charge that was taken for an order, under a key that is not this order's.
 pub(super) fn orphan_charge(
-    order: &Compared,
+    order: &OrderSnapshot,
     record: &PaymentRecord,
     window: Window,
 ) -> Option<Finding> {
-    let ground = order.fulfilment.as_ref()?;
-    let is_known = ground.payment_id.as_ref() == Some(&record.payment_id);
-    let is_foreign = !is_known && owner_of_charge(order, ground, record) == Owner::Foreign;
+    let saga = order.saga.as_ref()?;
+    let is_known = saga.payment_id.as_ref() == Some(&record.payment_id);
+    let is_foreign = !is_known && owner_of_charge(order, saga, record) == Owner::Foreign;
     let found = charge_without_order(order.order_id, record, window)?;
     is_foreign.then(|| Finding {
         detail: format!("{}, not under the key of this order", found.detail),
@@ -292,7 +293,7 @@ pub(super) fn charge_without_order(
     record: &PaymentRecord,
     window: Window,
 ) -> Option<Finding> {
-    let is_live = record.status == PaymentState::Taken && window.has(record.created_at);
+    let is_live = record.status == PaymentRecordStatus::Taken && window.has(record.created_at);
     let amount = record
         .amount
         .map_or("an unknown amount".to_owned(), |amount| amount.to_string());
@@ -305,13 +306,13 @@ pub(super) fn charge_without_order(
 
 /// A parcel of an order, made under a key that is not this order's.
 pub(super) fn orphan_shipment(
-    order: &Compared,
-    record: &Shipment,
+    order: &OrderSnapshot,
+    record: &ShipmentRecord,
     window: Window,
 ) -> Option<Finding> {
-    let ground = order.fulfilment.as_ref()?;
-    let is_known = ground.shipment_id.as_ref() == Some(&record.shipment_id);
-    let is_foreign = !is_known && owner_of_parcel(order, ground, record) == Owner::Foreign;
+    let saga = order.saga.as_ref()?;
+    let is_known = saga.shipment_id.as_ref() == Some(&record.shipment_id);
+    let is_foreign = !is_known && owner_of_parcel(order, saga, record) == Owner::Foreign;
     let found = shipment_without_order(order.order_id, record, window)?;
     is_foreign.then(|| Finding {
         detail: format!("{}, not under the key of this order", found.detail),
@@ -322,7 +323,7 @@ pub(super) fn orphan_shipment(
 /// A parcel of an order that we do not have.
 pub(super) fn shipment_without_order(
     order_id: OrderId,
-    record: &Shipment,
+    record: &ShipmentRecord,
     window: Window,
 ) -> Option<Finding> {
     let is_live = record.is_live() && window.has(record.created_at);
@@ -336,7 +337,7 @@ pub(super) fn shipment_without_order(
 /// Stock that is held under a number that is not the order's, or of an order that we do not have.
 pub(super) fn orphan_reservation(
     order_id: OrderId,
-    record: &Reservation,
+    record: &ReservationRecord,
     window: Window,
 ) -> Option<Finding> {
     let is_held = record.is_held && window.has(record.created_at);
@@ -348,29 +349,29 @@ pub(super) fn orphan_reservation(
 }
 
 /// The numbers under which an order may have reserved, in the order in which they lapsed.
-fn reservation_numbers(ground: &Ground) -> impl Iterator<Item = String> + use<> {
-    let identity = ground.identity;
-    (0..=ground.lapsed).map(move |lapsed| Keys::of_reservation(identity, lapsed).reservation_id)
+fn reservation_numbers(saga: &SagaSnapshot) -> impl Iterator<Item = String> + use<> {
+    let identity = saga.identity;
+    (0..=saga.lapsed).map(move |lapsed| Keys::of_reservation(identity, lapsed).reservation_id)
 }
 
-fn owner_of_charge(order: &Compared, ground: &Ground, record: &PaymentRecord) -> Owner {
+fn owner_of_charge(order: &OrderSnapshot, saga: &SagaSnapshot, record: &PaymentRecord) -> Owner {
     let key = record.idempotency_key.as_deref();
-    owner(order, ground, "charge_payment", key, record.created_at)
+    owner(order, saga, "charge_payment", key, record.created_at)
 }
 
-fn owner_of_parcel(order: &Compared, ground: &Ground, record: &Shipment) -> Owner {
+fn owner_of_parcel(order: &OrderSnapshot, saga: &SagaSnapshot, record: &ShipmentRecord) -> Owner {
     let key = record.idempotency_key.as_deref();
-    owner(order, ground, "create_shipment", key, record.created_at)
+    owner(order, saga, "create_shipment", key, record.created_at)
 }
 
 fn owner(
-    order: &Compared,
-    ground: &Ground,
+    order: &OrderSnapshot,
+    saga: &SagaSnapshot,
     operation: &str,
     key: Option<&str>,
     made: Option<OffsetDateTime>,
 ) -> Owner {
-    let our_key = Keys::of_reservation(ground.identity, ground.lapsed).key(operation);
+    let our_key = Keys::of_reservation(saga.identity, saga.lapsed).key(operation);
     match (may_be_ours(order.created_at, &our_key, key, made), key) {
         (false, _) => Owner::Foreign,
         (true, Some(_)) => Owner::Ours,
@@ -380,7 +381,10 @@ fn owner(
 
 /// Whether a charge was taken, or may yet be.
 fn may_stand(record: &PaymentRecord) -> bool {
-    matches!(record.status, PaymentState::Taken | PaymentState::Other)
+    matches!(
+        record.status,
+        PaymentRecordStatus::Taken | PaymentRecordStatus::Other
+    )
 }
 
 #[cfg(test)]

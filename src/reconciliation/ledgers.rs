@@ -7,10 +7,12 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::db;
-use crate::db::fulfilments::Compared;
+use crate::db::fulfilments::OrderSnapshot;
 use crate::domain::ids::OrderId;
 use crate::fulfilment::Keys;
-use crate::peers::{Answer, Cursor, Page, PaymentRecord, Reservation, Shipment};
+use crate::peers::{
+    CallOutcome, ListingCursor, ListingPage, PaymentRecord, ReservationRecord, ShipmentRecord,
+};
 
 use super::finding::{Finding, Outcome, Remedy};
 use super::judge::{
@@ -47,8 +49,8 @@ impl Ledger {
 #[derive(Debug)]
 enum Entry {
     Charge(PaymentRecord),
-    Parcel(Shipment),
-    Reservation(Reservation),
+    Parcel(ShipmentRecord),
+    Reservation(ReservationRecord),
 }
 
 impl Entry {
@@ -109,7 +111,7 @@ impl Run {
             last: None,
             is_unbroken: true,
         };
-        let mut at = Some(Cursor::start());
+        let mut at = Some(ListingCursor::start());
         for _ in 0..MOST_PAGES {
             let Some(cursor) = at.take() else { break };
             let page = match self.page(ledger, &keys, &cursor, now).await {
@@ -150,14 +152,14 @@ impl Run {
         &self,
         ledger: Ledger,
         keys: &Keys,
-        at: &Cursor,
+        at: &ListingCursor,
         now: OffsetDateTime,
-    ) -> Option<Result<Page<Entry>, Unanswered>> {
+    ) -> Option<Result<ListingPage<Entry>, Unanswered>> {
         let peers = &self.reconciliation.peers;
         let key = keys.key("list");
         let mut patience = Patience::default();
         while !self.is_away(ledger.as_str()) {
-            let tag = patience.tag(keys.tag(&key));
+            let tag = patience.tag(keys.call_context(&key));
             let answer = match ledger {
                 Ledger::Payment => entries(peers.payment.list(tag, at).await, Entry::Charge),
                 Ledger::Shipping => entries(peers.shipping.list(tag, at).await, Entry::Parcel),
@@ -172,9 +174,13 @@ impl Run {
         None
     }
 
-    async fn compare_page(&self, page: &Page<Entry>, sink: Sink<'_>) -> Result<(), db::Error> {
+    async fn compare_page(
+        &self,
+        page: &ListingPage<Entry>,
+        sink: Sink<'_>,
+    ) -> Result<(), db::Error> {
         let named: Vec<OrderId> = page.records.iter().filter_map(|one| one.order_id).collect();
-        let orders: HashMap<OrderId, Compared> = self
+        let orders: HashMap<OrderId, OrderSnapshot> = self
             .orders_of(&named)
             .await?
             .into_iter()
@@ -201,7 +207,12 @@ impl Run {
 
     /// What is wrong with a record, by the order that it names, if that is one of ours. Charges and
     /// parcels that are the order's own were compared with it in the first pass.
-    fn judge(&self, order_id: OrderId, order: Option<&Compared>, entry: &Entry) -> Option<Finding> {
+    fn judge(
+        &self,
+        order_id: OrderId,
+        order: Option<&OrderSnapshot>,
+        entry: &Entry,
+    ) -> Option<Finding> {
         let window = self.window;
         match (entry, order) {
             (Entry::Charge(record), None) => charge_without_order(order_id, record, window),
@@ -217,7 +228,7 @@ impl Run {
 
     async fn settle(
         &self,
-        order: Option<&Compared>,
+        order: Option<&OrderSnapshot>,
         mut findings: Vec<Finding>,
     ) -> Result<Vec<Finding>, db::Error> {
         if !self.repair {
@@ -244,6 +255,9 @@ impl Run {
     }
 }
 
-fn entries<T>(answer: Answer<Page<T>>, entry: fn(T) -> Entry) -> Answer<Page<Entry>> {
+fn entries<T>(
+    answer: CallOutcome<ListingPage<T>>,
+    entry: fn(T) -> Entry,
+) -> CallOutcome<ListingPage<Entry>> {
     answer.map(|page| page.map(entry))
 }

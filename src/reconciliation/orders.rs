@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::db;
-use crate::db::fulfilments::{self, Compared};
+use crate::db::fulfilments::{self, OrderSnapshot};
 use crate::db::run;
 use crate::domain::ids::OrderId;
-use crate::peers::{PaymentRecord, Shipment};
+use crate::peers::{PaymentRecord, ShipmentRecord};
 
 use super::finding::Finding;
 use super::judge::{Rested, Skipped};
@@ -63,17 +63,14 @@ impl Run {
     async fn batch(
         &self,
         after: (time::OffsetDateTime, OrderId),
-    ) -> Result<Vec<Compared>, db::Error> {
-        run!(self.reconciliation.db, |conn| fulfilments::compared_after(
-            conn,
-            after,
-            self.window.until,
-            BATCH
-        ))
+    ) -> Result<Vec<OrderSnapshot>, db::Error> {
+        run!(self.reconciliation.db, |conn| {
+            fulfilments::order_snapshots_after(conn, after, self.window.until, BATCH)
+        })
         .await
     }
 
-    async fn compare(&self, order: Compared) -> Compare {
+    async fn compare(&self, order: OrderSnapshot) -> Compare {
         let findings = self.look_at(&order).await;
         if findings.is_empty() {
             self.summary().compared += 1;
@@ -93,7 +90,7 @@ impl Run {
     }
 
     /// What does not agree between an order at rest and what its peers have of it.
-    pub async fn look_at(&self, order: &Compared) -> Vec<Finding> {
+    pub async fn look_at(&self, order: &OrderSnapshot) -> Vec<Finding> {
         let Ok(rested) = Rested::of(order, self.window) else {
             return Vec::new();
         };
@@ -112,13 +109,13 @@ impl Run {
     }
 
     /// The order as it is now.
-    pub async fn again(&self, order_id: OrderId) -> Result<Option<Compared>, db::Error> {
+    pub async fn again(&self, order_id: OrderId) -> Result<Option<OrderSnapshot>, db::Error> {
         Ok(self.orders_of(&[order_id]).await?.pop())
     }
 
     /// The orders of these numbers.
-    pub async fn orders_of(&self, order_ids: &[OrderId]) -> Result<Vec<Compared>, db::Error> {
-        run!(self.reconciliation.db, |conn| fulfilments::compared_of(
+    pub async fn orders_of(&self, order_ids: &[OrderId]) -> Result<Vec<OrderSnapshot>, db::Error> {
+        run!(self.reconciliation.db, |conn| fulfilments::order_snapshots(
             conn, order_ids
         ))
         .await
@@ -129,7 +126,7 @@ impl Run {
         let mut patience = Patience::default();
         while !self.is_away("payment") {
             let payment = &self.reconciliation.peers.payment;
-            let tag = patience.tag(rested.keys().tag(&key));
+            let tag = patience.tag(rested.keys().call_context(&key));
             let answer = payment.find(tag, order_id).await;
             match patience.settle(answer).await {
                 Some(Ok(records)) => return Some(records),
@@ -140,12 +137,16 @@ impl Run {
         None
     }
 
-    async fn shipments(&self, rested: &Rested<'_>, order_id: OrderId) -> Option<Vec<Shipment>> {
+    async fn shipments(
+        &self,
+        rested: &Rested<'_>,
+        order_id: OrderId,
+    ) -> Option<Vec<ShipmentRecord>> {
         let key = rested.keys().key("find_shipment");
         let mut patience = Patience::default();
         while !self.is_away("shipping") {
             let shipping = &self.reconciliation.peers.shipping;
-            let tag = patience.tag(rested.keys().tag(&key));
+            let tag = patience.tag(rested.keys().call_context(&key));
             let answer = shipping.find(tag, order_id).await;
             match patience.settle(answer).await {
                 Some(Ok(records)) => return Some(records),

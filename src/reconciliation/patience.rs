@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::peers::{Answer, Tag};
+use crate::peers::{CallContext, CallOutcome};
 
 /// How often a question is asked.
 const TRIES: u32 = 4;
@@ -29,20 +29,20 @@ pub(super) struct Patience {
 
 impl Patience {
     /// A question's tag, which tells whether it was asked before.
-    pub fn tag<'a>(&self, tag: Tag<'a>) -> Tag<'a> {
-        Tag {
-            is_repeat: self.tried > 0,
+    pub fn tag<'a>(&self, tag: CallContext<'a>) -> CallContext<'a> {
+        CallContext {
+            is_retry: self.tried > 0,
             ..tag
         }
     }
 
     /// What an answer comes to; `None`, after a while: ask again.
-    pub async fn settle<T>(&mut self, answer: Answer<T>) -> Option<Result<T, Unanswered>> {
+    pub async fn settle<T>(&mut self, answer: CallOutcome<T>) -> Option<Result<T, Unanswered>> {
         let trouble = match answer {
-            Answer::Yes(value) => return Some(Ok(value)),
-            Answer::No(refusal) => return Some(Err(Unanswered::No(refusal.reason))),
-            Answer::Wrong(refusal) => return Some(Err(Unanswered::Away(refusal.reason))),
-            Answer::Unclear(trouble) => trouble,
+            CallOutcome::Success(value) => return Some(Ok(value)),
+            CallOutcome::Rejected(refusal) => return Some(Err(Unanswered::No(refusal.reason))),
+            CallOutcome::Mismatched(refusal) => return Some(Err(Unanswered::Away(refusal.reason))),
+            CallOutcome::Retryable(trouble) => trouble,
         };
         self.tried += 1;
         if self.tried >= TRIES {

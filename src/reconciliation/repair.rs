@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::db;
-use crate::db::fulfilments::{self, Claim, Compared};
+use crate::db::fulfilments::{self, Claim, OrderSnapshot};
 use crate::db::run;
 use crate::domain::event::OrderEvent;
 use crate::domain::plan::Step;
@@ -30,7 +30,7 @@ impl Run {
     /// Mends what was found of an order, and looks at it again.
     pub async fn mend(
         &self,
-        order: Compared,
+        order: OrderSnapshot,
         mut findings: Vec<Finding>,
     ) -> Result<Vec<Finding>, db::Error> {
         let found = OrderEvent::DiscrepancyFound {
@@ -75,22 +75,22 @@ impl Run {
     /// What is not found any more is mended.
     async fn judge_again(
         &self,
-        order: Compared,
+        order: OrderSnapshot,
         mut findings: Vec<Finding>,
         problem: Option<String>,
     ) -> Result<Vec<Finding>, db::Error> {
         let Some(now) = self.again(order.order_id).await? else {
             return Ok(findings);
         };
-        let ground = now.fulfilment.as_ref();
-        if ground.is_some_and(|ground| ground.phase == "stuck") {
+        let saga = now.saga.as_ref();
+        if saga.is_some_and(|saga| saga.phase == "stuck") {
             set(&mut findings, |_| Outcome::HandedOver);
             return Ok(findings);
         }
         // As it was compared, but for what has just been written down.
         let still = self.look_at(&order).await;
         // Reservations cannot be looked up: a sweep that has come to its end has released them.
-        let is_swept = problem.is_none() && ground.is_some_and(|ground| !ground.has_open_work);
+        let is_swept = problem.is_none() && saga.is_some_and(|saga| !saga.has_open_work);
         let is_still = |finding: &Finding| match finding.kind {
             Kind::UnreleasedReservation => !is_swept,
             kind => still
@@ -107,7 +107,11 @@ impl Run {
         Ok(findings)
     }
 
-    async fn claim(&self, order: &Compared, found: OrderEvent) -> Result<Option<Claim>, db::Error> {
+    async fn claim(
+        &self,
+        order: &OrderSnapshot,
+        found: OrderEvent,
+    ) -> Result<Option<Claim>, db::Error> {
         let lease = self.reconciliation.settings.lease;
         run!(self.reconciliation.db, |conn| fulfilments::take_in_hand(
             conn,
@@ -120,7 +124,7 @@ impl Run {
 
     async fn hand_over(
         &self,
-        order: &Compared,
+        order: &OrderSnapshot,
         found: OrderEvent,
         step: Step,
         reason: &str,

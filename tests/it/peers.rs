@@ -20,18 +20,20 @@ use std::time::Duration;
 use order_service::domain::ids::{CustomerId, OrderId};
 use order_service::domain::money::{Currency, Money};
 use order_service::domain::order::Item;
-use order_service::peers::{Answer, Charge, Limits, Observer, Parcel, Peers, Settings, Tag};
+use order_service::peers::{
+    CallContext, CallOutcome, ChargeRequest, Limits, Observer, Peers, Settings, ShipmentRequest,
+};
 use url::Url;
 use uuid::Uuid;
 
 use crate::support::scripted_server::{Reply, Scripted};
 
 const ORDER: OrderId = OrderId(42);
-const TAG: Tag<'_> = Tag {
-    key: "f00d-charge_payment",
+const TAG: CallContext<'_> = CallContext {
+    idempotency_key: "f00d-charge_payment",
     trace_id: Uuid::from_u128(0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c),
     request_id: "req-1",
-    is_repeat: false,
+    is_retry: false,
 };
 
 /// Remembers what it hears.
@@ -108,8 +110,8 @@ fn money(text: &str) -> Money {
     Money::parse_price(text, usd()).unwrap()
 }
 
-fn charge() -> Charge<'static> {
-    Charge {
+fn charge() -> ChargeRequest<'static> {
+    ChargeRequest {
         order_id: ORDER,
         customer_id: CustomerId(5),
         amount: money("100.10"),
@@ -118,8 +120,8 @@ fn charge() -> Charge<'static> {
     }
 }
 
-fn parcel() -> Parcel<'static> {
-    Parcel {
+fn parcel() -> ShipmentRequest<'static> {
+    ShipmentRequest {
         order_id: ORDER,
         carrier: "DHL",
         address: Some("1 Main Street"),
@@ -140,11 +142,11 @@ fn items() -> Vec<Item> {
 }
 
 /// What the answer says to the operator, which must always be one clean line.
-fn reason<T>(answer: &Answer<T>) -> &str {
+fn reason<T>(answer: &CallOutcome<T>) -> &str {
     let reason = match answer {
-        Answer::Yes(_) => "",
-        Answer::No(refusal) | Answer::Wrong(refusal) => &refusal.reason,
-        Answer::Unclear(trouble) => &trouble.reason,
+        CallOutcome::Success(_) => "",
+        CallOutcome::Rejected(refusal) | CallOutcome::Mismatched(refusal) => &refusal.reason,
+        CallOutcome::Retryable(trouble) => &trouble.reason,
     };
     assert!(reason.chars().count() <= 200, "{reason}");
     assert!(!reason.contains(char::is_control), "{reason}");

@@ -20,7 +20,7 @@ use super::{Claim, PlanColumns};
 
 /// An order as its peers' ledgers should show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Compared {
+pub struct OrderSnapshot {
     /// Its number.
     pub order_id: OrderId,
     /// When it was accepted.
@@ -34,12 +34,12 @@ pub struct Compared {
     /// The number of its latest event.
     pub version: i32,
     /// Its fulfilment; orders that were taken over from elsewhere have none.
-    pub fulfilment: Option<Ground>,
+    pub saga: Option<SagaSnapshot>,
 }
 
 /// Where the fulfilment of a compared order stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ground {
+pub struct SagaSnapshot {
     /// From which the keys derive.
     pub identity: Uuid,
     /// `doing`, `recalling`, `undoing`, `completed`, `undone` or `stuck`.
@@ -78,10 +78,10 @@ struct Row {
 }
 
 impl Row {
-    fn read(self) -> Result<Compared, Error> {
+    fn read(self) -> Result<OrderSnapshot, Error> {
         let order_id = self.order_id;
-        let fulfilment = match (self.identity, self.phase, self.since) {
-            (Some(identity), Some(phase), Some(since)) => Some(Ground {
+        let saga = match (self.identity, self.phase, self.since) {
+            (Some(identity), Some(phase), Some(since)) => Some(SagaSnapshot {
                 identity,
                 phase,
                 lapsed: self.lapsed.unwrap_or_default(),
@@ -93,14 +93,14 @@ impl Row {
             }),
             _ => None,
         };
-        Ok(Compared {
+        Ok(OrderSnapshot {
             order_id: OrderId(order_id),
             created_at: self.created_at,
             order_total: Money::round(self.order_total, currency(&self.currency, order_id)?),
             payment_status: status("payment_status", &self.payment_status, order_id)?,
             shipping_status: status("shipping_status", &self.shipping_status, order_id)?,
             version: self.version,
-            fulfilment,
+            saga,
         })
     }
 }
@@ -140,12 +140,12 @@ pub async fn clock(conn: &mut PgConnection) -> Result<OffsetDateTime, Error> {
 
 /// Orders in the order in which they were accepted, those after `after` and before `until`.
 #[tracing::instrument(name = "db.fulfilments.compared_after", skip_all)]
-pub async fn compared_after(
+pub async fn order_snapshots_after(
     conn: &mut PgConnection,
     after: (OffsetDateTime, OrderId),
     until: OffsetDateTime,
     limit: i64,
-) -> Result<Vec<Compared>, Error> {
+) -> Result<Vec<OrderSnapshot>, Error> {
     let rows = compared!(
         "where (o.created_at, o.order_id) > ($1, $2) and o.created_at < $3
          order by o.created_at, o.order_id
@@ -161,10 +161,10 @@ pub async fn compared_after(
 
 /// The orders of these numbers, as far as there are such.
 #[tracing::instrument(name = "db.fulfilments.compared_of", skip_all)]
-pub async fn compared_of(
+pub async fn order_snapshots(
     conn: &mut PgConnection,
     order_ids: &[OrderId],
-) -> Result<Vec<Compared>, Error> {
+) -> Result<Vec<OrderSnapshot>, Error> {
     let order_ids: Vec<i64> = order_ids.iter().map(|order_id| order_id.0).collect();
     let rows = compared!("where o.order_id = any($1)", &order_ids);
     let rows = rows.fetch_all(conn).await?;
@@ -176,11 +176,11 @@ pub async fn compared_of(
 #[tracing::instrument(name = "db.fulfilments.take_in_hand", skip_all)]
 pub async fn take_in_hand(
     conn: &mut PgConnection,
-    compared: &Compared,
+    compared: &OrderSnapshot,
     found: OrderEvent,
     lease: Duration,
 ) -> Result<Option<Claim>, Error> {
-    let phase = compared.fulfilment.as_ref().map(|ground| &*ground.phase);
+    let phase = compared.saga.as_ref().map(|saga| &*saga.phase);
     let events = Columns::new(&[found], &Actor::reconciliation());
     let epoch = sqlx::query_scalar!(
         r#"
@@ -223,12 +223,12 @@ pub async fn take_in_hand(
 #[tracing::instrument(name = "db.fulfilments.leave_to_person", skip_all)]
 pub async fn leave_to_person(
     conn: &mut PgConnection,
-    compared: &Compared,
+    compared: &OrderSnapshot,
     found: OrderEvent,
     step: Step,
     reason: &str,
 ) -> Result<bool, Error> {
-    let phase = compared.fulfilment.as_ref().map(|ground| &*ground.phase);
+    let phase = compared.saga.as_ref().map(|saga| &*saga.phase);
     let undoing = phase == Some("undone");
     let plan = PlanColumns::of(Plan::Stuck { step, undoing });
     let needed = OrderEvent::InterventionRequired {

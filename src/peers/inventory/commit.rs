@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::Inventory;
 use crate::domain::ids::OrderId;
 use crate::peers::already::says_already;
-use crate::peers::answer::{Answer, Refusal, Trouble};
-use crate::peers::call::{Tag, operation};
+use crate::peers::answer::{CallFailure, CallOutcome, PeerRejection};
+use crate::peers::call::{CallContext, operation};
 use crate::peers::echo::Sent;
 use crate::peers::json;
 use crate::peers::reply::Reply;
@@ -27,11 +27,11 @@ impl Inventory {
     /// already, means that it was done then.
     pub async fn commit(
         &self,
-        tag: Tag<'_>,
+        tag: CallContext<'_>,
         reservation_id: &str,
         order_id: OrderId,
         repeat: bool,
-    ) -> Answer<()> {
+    ) -> CallOutcome<()> {
         let operation = operation!("inventory", "commit");
         let request = Request {
             order_id: order_id.0,
@@ -42,9 +42,9 @@ impl Inventory {
             let reply = self.peer.post(&tag, &path, &request).await?;
             match reply.status {
                 200 | 201 => read(&reply, order_id, repeat),
-                404 if repeat => Ok(Answer::Yes(())),
-                400 | 409 if repeat && was_done(&reply) => Ok(Answer::Yes(())),
-                400 | 404 => Ok(Answer::No(reply.refusal())),
+                404 if repeat => Ok(CallOutcome::Success(())),
+                400 | 409 if repeat && was_done(&reply) => Ok(CallOutcome::Success(())),
+                400 | 404 => Ok(CallOutcome::Rejected(reply.refusal())),
                 _ => Err(reply.trouble()),
             }
         };
@@ -52,11 +52,11 @@ impl Inventory {
     }
 }
 
-fn read(reply: &Reply, order_id: OrderId, repeat: bool) -> Result<Answer<()>, Trouble> {
+fn read(reply: &Reply, order_id: OrderId, repeat: bool) -> Result<CallOutcome<()>, CallFailure> {
     let body = reply.json()?;
     let layers = json::layers(&body, &["reservation", "data"]);
     if let Some(wrong) = Sent::order(order_id).differs_from(&layers) {
-        return Ok(Answer::Wrong(wrong));
+        return Ok(CallOutcome::Mismatched(wrong));
     }
     let success = layers.iter().find_map(|layer| json::success(layer));
     let status = layers.iter().find_map(|layer| json::word(layer, "status"));
@@ -73,11 +73,11 @@ fn read(reply: &Reply, order_id: OrderId, repeat: bool) -> Result<Answer<()>, Tr
         (Some(success), _) => success,
     };
     match (done, failed) {
-        (true, false) => Ok(Answer::Yes(())),
-        (false, true) if repeat && was_done(reply) => Ok(Answer::Yes(())),
+        (true, false) => Ok(CallOutcome::Success(())),
+        (false, true) if repeat && was_done(reply) => Ok(CallOutcome::Success(())),
         (false, true) => {
             let words = reply.words().unwrap_or_else(|| "not shipped".to_owned());
-            Ok(Answer::No(Refusal::new(words)))
+            Ok(CallOutcome::Rejected(PeerRejection::new(words)))
         }
         _ => Err(reply.trouble()),
     }

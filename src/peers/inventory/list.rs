@@ -3,10 +3,10 @@
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::{Inventory, Reservation};
-use crate::peers::answer::{Answer, Trouble};
-use crate::peers::call::{Tag, operation};
-use crate::peers::{Cursor, Page, json, pages};
+use super::{Inventory, ReservationRecord};
+use crate::peers::answer::{CallFailure, CallOutcome};
+use crate::peers::call::{CallContext, operation};
+use crate::peers::{ListingCursor, ListingPage, json, pages};
 
 /// What is said of stock that is set aside.
 const HELD: [&str; 4] = ["HELD", "RESERVED", "ACTIVE", "PENDING"];
@@ -17,10 +17,10 @@ impl Inventory {
     /// One whose time was over at `now` is not held.
     pub async fn list(
         &self,
-        tag: Tag<'_>,
-        at: &Cursor,
+        tag: CallContext<'_>,
+        at: &ListingCursor,
         now: OffsetDateTime,
-    ) -> Answer<Page<Reservation>> {
+    ) -> CallOutcome<ListingPage<ReservationRecord>> {
         let work = async {
             let path = ["v1", "inventory", "reservations"];
             let reply = self.peer.get_page(&tag, &path, at).await?;
@@ -32,13 +32,13 @@ impl Inventory {
     }
 }
 
-fn read(record: &Value, now: OffsetDateTime) -> Result<Reservation, Trouble> {
+fn read(record: &Value, now: OffsetDateTime) -> Result<ReservationRecord, CallFailure> {
     let reservation_id = json::id(record, "reservation_id").or_else(|| json::id(record, "id"));
     let state = json::word(record, "state").or_else(|| json::word(record, "status"));
     let expires_at = record.get("expires_at").and_then(json::time);
-    Ok(Reservation {
+    Ok(ReservationRecord {
         reservation_id: reservation_id
-            .ok_or_else(|| Trouble::new("answered a reservation without an id"))?,
+            .ok_or_else(|| CallFailure::new("answered a reservation without an id"))?,
         is_held: state.is_some_and(|state| HELD.contains(&state.as_str()))
             && expires_at.is_none_or(|end| end > now),
         created_at: record.get("created_at").and_then(json::time),

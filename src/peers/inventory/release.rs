@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::Inventory;
 use crate::domain::ids::OrderId;
 use crate::peers::already::says_already;
-use crate::peers::answer::{Answer, Trouble};
-use crate::peers::call::{Tag, operation};
+use crate::peers::answer::{CallFailure, CallOutcome};
+use crate::peers::call::{CallContext, operation};
 use crate::peers::echo::Sent;
 use crate::peers::json;
 use crate::peers::reply::Reply;
@@ -23,10 +23,10 @@ impl Inventory {
     /// There is no definite no: whatever else comes is unclear.
     pub async fn release(
         &self,
-        tag: Tag<'_>,
+        tag: CallContext<'_>,
         reservation_id: &str,
         order_id: OrderId,
-    ) -> Answer<()> {
+    ) -> CallOutcome<()> {
         let operation = operation!("inventory", "release");
         let request = Request {
             reservation_id,
@@ -36,9 +36,9 @@ impl Inventory {
             let path = ["v1", "inventory", "release"];
             let reply = self.peer.post(&tag, &path, &request).await?;
             match reply.status {
-                204 | 404 | 410 => Ok(Answer::Yes(())),
+                204 | 404 | 410 => Ok(CallOutcome::Success(())),
                 200 | 201 => read(&reply, order_id),
-                400 | 409 | 422 if holds_nothing(&reply) => Ok(Answer::Yes(())),
+                400 | 409 | 422 if holds_nothing(&reply) => Ok(CallOutcome::Success(())),
                 _ => Err(reply.trouble()),
             }
         };
@@ -46,11 +46,11 @@ impl Inventory {
     }
 }
 
-fn read(reply: &Reply, order_id: OrderId) -> Result<Answer<()>, Trouble> {
+fn read(reply: &Reply, order_id: OrderId) -> Result<CallOutcome<()>, CallFailure> {
     let body = reply.json_or_nothing()?;
     let layers = json::layers(&body, &["reservation", "data"]);
     if let Some(wrong) = Sent::order(order_id).differs_from(&layers) {
-        return Ok(Answer::Wrong(wrong));
+        return Ok(CallOutcome::Mismatched(wrong));
     }
     let failed = layers.iter().any(|layer| {
         let status = json::word(layer, "status");
@@ -60,7 +60,7 @@ fn read(reply: &Reply, order_id: OrderId) -> Result<Answer<()>, Trouble> {
     if failed && !holds_nothing(reply) {
         return Err(reply.trouble());
     }
-    Ok(Answer::Yes(()))
+    Ok(CallOutcome::Success(()))
 }
 
 /// Whether a peer that will not release says that it is because nothing is held.

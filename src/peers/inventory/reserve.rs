@@ -8,8 +8,8 @@ use super::allocations::{self, Coverage};
 use crate::domain::ids::OrderId;
 use crate::domain::order::Item;
 use crate::peers::already::says_already;
-use crate::peers::answer::{Answer, Refusal, Trouble};
-use crate::peers::call::{Tag, operation};
+use crate::peers::answer::{CallFailure, CallOutcome, PeerRejection};
+use crate::peers::call::{CallContext, operation};
 use crate::peers::echo::Sent;
 use crate::peers::json;
 use crate::peers::reply::Reply;
@@ -37,17 +37,17 @@ impl Inventory {
     /// "already reserved" later, with nothing held.
     pub async fn reserve(
         &self,
-        tag: Tag<'_>,
+        tag: CallContext<'_>,
         reservation_id: &str,
         order_id: OrderId,
         items: &[Item],
-    ) -> Answer<()> {
+    ) -> CallOutcome<()> {
         let operation = operation!("inventory", "reserve");
         let request = Request {
             reservation_id,
             order_id: order_id.0,
             items: items.iter().map(line).collect(),
-            idempotency_key: tag.key,
+            idempotency_key: tag.idempotency_key,
         };
         let work = async {
             let path = ["v1", "inventory", "reserve"];
@@ -55,7 +55,9 @@ impl Inventory {
             match reply.status {
                 200 | 201 => read(&reply, order_id, items),
                 // Without words it may be a proxy's, or a path that leads nowhere.
-                400 | 404 | 409 | 422 if reply.words().is_some() => Ok(Answer::No(reply.refusal())),
+                400 | 404 | 409 | 422 if reply.words().is_some() => {
+                    Ok(CallOutcome::Rejected(reply.refusal()))
+                }
                 _ => Err(reply.trouble()),
             }
         };
@@ -71,16 +73,16 @@ fn line(item: &Item) -> Line<'_> {
     }
 }
 
-fn read(reply: &Reply, order_id: OrderId, items: &[Item]) -> Result<Answer<()>, Trouble> {
+fn read(reply: &Reply, order_id: OrderId, items: &[Item]) -> Result<CallOutcome<()>, CallFailure> {
     let body = reply.json()?;
     let layers = json::layers(&body, &["reservation", "data"]);
     if let Some(wrong) = Sent::order(order_id).differs_from(&layers) {
-        return Ok(Answer::Wrong(wrong));
+        return Ok(CallOutcome::Mismatched(wrong));
     }
     let words = reply.words();
     let refuse = |otherwise: &str| {
         let reason = words.as_deref().unwrap_or(otherwise);
-        Ok(Answer::No(Refusal::new(reason)))
+        Ok(CallOutcome::Rejected(PeerRejection::new(reason)))
     };
     let mut statuses = layers
         .iter()
@@ -103,10 +105,12 @@ fn read(reply: &Reply, order_id: OrderId, items: &[Item]) -> Result<Answer<()>, 
         // A repeat has nothing left to allocate.
         .filter(|allocations| !(repeated && allocations.as_array().is_some_and(Vec::is_empty)));
     match allocations.map(|allocations| allocations::coverage(allocations, items)) {
-        Some(Coverage::Whole) => Ok(Answer::Yes(())),
+        Some(Coverage::Whole) => Ok(CallOutcome::Success(())),
         Some(Coverage::Short) => refuse("allocations do not cover every line"),
-        Some(Coverage::Unreadable) => Err(Trouble::new("answered allocations without quantities")),
-        None if layers.iter().any(|layer| says_yes(layer)) => Ok(Answer::Yes(())),
+        Some(Coverage::Unreadable) => {
+            Err(CallFailure::new("answered allocations without quantities"))
+        }
+        None if layers.iter().any(|layer| says_yes(layer)) => Ok(CallOutcome::Success(())),
         None => Err(reply.trouble()),
     }
 }

@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::{Number, Value};
 
-use super::{Charge, Charged, Payment, PaymentState, WRAPPERS, outcome};
+use super::{ChargeReceipt, ChargeRequest, Payment, PaymentRecordStatus, WRAPPERS, outcome};
 use crate::domain::money::Money;
-use crate::peers::answer::{Answer, Refusal, Trouble};
-use crate::peers::call::{Tag, operation};
+use crate::peers::answer::{CallFailure, CallOutcome, PeerRejection};
+use crate::peers::call::{CallContext, operation};
 use crate::peers::echo::Sent;
 use crate::peers::json;
 use crate::peers::reply::Reply;
@@ -23,16 +23,20 @@ struct Request<'a> {
 }
 
 /// An amount as a JSON number with all its decimals, which more peers take than a string.
-pub(super) fn exact(amount: Money) -> Result<Number, Trouble> {
+pub(super) fn exact(amount: Money) -> Result<Number, CallFailure> {
     amount
         .to_string()
         .parse()
-        .map_err(|_| Trouble::new("the amount cannot be written as a number"))
+        .map_err(|_| CallFailure::new("the amount cannot be written as a number"))
 }
 
 impl Payment {
     /// Takes the money, once for one key.
-    pub async fn charge(&self, tag: Tag<'_>, charge: &Charge<'_>) -> Answer<Charged> {
+    pub async fn charge(
+        &self,
+        tag: CallContext<'_>,
+        charge: &ChargeRequest<'_>,
+    ) -> CallOutcome<ChargeReceipt> {
         let work = async {
             let request = Request {
                 order_id: charge.order_id.0,
@@ -40,15 +44,15 @@ impl Payment {
                 amount: exact(charge.amount)?,
                 currency: charge.currency.code(),
                 method: charge.method,
-                idempotency_key: tag.key,
+                idempotency_key: tag.idempotency_key,
             };
             let path = ["v1", "payments", "charge"];
             let reply = self.peer.post(&tag, &path, &request).await?;
             match reply.status {
                 200 | 201 => read(&reply, charge),
-                402 => Ok(Answer::No(reply.refusal())),
+                402 => Ok(CallOutcome::Rejected(reply.refusal())),
                 // Without words it may be a proxy's.
-                400 | 422 if reply.words().is_some() => Ok(Answer::No(reply.refusal())),
+                400 | 422 if reply.words().is_some() => Ok(CallOutcome::Rejected(reply.refusal())),
                 _ => Err(reply.trouble()),
             }
         };
@@ -58,7 +62,10 @@ impl Payment {
     }
 }
 
-fn read(reply: &Reply, charge: &Charge<'_>) -> Result<Answer<Charged>, Trouble> {
+fn read(
+    reply: &Reply,
+    charge: &ChargeRequest<'_>,
+) -> Result<CallOutcome<ChargeReceipt>, CallFailure> {
     let body = reply.json()?;
     let layers = json::layers(&body, &WRAPPERS);
     let sent = Sent {
@@ -67,23 +74,23 @@ fn read(reply: &Reply, charge: &Charge<'_>) -> Result<Answer<Charged>, Trouble> 
         currency: Some(charge.currency),
     };
     if let Some(wrong) = sent.differs_from(&layers) {
-        return Ok(Answer::Wrong(wrong));
+        return Ok(CallOutcome::Mismatched(wrong));
     }
     let (state, word) = outcome::of_reply(&layers);
     match state {
-        PaymentState::Taken => Ok(Answer::Yes(Charged {
+        PaymentRecordStatus::Taken => Ok(CallOutcome::Success(ChargeReceipt {
             payment_id: payment_id(&layers),
             reference: layers
                 .iter()
                 .find_map(|layer| json::line(layer, "reference")),
         })),
-        PaymentState::Failed => {
+        PaymentRecordStatus::Failed => {
             let reason = reply.words().unwrap_or(word);
-            Ok(Answer::No(Refusal::new(reason)))
+            Ok(CallOutcome::Rejected(PeerRejection::new(reason)))
         }
-        PaymentState::Refunded | PaymentState::Other => {
+        PaymentRecordStatus::Refunded | PaymentRecordStatus::Other => {
             let status = reply.status;
-            Err(Trouble::new(format!("answered {status} with {word}")))
+            Err(CallFailure::new(format!("answered {status} with {word}")))
         }
     }
 }

@@ -2,23 +2,27 @@
 
 use serde_json::Value;
 
-use super::{Payment, PaymentRecord, PaymentState};
+use super::{Payment, PaymentRecord, PaymentRecordStatus};
 use crate::domain::ids::OrderId;
-use crate::peers::answer::{Answer, Trouble};
-use crate::peers::call::{Tag, operation};
-use crate::peers::{Cursor, Page, json, list, pages};
+use crate::peers::answer::{CallFailure, CallOutcome};
+use crate::peers::call::{CallContext, operation};
+use crate::peers::{ListingCursor, ListingPage, json, list, pages};
 
 impl Payment {
     /// The payments of an order. That there are none is no proof that none is under way.
     ///
     /// There is no definite no: whatever is not a list is unclear.
-    pub async fn find(&self, tag: Tag<'_>, order_id: OrderId) -> Answer<Vec<PaymentRecord>> {
+    pub async fn find(
+        &self,
+        tag: CallContext<'_>,
+        order_id: OrderId,
+    ) -> CallOutcome<Vec<PaymentRecord>> {
         let work = async {
             let path = ["v1", "payments"];
             let reply = self.peer.get_by_order(&tag, &path, order_id).await?;
             let records = list::of_order(&reply, "payments", order_id)?;
             let records: Result<_, _> = records.iter().map(read).collect();
-            records.map(Answer::Yes)
+            records.map(CallOutcome::Success)
         };
         self.peer
             .call(operation!("payment", "find"), &tag, work)
@@ -26,7 +30,11 @@ impl Payment {
     }
 
     /// A page of all payments, where the peer lists them; no means that it does not.
-    pub async fn list(&self, tag: Tag<'_>, at: &Cursor) -> Answer<Page<PaymentRecord>> {
+    pub async fn list(
+        &self,
+        tag: CallContext<'_>,
+        at: &ListingCursor,
+    ) -> CallOutcome<ListingPage<PaymentRecord>> {
         let work = async {
             let reply = self.peer.get_page(&tag, &["v1", "payments"], at).await?;
             pages::read(&reply, "payments", at, read)
@@ -37,13 +45,15 @@ impl Payment {
     }
 }
 
-fn read(record: &Value) -> Result<PaymentRecord, Trouble> {
+fn read(record: &Value) -> Result<PaymentRecord, CallFailure> {
     let payment_id = json::id(record, "payment_id").or_else(|| json::id(record, "id"));
     Ok(PaymentRecord {
         // Leaving it out could hide money that was taken.
-        payment_id: payment_id.ok_or_else(|| Trouble::new("answered a payment without an id"))?,
-        status: json::word(record, "status")
-            .map_or(PaymentState::Other, |word| PaymentState::of(&word)),
+        payment_id: payment_id
+            .ok_or_else(|| CallFailure::new("answered a payment without an id"))?,
+        status: json::word(record, "status").map_or(PaymentRecordStatus::Other, |word| {
+            PaymentRecordStatus::of(&word)
+        }),
         amount: record.get("amount").and_then(json::decimal),
         reference: json::line(record, "reference"),
         idempotency_key: json::line(record, "idempotency_key"),

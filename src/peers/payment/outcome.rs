@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::PaymentState;
+use super::PaymentRecordStatus;
 use crate::peers::json;
 
-impl PaymentState {
+impl PaymentRecordStatus {
     /// The meaning of a status in capitals.
     pub(super) fn of(word: &str) -> Self {
         match word {
@@ -21,7 +21,7 @@ impl PaymentState {
 ///
 /// The innermost status is the payment's own. One around it may be that of the envelope, but must
 /// not say otherwise; `success` counts where there is no status.
-pub(super) fn of_reply(layers: &[&Value]) -> (PaymentState, String) {
+pub(super) fn of_reply(layers: &[&Value]) -> (PaymentRecordStatus, String) {
     let mut words: Vec<_> = layers
         .iter()
         .filter_map(|layer| json::word(layer, "status"))
@@ -29,23 +29,27 @@ pub(super) fn of_reply(layers: &[&Value]) -> (PaymentState, String) {
     let success = layers.iter().find_map(|layer| json::success(layer));
     let Some(own) = words.pop() else {
         return match success {
-            Some(true) => (PaymentState::Taken, "success".to_owned()),
-            Some(false) => (PaymentState::Failed, "no success".to_owned()),
-            None => (PaymentState::Other, "no status".to_owned()),
+            Some(true) => (PaymentRecordStatus::Taken, "success".to_owned()),
+            Some(false) => (PaymentRecordStatus::Failed, "no success".to_owned()),
+            None => (PaymentRecordStatus::Other, "no status".to_owned()),
         };
     };
-    let state = PaymentState::of(&own);
+    let state = PaymentRecordStatus::of(&own);
     let is_envelope = |word: &String| matches!(word.as_str(), "OK" | "CREATED" | "200" | "201");
     let agree = words.iter().all(|word| {
         is_envelope(word)
-            || PaymentState::of(word) == state
-            || (PaymentState::of(word) == PaymentState::Taken && state != PaymentState::Other)
+            || PaymentRecordStatus::of(word) == state
+            || (PaymentRecordStatus::of(word) == PaymentRecordStatus::Taken
+                && state != PaymentRecordStatus::Other)
     });
-    let denied = success == Some(false) && state != PaymentState::Failed;
+    let denied = success == Some(false) && state != PaymentRecordStatus::Failed;
     if agree && !denied {
         (state, format!("status {own}"))
     } else {
-        (PaymentState::Other, format!("status {own}, and another"))
+        (
+            PaymentRecordStatus::Other,
+            format!("status {own}, and another"),
+        )
     }
 }
 
@@ -58,7 +62,7 @@ mod tests {
 
     #[test]
     fn the_inner_payment_status_counts_and_must_not_be_contradicted() {
-        use PaymentState::{Failed, Other, Refunded, Taken};
+        use PaymentRecordStatus::{Failed, Other, Refunded, Taken};
         for (reply, expected) in [
             (json!({"status": "SUCCESS"}), Taken),
             (json!({"status": "completed"}), Taken),

@@ -4,11 +4,11 @@ use serde::Serialize;
 use serde_json::Number;
 
 use super::charge::exact;
-use super::{Payment, PaymentState, WRAPPERS, outcome};
+use super::{Payment, PaymentRecordStatus, WRAPPERS, outcome};
 use crate::domain::ids::OrderId;
 use crate::domain::money::Money;
-use crate::peers::answer::{Answer, Refusal, Trouble};
-use crate::peers::call::{Tag, operation};
+use crate::peers::answer::{CallFailure, CallOutcome, PeerRejection};
+use crate::peers::call::{CallContext, operation};
 use crate::peers::echo::Sent;
 use crate::peers::json;
 use crate::peers::reply::Reply;
@@ -27,17 +27,17 @@ impl Payment {
     /// what they show is the answer.
     pub async fn refund(
         &self,
-        tag: Tag<'_>,
+        tag: CallContext<'_>,
         payment_id: &str,
         amount: Money,
         reason: &str,
         order_id: OrderId,
-    ) -> Answer<()> {
+    ) -> CallOutcome<()> {
         let work = async {
             let request = Request {
                 amount: exact(amount)?,
                 reason,
-                idempotency_key: tag.key,
+                idempotency_key: tag.idempotency_key,
             };
             let path = ["v1", "payments", payment_id, "refund"];
             let reply = self.peer.post(&tag, &path, &request).await?;
@@ -45,12 +45,12 @@ impl Payment {
                 200 | 201 => match read(&reply, amount, order_id) {
                     // The words do not tell: the payment itself does.
                     Err(unclear) => match self.confirm_refund(tag, payment_id, order_id).await {
-                        Answer::No(_) => Err(unclear),
+                        CallOutcome::Rejected(_) => Err(unclear),
                         found => Ok(found),
                     },
                     read => read,
                 },
-                404 => Ok(Answer::No(reply.refusal())),
+                404 => Ok(CallOutcome::Rejected(reply.refusal())),
                 400 | 409 if says_refunded(&reply) => {
                     Ok(self.confirm_refund(tag, payment_id, order_id).await)
                 }
@@ -64,33 +64,35 @@ impl Payment {
 
     async fn confirm_refund(
         &self,
-        tag: Tag<'_>,
+        tag: CallContext<'_>,
         payment_id: &str,
         order_id: OrderId,
-    ) -> Answer<()> {
+    ) -> CallOutcome<()> {
         let records = match self.find(tag, order_id).await {
-            Answer::Yes(records) => records,
-            Answer::No(refusal) => return Answer::Unclear(Trouble::new(refusal.reason)),
-            Answer::Unclear(trouble) => return Answer::Unclear(trouble),
-            Answer::Wrong(wrong) => return Answer::Wrong(wrong),
+            CallOutcome::Success(records) => records,
+            CallOutcome::Rejected(refusal) => {
+                return CallOutcome::Retryable(CallFailure::new(refusal.reason));
+            }
+            CallOutcome::Retryable(trouble) => return CallOutcome::Retryable(trouble),
+            CallOutcome::Mismatched(wrong) => return CallOutcome::Mismatched(wrong),
         };
         let found = records
             .iter()
             .find(|record| record.payment_id.eq_ignore_ascii_case(payment_id));
         match found.map(|record| record.status) {
-            Some(PaymentState::Refunded) => Answer::Yes(()),
-            Some(_) => Answer::No(Refusal::new(
+            Some(PaymentRecordStatus::Refunded) => CallOutcome::Success(()),
+            Some(_) => CallOutcome::Rejected(PeerRejection::new(
                 "says that it is refunded already, but shows that it is not",
             )),
             // Not found is no proof.
-            None => Answer::Unclear(Trouble::new(
+            None => CallOutcome::Retryable(CallFailure::new(
                 "says that it is refunded already, but does not show it",
             )),
         }
     }
 }
 
-fn read(reply: &Reply, amount: Money, order_id: OrderId) -> Result<Answer<()>, Trouble> {
+fn read(reply: &Reply, amount: Money, order_id: OrderId) -> Result<CallOutcome<()>, CallFailure> {
     let body = reply.json()?;
     let layers = json::layers(&body, &["refund", WRAPPERS[0], WRAPPERS[1]]);
     let sent = Sent {
@@ -98,19 +100,22 @@ fn read(reply: &Reply, amount: Money, order_id: OrderId) -> Result<Answer<()>, T
         ..Sent::order(order_id)
     };
     if let Some(wrong) = sent.differs_from(&layers) {
-        return Ok(Answer::Wrong(wrong));
+        return Ok(CallOutcome::Mismatched(wrong));
     }
     let (state, word) = outcome::of_reply(&layers);
     match (state, word.as_str()) {
         // "Completed" or "paid" may be what the payment was before.
-        (PaymentState::Taken, "status COMPLETED" | "status PAID") | (PaymentState::Other, _) => {
+        (PaymentRecordStatus::Taken, "status COMPLETED" | "status PAID")
+        | (PaymentRecordStatus::Other, _) => {
             let status = reply.status;
-            Err(Trouble::new(format!("answered {status} with {word}")))
+            Err(CallFailure::new(format!("answered {status} with {word}")))
         }
-        (PaymentState::Refunded | PaymentState::Taken, _) => Ok(Answer::Yes(())),
-        (PaymentState::Failed, _) => {
+        (PaymentRecordStatus::Refunded | PaymentRecordStatus::Taken, _) => {
+            Ok(CallOutcome::Success(()))
+        }
+        (PaymentRecordStatus::Failed, _) => {
             let reason = reply.words().unwrap_or(word);
-            Ok(Answer::No(Refusal::new(reason)))
+            Ok(CallOutcome::Rejected(PeerRejection::new(reason)))
         }
     }
 }

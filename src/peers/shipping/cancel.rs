@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::{ParcelStatus, Shipping, WRAPPERS};
+use super::{CarrierStatus, Shipping, WRAPPERS};
 use crate::peers::already::says_already;
-use crate::peers::answer::{Answer, Refusal, Trouble};
-use crate::peers::call::{Tag, operation};
+use crate::peers::answer::{CallFailure, CallOutcome, PeerRejection};
+use crate::peers::call::{CallContext, operation};
 use crate::peers::json;
 use crate::peers::reply::Reply;
 
@@ -39,7 +39,7 @@ impl Shipping {
     /// Calls a parcel back before it leaves; no means that it is under way.
     ///
     /// A peer that says that it is cancelled already says yes.
-    pub async fn cancel(&self, tag: Tag<'_>, shipment_id: &str) -> Answer<()> {
+    pub async fn cancel(&self, tag: CallContext<'_>, shipment_id: &str) -> CallOutcome<()> {
         let request = Request {
             status: "CANCELLED",
         };
@@ -47,10 +47,10 @@ impl Shipping {
             let path = ["v1", "shipments", shipment_id, "status"];
             let reply = self.peer.patch(&tag, &path, &request).await?;
             match reply.status {
-                204 => Ok(Answer::Yes(())),
+                204 => Ok(CallOutcome::Success(())),
                 200 | 201 => read(&reply),
-                400 | 409 if is_cancelled(&reply) => Ok(Answer::Yes(())),
-                400 | 409 => Ok(Answer::No(reply.refusal())),
+                400 | 409 if is_cancelled(&reply) => Ok(CallOutcome::Success(())),
+                400 | 409 => Ok(CallOutcome::Rejected(reply.refusal())),
                 _ => Err(reply.trouble()),
             }
         };
@@ -60,22 +60,24 @@ impl Shipping {
     }
 }
 
-fn read(reply: &Reply) -> Result<Answer<()>, Trouble> {
+fn read(reply: &Reply) -> Result<CallOutcome<()>, CallFailure> {
     let body = reply.json()?;
     let layers = json::layers(&body, &WRAPPERS);
-    let status = ParcelStatus::read(&layers);
+    let status = CarrierStatus::read(&layers);
     let refused = layers
         .iter()
         .any(|layer| json::success(layer) == Some(false))
         || LEFT.contains(&status.as_str());
     if refused {
         let words = reply.words().unwrap_or_else(|| format!("status {status}"));
-        return Ok(Answer::No(Refusal::new(words)));
+        return Ok(CallOutcome::Rejected(PeerRejection::new(words)));
     }
     if DONE.contains(&status.as_str()) {
-        return Ok(Answer::Yes(()));
+        return Ok(CallOutcome::Success(()));
     }
-    Err(Trouble::new(format!("answered 200 with status {status}")))
+    Err(CallFailure::new(format!(
+        "answered 200 with status {status}"
+    )))
 }
 
 fn is_cancelled(reply: &Reply) -> bool {

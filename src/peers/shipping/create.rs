@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::{Parcel, Shipment, Shipping, WRAPPERS};
-use crate::peers::answer::{Answer, Refusal, Trouble};
-use crate::peers::call::{Tag, operation};
+use super::{ShipmentRecord, ShipmentRequest, Shipping, WRAPPERS};
+use crate::peers::answer::{CallFailure, CallOutcome, PeerRejection};
+use crate::peers::call::{CallContext, operation};
 use crate::peers::echo::Sent;
 use crate::peers::json;
 use crate::peers::reply::Reply;
@@ -23,12 +23,16 @@ impl Shipping {
     ///
     /// Some peers make a second shipment when asked twice, whatever the key: after an unclear
     /// answer, look the order up before asking again.
-    pub async fn create(&self, tag: Tag<'_>, parcel: &Parcel<'_>) -> Answer<Shipment> {
+    pub async fn create(
+        &self,
+        tag: CallContext<'_>,
+        parcel: &ShipmentRequest<'_>,
+    ) -> CallOutcome<ShipmentRecord> {
         let request = Request {
             order_id: parcel.order_id.0,
             carrier: parcel.carrier,
             address: parcel.address,
-            idempotency_key: tag.key,
+            idempotency_key: tag.idempotency_key,
         };
         let work = async {
             let path = ["v1", "shipments"];
@@ -36,7 +40,9 @@ impl Shipping {
             match reply.status {
                 200 | 201 => read(&reply, parcel),
                 // Without words it may be a proxy's.
-                400 | 409 | 422 if reply.words().is_some() => Ok(Answer::No(reply.refusal())),
+                400 | 409 | 422 if reply.words().is_some() => {
+                    Ok(CallOutcome::Rejected(reply.refusal()))
+                }
                 _ => Err(reply.trouble()),
             }
         };
@@ -46,11 +52,14 @@ impl Shipping {
     }
 }
 
-fn read(reply: &Reply, parcel: &Parcel<'_>) -> Result<Answer<Shipment>, Trouble> {
+fn read(
+    reply: &Reply,
+    parcel: &ShipmentRequest<'_>,
+) -> Result<CallOutcome<ShipmentRecord>, CallFailure> {
     let body = reply.json()?;
     let layers = json::layers(&body, &WRAPPERS);
     if let Some(wrong) = Sent::order(parcel.order_id).differs_from(&layers) {
-        return Ok(Answer::Wrong(wrong));
+        return Ok(CallOutcome::Mismatched(wrong));
     }
     let failed = layers.iter().any(|layer| {
         let status = json::word(layer, "status");
@@ -60,10 +69,10 @@ fn read(reply: &Reply, parcel: &Parcel<'_>) -> Result<Answer<Shipment>, Trouble>
     if failed {
         let words = reply.words();
         let reason = words.unwrap_or_else(|| "the shipment failed at once".to_owned());
-        return Ok(Answer::No(Refusal::new(reason)));
+        return Ok(CallOutcome::Rejected(PeerRejection::new(reason)));
     }
-    match Shipment::read(&layers) {
-        Some(shipment) => Ok(Answer::Yes(shipment)),
+    match ShipmentRecord::read(&layers) {
+        Some(shipment) => Ok(CallOutcome::Success(shipment)),
         None => Err(reply.trouble()),
     }
 }

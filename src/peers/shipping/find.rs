@@ -4,18 +4,22 @@ use std::cmp::Reverse;
 
 use serde_json::Value;
 
-use super::{Shipment, Shipping};
+use super::{ShipmentRecord, Shipping};
 use crate::domain::ids::OrderId;
-use crate::peers::answer::{Answer, Trouble};
-use crate::peers::call::{Tag, operation};
-use crate::peers::{Cursor, Page, json, list, pages};
+use crate::peers::answer::{CallFailure, CallOutcome};
+use crate::peers::call::{CallContext, operation};
+use crate::peers::{ListingCursor, ListingPage, json, list, pages};
 
 impl Shipping {
     /// The shipments of an order, newest first. That there are none is no proof that none is being
     /// made.
     ///
     /// There is no definite no: whatever is not a list is unclear.
-    pub async fn find(&self, tag: Tag<'_>, order_id: OrderId) -> Answer<Vec<Shipment>> {
+    pub async fn find(
+        &self,
+        tag: CallContext<'_>,
+        order_id: OrderId,
+    ) -> CallOutcome<Vec<ShipmentRecord>> {
         let work = async {
             let path = ["v1", "shipments"];
             let reply = self.peer.get_by_order(&tag, &path, order_id).await?;
@@ -23,12 +27,12 @@ impl Shipping {
             newest_first(&mut records);
             let shipments: Option<_> = records
                 .iter()
-                .map(|record| Shipment::read(&[record]))
+                .map(|record| ShipmentRecord::read(&[record]))
                 .collect();
             // Leaving one out could hide a parcel that must be called back.
             shipments
-                .map(Answer::Yes)
-                .ok_or_else(|| Trouble::new("answered a shipment without an id"))
+                .map(CallOutcome::Success)
+                .ok_or_else(|| CallFailure::new("answered a shipment without an id"))
         };
         self.peer
             .call(operation!("shipping", "find"), &tag, work)
@@ -36,12 +40,16 @@ impl Shipping {
     }
 
     /// A page of all shipments, where the peer lists them; no means that it does not.
-    pub async fn list(&self, tag: Tag<'_>, at: &Cursor) -> Answer<Page<Shipment>> {
+    pub async fn list(
+        &self,
+        tag: CallContext<'_>,
+        at: &ListingCursor,
+    ) -> CallOutcome<ListingPage<ShipmentRecord>> {
         let work = async {
             let reply = self.peer.get_page(&tag, &["v1", "shipments"], at).await?;
             pages::read(&reply, "shipments", at, |record| {
-                Shipment::read(&[record])
-                    .ok_or_else(|| Trouble::new("answered a shipment without an id"))
+                ShipmentRecord::read(&[record])
+                    .ok_or_else(|| CallFailure::new("answered a shipment without an id"))
             })
         };
         self.peer

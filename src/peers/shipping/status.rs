@@ -9,9 +9,9 @@ use crate::peers::json;
 
 /// The carrier's word, in capitals.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ParcelStatus(String);
+pub struct CarrierStatus(String);
 
-impl ParcelStatus {
+impl CarrierStatus {
     /// The innermost status of a reply, which is the parcel's own.
     pub(super) fn read(layers: &[&Value]) -> Self {
         let word = layers
@@ -40,7 +40,7 @@ impl ParcelStatus {
     }
 }
 
-impl fmt::Display for ParcelStatus {
+impl fmt::Display for CarrierStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

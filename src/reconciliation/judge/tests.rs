@@ -9,8 +9,8 @@ use super::*;
 
 const ACCEPTED: OffsetDateTime = time::macros::datetime!(2025-01-01 12:00 UTC);
 
-fn order(phase: &str, payment_id: Option<&str>) -> Compared {
-    Compared {
+fn order(phase: &str, payment_id: Option<&str>) -> OrderSnapshot {
+    OrderSnapshot {
         order_id: OrderId(42),
         created_at: ACCEPTED,
         order_total: Money::parse_price("10", Currency::from_code("USD").unwrap()).unwrap(),
@@ -20,7 +20,7 @@ fn order(phase: &str, payment_id: Option<&str>) -> Compared {
         },
         shipping_status: ShippingStatus::Pending,
         version: 5,
-        fulfilment: Some(Ground {
+        saga: Some(SagaSnapshot {
             identity: Uuid::nil(),
             phase: phase.to_owned(),
             lapsed: 0,
@@ -40,7 +40,7 @@ fn window() -> Window {
     }
 }
 
-fn charge(payment_id: &str, status: PaymentState) -> PaymentRecord {
+fn charge(payment_id: &str, status: PaymentRecordStatus) -> PaymentRecord {
     PaymentRecord {
         payment_id: payment_id.to_owned(),
         status,
@@ -51,7 +51,7 @@ fn charge(payment_id: &str, status: PaymentState) -> PaymentRecord {
     }
 }
 
-fn judge(order: &Compared, charges: &[PaymentRecord]) -> Vec<(Kind, Remedy)> {
+fn judge(order: &OrderSnapshot, charges: &[PaymentRecord]) -> Vec<(Kind, Remedy)> {
     let found = Rested::of(order, window()).unwrap().charges(charges);
     let found = found.iter().map(|finding| (finding.kind, finding.remedy));
     found.collect()
@@ -59,7 +59,7 @@ fn judge(order: &Compared, charges: &[PaymentRecord]) -> Vec<(Kind, Remedy)> {
 
 #[test]
 fn without_a_key_only_a_known_payment_id_identifies_a_charge() {
-    use PaymentState::Taken;
+    use PaymentRecordStatus::Taken;
     let live = [charge("7", Taken)];
     let known = order("undone", Some("7"));
     assert_eq!(
@@ -87,7 +87,7 @@ fn without_a_key_only_a_known_payment_id_identifies_a_charge() {
 
 #[test]
 fn a_record_older_than_its_order_is_an_orphan() {
-    let mut old = charge("7", PaymentState::Taken);
+    let mut old = charge("7", PaymentRecordStatus::Taken);
     old.created_at = Some(ACCEPTED - Duration::HOUR);
     let called_off = order("undone", None);
     assert_eq!(
@@ -98,7 +98,7 @@ fn a_record_older_than_its_order_is_an_orphan() {
 
 #[test]
 fn an_open_charge_is_neither_missing_nor_surplus() {
-    use PaymentState::{Failed, Other, Refunded, Taken};
+    use PaymentRecordStatus::{Failed, Other, Refunded, Taken};
     let standing = order("completed", Some("7"));
     for (states, expected) in [
         (vec![Other], vec![]),
@@ -122,13 +122,13 @@ fn an_open_charge_is_neither_missing_nor_surplus() {
 
 #[test]
 fn a_fresh_record_is_not_compared() {
-    let mut young = charge("8", PaymentState::Taken);
+    let mut young = charge("8", PaymentRecordStatus::Taken);
     young.created_at = Some(ACCEPTED + Duration::DAY * 2);
     let standing = order("completed", Some("7"));
     assert_eq!(
         judge(
             &standing,
-            &[young.clone(), charge("7", PaymentState::Taken)]
+            &[young.clone(), charge("7", PaymentRecordStatus::Taken)]
         ),
         []
     );

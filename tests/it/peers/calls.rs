@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use order_service::peers::{Settings, Tag};
+use order_service::peers::{CallContext, Settings};
 use serde_json::json;
 use tracing::instrument::WithSubscriber;
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -16,7 +16,7 @@ async fn every_request_carries_key_trace_and_request_id() {
     world.peers.shipping.find(TAG, ORDER).await;
 
     for request in world.server.requests() {
-        assert_eq!(request.headers["idempotency-key"], TAG.key);
+        assert_eq!(request.headers["idempotency-key"], TAG.idempotency_key);
         assert_eq!(request.headers["x-request-id"], "req-1");
         assert_eq!(request.headers["accept"], "application/json");
         let parts: Vec<_> = request.headers["traceparent"].split('-').collect();
@@ -139,7 +139,7 @@ async fn every_call_is_counted_once_by_outcome() {
 #[tokio::test]
 async fn a_request_id_unfit_for_a_header_is_left_out() {
     let world = World::new([Reply::json(201, json!({"status": "PAID", "payment_id": 1}))]).await;
-    let tag = Tag {
+    let tag = CallContext {
         request_id: "a\r\nb",
         ..TAG
     };

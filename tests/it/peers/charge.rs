@@ -1,6 +1,6 @@
 //! Taking money: only a clear word is a yes, and only for what was asked.
 
-use order_service::peers::Charged;
+use order_service::peers::ChargeReceipt;
 use serde_json::{Value, json};
 
 use super::*;
@@ -56,7 +56,7 @@ async fn a_payment_id_is_found_in_every_position_and_type() {
     let world = World::new(table.iter().map(|(body, _)| Reply::json(201, body.clone()))).await;
     for (body, expected) in table {
         let answer = world.peers.payment.charge(TAG, &charge()).await;
-        let Answer::Yes(Charged { payment_id, .. }) = answer else {
+        let CallOutcome::Success(ChargeReceipt { payment_id, .. }) = answer else {
             panic!("{body} gave {answer:?}");
         };
         assert_eq!(payment_id.as_deref(), expected, "{body}");
@@ -68,11 +68,11 @@ async fn a_payment_reference_is_kept() {
     let body = json!({"status": "SUCCESS", "payment": {"payment_id": 1, "reference": "ECI-1"}});
     let world = World::new([Reply::json(201, body)]).await;
     let answer = world.peers.payment.charge(TAG, &charge()).await;
-    let charged = Charged {
+    let charged = ChargeReceipt {
         payment_id: Some("1".to_owned()),
         reference: Some("ECI-1".to_owned()),
     };
-    assert_eq!(answer, Answer::Yes(charged));
+    assert_eq!(answer, CallOutcome::Success(charged));
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ async fn a_repeated_commit_that_finds_nothing_counts_as_done() {
                 "yes",
             ),
             (
-                Reply::json(400, json!({"detail": "Reservation already shipped"})),
+                Reply::json(400, json!({"detail": "ReservationRecord already shipped"})),
                 "yes",
             ),
             (

@@ -1,6 +1,6 @@
 //! What is kept of an error: its words, and how long to wait.
 
-use order_service::peers::Trouble;
+use order_service::peers::CallFailure;
 use serde_json::json;
 
 use super::*;
@@ -58,7 +58,7 @@ async fn a_long_reason_is_truncated() {
 async fn waits(reply: Reply) -> Option<Duration> {
     let world = World::new([reply]).await;
     let answer = world.peers.payment.charge(TAG, &charge()).await;
-    let Answer::Unclear(Trouble { retry_after, .. }) = answer else {
+    let CallOutcome::Retryable(CallFailure { retry_after, .. }) = answer else {
         panic!("{answer:?}");
     };
     retry_after

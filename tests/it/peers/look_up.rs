@@ -1,23 +1,23 @@
 //! Asking for payments and shipments by order: lists in every shape.
 
 use order_service::domain::status::ShippingStatus;
-use order_service::peers::{PaymentRecord, PaymentState, Shipment};
+use order_service::peers::{PaymentRecord, PaymentRecordStatus, ShipmentRecord};
 use serde_json::{Value, json};
 
 use super::*;
 
-async fn payments(body: Value) -> Answer<Vec<PaymentRecord>> {
+async fn payments(body: Value) -> CallOutcome<Vec<PaymentRecord>> {
     let world = World::new([Reply::json(200, body)]).await;
     world.peers.payment.find(TAG, ORDER).await
 }
 
-async fn shipments(body: Value) -> Answer<Vec<Shipment>> {
+async fn shipments(body: Value) -> CallOutcome<Vec<ShipmentRecord>> {
     let world = World::new([Reply::json(200, body)]).await;
     world.peers.shipping.find(TAG, ORDER).await
 }
 
-fn ids(answer: Answer<Vec<PaymentRecord>>) -> Vec<String> {
-    let Answer::Yes(records) = answer else {
+fn ids(answer: CallOutcome<Vec<PaymentRecord>>) -> Vec<String> {
+    let CallOutcome::Success(records) = answer else {
         panic!("{answer:?}");
     };
     records
@@ -51,11 +51,11 @@ async fn payments_carry_state_amount_and_reference() {
         {"payment_id": 4, "status": "PENDING"},
     ]))
     .await;
-    let Answer::Yes(records) = answer else {
+    let CallOutcome::Success(records) = answer else {
         panic!("{answer:?}");
     };
     let states: Vec<_> = records.iter().map(|record| record.status).collect();
-    use PaymentState::{Failed, Other, Refunded, Taken};
+    use PaymentRecordStatus::{Failed, Other, Refunded, Taken};
     assert_eq!(states, [Taken, Refunded, Failed, Other]);
     assert_eq!(records[0].amount, Some("12.5".parse().unwrap()));
     assert_eq!(records[0].reference.as_deref(), Some("A"));
@@ -124,7 +124,7 @@ async fn carrier_statuses_are_case_insensitive_and_kept_verbatim() {
         .iter()
         .map(|(word, ..)| json!({"shipment_id": 1, "status": word}))
         .collect();
-    let Answer::Yes(found) = shipments(json!(list)).await else {
+    let CallOutcome::Success(found) = shipments(json!(list)).await else {
         panic!("no list");
     };
     for (shipment, (_, word, status)) in found.iter().zip(table) {
@@ -135,7 +135,7 @@ async fn carrier_statuses_are_case_insensitive_and_kept_verbatim() {
 
 #[tokio::test]
 async fn shipments_are_newest_first_with_utc_as_default_zone() {
-    let Answer::Yes(found) = shipments(json!({"items": [
+    let CallOutcome::Success(found) = shipments(json!({"items": [
         {"shipment_id": "old", "created_at": "2025-02-07 05:28:54"},
         {"shipment_id": "new", "created_at": "2025-02-07T10:00:00Z", "carrier": "DHL", "tracking_no": 77},
         {"shipment_id": "middle", "created_at": "2025-02-07T12:28:54+05:30"},

@@ -1,6 +1,6 @@
 //! Lists of everything that a peer has.
 
-use order_service::peers::{Cursor, PaymentRecord};
+use order_service::peers::{ListingCursor, PaymentRecord};
 use serde_json::{Value, json};
 
 use super::*;
@@ -12,12 +12,12 @@ fn charges(ids: std::ops::Range<u32>) -> Value {
 
 /// Reads a list to its end, or to the first answer that is no yes.
 async fn read(world: &World) -> Result<Vec<PaymentRecord>, &'static str> {
-    let (mut records, mut next) = (Vec::new(), Some(Cursor::start()));
+    let (mut records, mut next) = (Vec::new(), Some(ListingCursor::start()));
     while let Some(at) = next {
         let answer = world.peers.payment.list(TAG, &at).await;
         reason(&answer);
         let outcome = answer.outcome();
-        let Answer::Yes(page) = answer else {
+        let CallOutcome::Success(page) = answer else {
             return Err(outcome);
         };
         for listed in &page.records {
@@ -107,8 +107,12 @@ async fn a_reservation_is_held_until_it_expires() {
         row("d", "RESERVED", Value::Null),
     ]);
     let world = World::new([Reply::json(200, body)]).await;
-    let answer = world.peers.inventory.list(TAG, &Cursor::start(), now).await;
-    let Answer::Yes(page) = answer else {
+    let answer = world
+        .peers
+        .inventory
+        .list(TAG, &ListingCursor::start(), now)
+        .await;
+    let CallOutcome::Success(page) = answer else {
         panic!("{answer:?}");
     };
     let held: Vec<_> = page

@@ -18,7 +18,7 @@ async fn a_redirect_to_a_slash_keeps_method_and_body() {
         assert_eq!(requests[1].method, "POST");
         assert_eq!(requests[1].target, "/v1/payments/charge/");
         assert_eq!(requests[1].body, requests[0].body);
-        assert_eq!(requests[1].headers["idempotency-key"], TAG.key);
+        assert_eq!(requests[1].headers["idempotency-key"], TAG.idempotency_key);
         assert_eq!(requests[1].headers, requests[0].headers);
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-async fn refund(world: &World) -> Answer<()> {
+async fn refund(world: &World) -> CallOutcome<()> {
     let payment = &world.peers.payment;
     payment
         .refund(TAG, "9", money("100.10"), "called off", ORDER)
@@ -93,7 +93,7 @@ async fn an_already_refunded_answer_is_verified_by_a_look_up() {
 async fn a_failed_look_up_leaves_the_refund_unclear() {
     let refused = Reply::json(409, json!({"error": "already refunded"}));
     let world = World::new([refused, Reply::text(503, "").header("retry-after", "9")]).await;
-    let Answer::Unclear(trouble) = refund(&world).await else {
+    let CallOutcome::Retryable(trouble) = refund(&world).await else {
         panic!("clear");
     };
     assert_eq!(trouble.retry_after, Some(Duration::from_secs(9)));

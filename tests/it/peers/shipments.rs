@@ -11,7 +11,8 @@ async fn a_created_shipment_is_parsed() {
         "tracking_no": "TRK1", "created_at": "2025-02-07 05:28:54", "else": []});
     for body in [body.clone(), json!({"success": true, "shipment": body})] {
         let world = World::new([Reply::json(201, body)]).await;
-        let Answer::Yes(shipment) = world.peers.shipping.create(TAG, &parcel()).await else {
+        let CallOutcome::Success(shipment) = world.peers.shipping.create(TAG, &parcel()).await
+        else {
             panic!("not created");
         };
         assert_eq!(shipment.shipment_id, "5");

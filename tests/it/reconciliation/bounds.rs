@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use order_service::db::fulfilments::{compared_of, leave_to_person, take_in_hand};
+use order_service::db::fulfilments::{leave_to_person, order_snapshots, take_in_hand};
 use order_service::domain::event::OrderEvent;
 use order_service::domain::ids::OrderId;
 use order_service::domain::plan::Step;
@@ -157,7 +157,9 @@ async fn an_order_that_moved_after_its_comparison_is_not_repaired() {
     let shop = Shop::open().await;
     let order_id = shop.confirmed().await;
     let mut conn = shop.app.database.connection().await;
-    let compared = compared_of(&mut conn, &[OrderId(order_id)]).await.unwrap();
+    let compared = order_snapshots(&mut conn, &[OrderId(order_id)])
+        .await
+        .unwrap();
     let found = || OrderEvent::DiscrepancyFound {
         findings: vec!["missing_charge"],
         reason: String::new(),
