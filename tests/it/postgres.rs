@@ -78,17 +78,26 @@ fn pid(data: &Path) -> Option<u32> {
     text.lines().next()?.trim().parse().ok()
 }
 
-/// Which processes have been started on the data: the server, and the shells that watch it.
-fn processes(data: &Path) -> Vec<String> {
+/// The id and the command line of each process that was started on the data: the server, and the
+/// shells that watch it.
+fn processes_on(data: &Path) -> Vec<(u32, String)> {
     let data = data.to_str().unwrap();
     fs::read_dir("/proc")
         .unwrap()
         .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().parse::<u32>().is_ok())
-        .filter_map(|entry| fs::read(entry.path().join("cmdline")).ok())
-        .map(|words| String::from_utf8_lossy(&words).replace('\0', " "))
-        .filter(|words| words.contains(data))
+        .filter_map(|entry| {
+            let id: u32 = entry.file_name().to_str()?.parse().ok()?;
+            let words = fs::read(entry.path().join("cmdline")).ok()?;
+            Some((id, String::from_utf8_lossy(&words).replace('\0', " ")))
+        })
+        .filter(|(_, words)| words.contains(data))
         .collect()
+}
+
+/// The command lines of these processes.
+fn processes(data: &Path) -> Vec<String> {
+    let processes = processes_on(data).into_iter();
+    processes.map(|(_, words)| words).collect()
 }
 
 pub async fn wait_until_nothing_runs_on(data: &Path) {

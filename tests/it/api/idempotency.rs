@@ -97,23 +97,23 @@ async fn idempotency_keys_are_compared_exactly() {
     let app = TestApp::start().await;
     let longest = "k".repeat(255);
     let mut orders = BTreeSet::new();
-    for key in [
+    let keys = [
         "key-1",
         "KEY-1",
-        "key-1\"",
-        "'; drop table orders; --",
-        "%",
         "key_1",
+        "key-1\"",
+        "two%20words",
+        "two+words",
+        "';drop/**/table/**/orders;--",
+        "%",
         &longest,
-    ] {
-        if key.contains(' ') {
-            continue;
-        }
+    ];
+    for key in keys {
         let reply = app.customer(5).place_with_key(key, &whole_cart()).await;
         assert_eq!(reply.status, 201, "{key}: {reply:?}");
         orders.insert(reply.order_id());
     }
-    assert_eq!(orders.len(), 6);
+    assert_eq!(orders.len(), keys.len());
 }
 
 #[tokio::test]
@@ -161,6 +161,7 @@ async fn an_invalid_idempotency_key_is_refused() {
         &b""[..],
         b" ",
         b"two words",
+        b"'; drop table orders; --",
         b"a\tb",
         b"k\xff",
         "schlüssel".as_bytes(),

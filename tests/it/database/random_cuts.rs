@@ -12,11 +12,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::app::{TestApp, environment_of};
 use crate::support::client::{Client, Reply, cart, send};
-use crate::support::ledger::judge;
+use crate::support::ledger::{judge, until_charged};
 use crate::support::service::{Service, eventually};
 
-/// How long it is stormy.
-const STORM: Duration = Duration::from_secs(5);
+/// How often connections are cut.
+const ROUNDS: usize = 150;
+/// How often the database is restarted.
+const RESTARTS: usize = 4;
+/// How many orders are charged between two restarts, and while connections are cut.
+const ORDERS: usize = 12;
 const CUSTOMERS: i64 = 8;
 
 /// An order that was acknowledged.
@@ -107,10 +111,9 @@ async fn randomly_cut_connections_lose_and_repeat_nothing() {
     ])
     .await;
     let mut conn = app.database.connection().await;
-    weather(&app.base, &app.sandbox, async || {
-        let until = Instant::now() + STORM;
+    let mut cutting = async || {
         let mut cut = 0_i64;
-        while Instant::now() < until {
+        for _ in 0..ROUNDS {
             cut += sqlx::query_scalar::<_, i64>(
                 "select count(pg_terminate_backend(pid)) from pg_stat_activity \
                  where datname = current_database() and pid <> pg_backend_pid() \
@@ -119,10 +122,14 @@ async fn randomly_cut_connections_lose_and_repeat_nothing() {
             .fetch_one(&mut conn)
             .await
             .unwrap();
+            // Random moments, which this test is about.
             let pause = rand::random_range(0..40);
             tokio::time::sleep(Duration::from_millis(pause)).await;
         }
         assert!(cut > 0, "nothing was cut");
+    };
+    weather(&app.base, &app.sandbox, async || {
+        tokio::join!(cutting(), until_charged(&app.sandbox, ORDERS));
     })
     .await;
 }
@@ -157,9 +164,8 @@ async fn a_database_restart_under_load_loses_and_repeats_nothing() {
     let service = Service::start(&environment).await;
     let server = &mut Some(server);
     weather(&service.base, &sandbox, async || {
-        let until = Instant::now() + STORM;
-        while Instant::now() < until {
-            tokio::time::sleep(Duration::from_millis(700)).await;
+        for _ in 0..RESTARTS {
+            until_charged(&sandbox, ORDERS).await;
             server.take().unwrap().stop().await.unwrap();
             *server = Some(Postgres::start(settings(Some(port)), |_| {}).await.unwrap());
         }

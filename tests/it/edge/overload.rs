@@ -24,6 +24,7 @@ async fn a_body_sent_byte_by_byte_times_out() {
     stream.write_all(head.as_bytes()).await.unwrap();
     let began = Instant::now();
     while stream.write_all(b"{").await.is_ok() && began.elapsed() < Duration::from_millis(250) {
+        // The pace of a slow client, which this test is about.
         sleep(Duration::from_millis(20)).await;
     }
     let answer = until_closed(&mut stream).await;

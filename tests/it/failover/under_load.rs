@@ -4,19 +4,18 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use order_service::sandbox::Sandbox;
-
 use super::Shop;
 use crate::database::random_cuts::{Acknowledged, weather};
 use crate::reconciliation::reconcile;
+use crate::support::ledger::until_charged;
 use crate::support::service::eventually;
 
 /// How many orders are charged before the primary is gone, and after.
 const ORDERS: usize = 24;
 /// How long it may take everybody to find the new primary, on however busy a machine and disk.
 const SOON: Duration = Duration::from_secs(15);
-/// How long a standby is reached before it is the primary.
-const STANDING_BY: Duration = Duration::from_millis(200);
+/// How many connections reach the standby before its promotion.
+const EARLY_CONNECTIONS: usize = 4;
 /// How long work with a connection that has fallen silent may go on, which is ten seconds, and some patience;
 /// less than the same twice.
 const SILENCE: Duration = Duration::from_secs(18);
@@ -32,15 +31,6 @@ const SETTINGS: &[(&str, &str)] = &[
 struct Outage {
     gone: Instant,
     back: Instant,
-}
-
-/// Customers are at it until some more orders are done.
-async fn business(sandbox: &Sandbox) {
-    let before = sandbox.ledger().charges.len();
-    eventually("customers shop", async || {
-        (sandbox.ledger().charges.len() >= before + ORDERS).then_some(())
-    })
-    .await;
 }
 
 /// Says how it went; returns how long the first customer and the last waited for a success once the new
@@ -74,16 +64,19 @@ async fn a_failover_under_load_loses_no_acknowledged_order() {
     let (servers, proxy) = (&mut shop.servers, &shop.proxy);
     let mut outage = None;
     let trouble = async || {
-        business(&shop.sandbox).await;
+        until_charged(&shop.sandbox, ORDERS).await;
         let gone = Instant::now();
         servers.kill_primary().await;
-        // The standby is reached before it is the primary.
+        // The service reaches the standby before its promotion.
         proxy.lead_to(&servers.standby());
-        tokio::time::sleep(STANDING_BY).await;
+        eventually("the service reaches the standby", async || {
+            (proxy.connections() >= EARLY_CONNECTIONS).then_some(())
+        })
+        .await;
         servers.promote().await;
         let back = Instant::now();
         outage = Some(Outage { gone, back });
-        business(&shop.sandbox).await;
+        until_charged(&shop.sandbox, ORDERS).await;
     };
     let acknowledged = weather(&shop.service.base, &shop.sandbox, trouble).await;
     let (_, last) = report(&acknowledged, &outage.unwrap());
@@ -98,7 +91,7 @@ async fn a_silent_primary_blocks_no_request_beyond_the_limit() {
     let (servers, proxy) = (&mut shop.servers, &shop.proxy);
     let mut outage = None;
     let trouble = async || {
-        business(&shop.sandbox).await;
+        until_charged(&shop.sandbox, ORDERS).await;
         let gone = Instant::now();
         // Packets go nowhere: no connection is closed, none refused.
         proxy.fall_silent();
@@ -107,7 +100,7 @@ async fn a_silent_primary_blocks_no_request_beyond_the_limit() {
         proxy.lead_to(&servers.standby());
         let back = Instant::now();
         outage = Some(Outage { gone, back });
-        business(&shop.sandbox).await;
+        until_charged(&shop.sandbox, ORDERS).await;
     };
     let acknowledged = weather(&shop.service.base, &shop.sandbox, trouble).await;
     let (_, last) = report(&acknowledged, &outage.unwrap());

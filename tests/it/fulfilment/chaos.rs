@@ -1,6 +1,6 @@
 //! Several replicas on one database, killed and paused at random while customers place and cancel.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use order_service::config::Environment;
 use order_service::dev::postgres::{Durability, Postgres, Settings};
@@ -8,17 +8,21 @@ use order_service::sandbox::{Fault, Kind, Sandbox};
 use reqwest::Method;
 use serde_json::Value;
 use sqlx::{Connection as _, PgConnection};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::support::app::{TestApp, environment_of};
 use crate::support::client::{Client, cart};
 use crate::support::database::TestDatabase;
-use crate::support::ledger::judge;
+use crate::support::ledger::{judge, until_charged};
 use crate::support::replicated::crash;
 use crate::support::service::{Service, eventually};
 
 const REPLICAS: usize = 3;
-/// How long it is stormy.
-const STORM: Duration = Duration::from_secs(6);
+/// How many replicas are killed, and how many are paused.
+const OF_EACH: usize = 3;
+/// How many orders are charged before each fault, and after the last one.
+const ORDERS: usize = 24;
 
 /// A second's lease, so that orders change hands all the time.
 fn impatient(url: &str, sandbox: &Sandbox) -> Environment {
@@ -29,12 +33,12 @@ fn impatient(url: &str, sandbox: &Sandbox) -> Environment {
     environment
 }
 
-/// Places orders and cancels some of them, whatever becomes of the requests, until it is told to
-/// stop; returns the numbers of the orders that were acknowledged.
-async fn customer(number: i64, bases: Vec<String>, until: Instant) -> Vec<i64> {
+/// Places orders and cancels some of them until `over`, and ignores failures. Returns the ids of the
+/// acknowledged orders.
+async fn customer(number: i64, bases: Vec<String>, over: CancellationToken) -> Vec<i64> {
     let mut acknowledged = Vec::new();
     for turn in 0.. {
-        if Instant::now() > until {
+        if over.is_cancelled() {
             break;
         }
         let base = &bases[rand::random_range(0..bases.len())];
@@ -66,6 +70,56 @@ async fn customer(number: i64, bases: Vec<String>, until: Instant) -> Vec<i64> {
     acknowledged
 }
 
+/// Customers that place orders at the same time.
+struct Customers {
+    over: CancellationToken,
+    tasks: Vec<JoinHandle<Vec<i64>>>,
+}
+
+impl Customers {
+    fn start(bases: &[String]) -> Self {
+        let over = CancellationToken::new();
+        let tasks = (1..=12)
+            .map(|number| tokio::spawn(customer(number, bases.to_vec(), over.clone())))
+            .collect();
+        Self { over, tasks }
+    }
+
+    /// Stops them, and returns the ids of the acknowledged orders.
+    async fn stop(self) -> Vec<i64> {
+        self.over.cancel();
+        let mut acknowledged = Vec::new();
+        for task in self.tasks {
+            acknowledged.extend(task.await.unwrap());
+        }
+        acknowledged
+    }
+}
+
+/// Waits until every current lease has ended or has a new holder. A row that a paused replica has
+/// locked stays with it.
+async fn until_leases_change_hands(conn: &mut PgConnection) {
+    let leases: Vec<(i64, i64)> =
+        sqlx::query_as("select order_id, epoch from fulfilments where leased")
+            .fetch_all(&mut *conn)
+            .await
+            .unwrap();
+    let (orders, epochs): (Vec<_>, Vec<_>) = leases.into_iter().unzip();
+    eventually("the leases change hands", async || {
+        let same = sqlx::query(
+            "select from fulfilments f join unnest($1::bigint[], $2::bigint[]) l (order_id, epoch) \
+             using (order_id, epoch) where f.leased for update of f skip locked",
+        )
+        .bind(&orders)
+        .bind(&epochs)
+        .fetch_optional(&mut *conn)
+        .await
+        .unwrap();
+        same.is_none().then_some(())
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_and_paused_replicas_lose_and_repeat_nothing() {
     let sandbox = TestApp::sandbox().await;
@@ -92,27 +146,26 @@ async fn killed_and_paused_replicas_lose_and_repeat_nothing() {
         .map(|replica| replica.base.clone())
         .collect();
 
-    let until = Instant::now() + STORM;
-    let customers: Vec<_> = (1..=12)
-        .map(|number| tokio::spawn(customer(number, bases.clone(), until)))
-        .collect();
-    while Instant::now() < until {
+    let mut conn = database.connection().await;
+    let customers = Customers::start(&bases);
+    let (mut kills, mut pauses) = (OF_EACH, OF_EACH);
+    while kills + pauses > 0 {
+        until_charged(&sandbox, ORDERS).await;
         let victim = rand::random_range(0..REPLICAS);
-        if rand::random() {
+        if rand::random_range(0..kills + pauses) < kills {
+            kills -= 1;
             replicas[victim].kill().await;
             replicas[victim] = Service::start(&environments[victim]).await;
         } else {
-            // Longer than a lease: it wakes up superseded, in the middle of whatever it was doing.
+            pauses -= 1;
+            // The replica resumes in the middle of its work, with its leases superseded.
             replicas[victim].pause();
-            tokio::time::sleep(Duration::from_millis(1500)).await;
+            until_leases_change_hands(&mut conn).await;
             replicas[victim].resume();
         }
     }
     sandbox.clear_faults();
-    let mut acknowledged = Vec::new();
-    for customer in customers {
-        acknowledged.extend(customer.await.unwrap());
-    }
+    let acknowledged = customers.stop().await;
     judge(&bases[0], &sandbox, &acknowledged).await;
 }
 
@@ -138,13 +191,9 @@ async fn a_database_crash_under_load_loses_no_acknowledged_order() {
     let environment = impatient(&server.url("postgres"), &sandbox);
     let service = Service::start(&environment).await;
 
-    let until = Instant::now() + STORM;
-    let bases = vec![service.base.clone()];
-    let customers: Vec<_> = (1..=12)
-        .map(|number| tokio::spawn(customer(number, bases.clone(), until)))
-        .collect();
+    let customers = Customers::start(&[service.base.clone()]);
     for _ in 0..2 {
-        tokio::time::sleep(Duration::from_millis(1500)).await;
+        until_charged(&sandbox, ORDERS).await;
         crash(&folder.path().join("postgres")).await;
         drop(server);
         server = eventually("the database is back", async || {
@@ -152,10 +201,8 @@ async fn a_database_crash_under_load_loses_no_acknowledged_order() {
         })
         .await;
     }
-    let mut acknowledged = Vec::new();
-    for customer in customers {
-        acknowledged.extend(customer.await.unwrap());
-    }
+    until_charged(&sandbox, ORDERS).await;
+    let acknowledged = customers.stop().await;
     judge(&service.base, &sandbox, &acknowledged).await;
     server.stop().await.unwrap();
 }

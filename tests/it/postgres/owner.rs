@@ -1,11 +1,13 @@
 //! The server lives as long as its owner, whichever of them is killed.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
 use std::process::{Child, Command, Stdio};
 
 use super::*;
+use crate::support::service::eventually;
 
 /// Tells [`a_process_that_owns_a_server`] where, and that it is meant.
 const FOLDER: &str = "TEST_OWNER_FOLDER";
@@ -42,6 +44,11 @@ fn owner(folder: &Path, change: impl FnOnce(&mut Command)) -> (Child, String) {
     (child, url)
 }
 
+/// The ids of the processes that were started on the data.
+fn process_ids(data: &Path) -> BTreeSet<u32> {
+    processes_on(data).into_iter().map(|(id, _)| id).collect()
+}
+
 fn kill(mut process: Child) {
     process.kill().unwrap();
     process.wait().unwrap();
@@ -68,12 +75,19 @@ async fn a_killed_owner_takes_its_server_down() {
 #[tokio::test]
 async fn a_start_right_after_a_killed_owner_gets_a_new_server() {
     let folder = folder("killed-and-started");
+    let data = folder.join("data");
     let (owner, _) = owner(&folder, |_| {});
+    let of_the_owner = process_ids(&data);
+    assert!(!of_the_owner.is_empty());
     kill(owner);
 
     let postgres = start(settings(&folder)).await;
 
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    eventually("the processes of the killed owner end", async || {
+        let left = process_ids(&data);
+        of_the_owner.is_disjoint(&left).then_some(())
+    })
+    .await;
     answer(&postgres, "select 'here'").await.unwrap();
     postgres.stop().await.unwrap();
 }

@@ -52,6 +52,15 @@ pub async fn judge(base: &str, sandbox: &Sandbox, acknowledged: &[i64]) -> Vec<V
     orders
 }
 
+/// Waits until Payment has taken this many more charges.
+pub async fn until_charged(sandbox: &Sandbox, more: usize) {
+    let before = sandbox.ledger().charges.len();
+    eventually("customers place orders", async || {
+        (sandbox.ledger().charges.len() >= before + more).then_some(())
+    })
+    .await;
+}
+
 /// Everything that is wrong between settled orders and the peers' ledgers.
 pub fn violations(orders: &[Value], ledger: &Ledger) -> Vec<String> {
     let mut wrong = Vec::new();

@@ -1,6 +1,6 @@
 //! Stands between the service and PostgreSQL, and breaks what a test wants broken.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use sqlx::ConnectOptions as _;
@@ -42,6 +42,8 @@ struct Route {
     target: String,
     /// Whether nothing is passed on, though connections stay.
     silent: Arc<AtomicBool>,
+    /// How many connections it has taken.
+    taken: Arc<AtomicUsize>,
 }
 
 impl Route {
@@ -49,6 +51,7 @@ impl Route {
         Self {
             target: format!("{}:{}", options.get_host(), options.get_port()),
             silent: Arc::default(),
+            taken: Arc::default(),
         }
     }
 
@@ -153,6 +156,12 @@ impl Proxy {
         self.state.plan.lock().unwrap().route = Route::to(options);
     }
 
+    /// The number of connections to the current server since [`Proxy::lead_to`].
+    pub fn connections(&self) -> usize {
+        let plan = self.state.plan.lock().unwrap();
+        plan.route.taken.load(Ordering::Relaxed)
+    }
+
     /// Takes connections again, those from before being cut.
     pub async fn come_back(&self) {
         self.state.go_away();
@@ -172,6 +181,7 @@ impl Proxy {
             while let Ok((client, _)) = listener.accept().await {
                 let (state, connected, route) = {
                     let plan = state.plan.lock().unwrap();
+                    plan.route.taken.fetch_add(1, Ordering::Relaxed);
                     (state.clone(), plan.connected.clone(), plan.route.clone())
                 };
                 tokio::spawn(async move {
