@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::db::pool::{Limits, Pooler};
 use crate::domain::money::{Currency, Money, MoneyError, parse_decimal};
-use crate::domain::order::Rates;
+use crate::domain::order::PricingRules;
 use crate::{auth, fulfilment, http, orders, peers, reconciliation, server};
 
 mod edge;
@@ -233,13 +233,13 @@ fn order_settings(reader: &mut Reader<'_>, lease: Option<Duration>) -> Option<or
     let settle_wait = milliseconds(reader, "SETTLE_WAIT_MS", 0..=60_000);
     let key_days = reader.number("IDEMPOTENCY_KEY_DAYS", 1..=3650);
     let live = live_settings(reader);
-    let rates = Rates {
+    let pricing = PricingRules {
         currency: currency?,
         tax_rate: tax_rate?,
         shipping_fee: shipping_fee??,
     };
     Some(orders::Settings {
-        rates,
+        pricing,
         settle_wait: settle_wait?,
         keys_kept: Duration::from_secs(key_days? * 86_400),
         lease: lease?,

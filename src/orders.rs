@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 
 use crate::db::{Database, OrderReads, Replica};
 use crate::domain::ids::{CustomerId, OrderId};
-use crate::domain::order::{Order, Rates};
+use crate::domain::order::{Order, PricingRules};
 use crate::domain::principal::{Principal, Role};
 use crate::metrics::Metrics;
 use crate::notifications::Notifications;
@@ -46,7 +46,7 @@ use live::Desk;
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// What is added to the lines of an order.
-    pub rates: Rates,
+    pub pricing: PricingRules,
     /// How long a placement or a cancel waits for the order to settle.
     pub settle_wait: Duration,
     /// How long an idempotency key is remembered.
@@ -93,8 +93,8 @@ impl Orders {
     }
 
     /// What is added to the lines of an order.
-    pub fn rates(&self) -> &Rates {
-        &self.settings.rates
+    pub fn pricing(&self) -> &PricingRules {
+        &self.settings.pricing
     }
 
     /// Waits until every write that has begun is done.

@@ -5,7 +5,9 @@ use futures_util::TryStreamExt as _;
 use sqlx::PgConnection;
 
 use crate::domain::ids::CustomerId;
-use crate::domain::search::{Filter, Key, MAX_PAGE_SIZE, Place, Search, SortBy, SortDir, Value};
+use crate::domain::search::{
+    MAX_PAGE_SIZE, OrderFilter, OrderListQuery, PagePosition, SortBy, SortDir, SortKey, SortValue,
+};
 
 use super::Error;
 use super::order_list::{CAP, Listing};
@@ -20,16 +22,16 @@ pub struct Newest {
 
 impl Newest {
     /// What a search asks for, unless that is something else.
-    pub fn of(search: &Search) -> Option<Self> {
+    pub fn of(search: &OrderListQuery) -> Option<Self> {
         let customer_id = search.filter.customer_id?;
-        let wanted = Search {
-            filter: Filter {
+        let wanted = OrderListQuery {
+            filter: OrderFilter {
                 customer_id: Some(customer_id),
-                ..Filter::default()
+                ..OrderFilter::default()
             },
             sort_by: SortBy::CreatedAt,
             sort_dir: SortDir::Desc,
-            place: Place::First,
+            position: PagePosition::First,
             size: search.size,
         };
         (*search == wanted).then_some(Self {
@@ -41,8 +43,8 @@ impl Newest {
     /// Tells of a history what its count and its orders say.
     fn told(self, mut listing: Listing) -> Listing {
         if listing.count > i64::from(self.size) {
-            listing.next = listing.orders.last().map(|order| Key {
-                value: Value::Moment(order.created_at),
+            listing.next = listing.orders.last().map(|order| SortKey {
+                value: SortValue::CreatedAt(order.created_at),
                 order_id: order.order_id.0,
             });
         }

@@ -7,7 +7,9 @@
 use sqlx::PgConnection;
 
 use crate::domain::order::Order;
-use crate::domain::search::{Filter, Key, Place, Rank, Search, SortBy, SortDir, Value};
+use crate::domain::search::{
+    MatchRank, OrderFilter, OrderListQuery, PagePosition, SortBy, SortDir, SortKey, SortValue,
+};
 
 use super::Error;
 use super::orders::of_numbers;
@@ -34,17 +36,17 @@ pub struct Listing {
     pub orders: Vec<Order>,
     /// After which place the list goes on, if it does. There may be orders between the last one here
     /// and it that the filter does not let through.
-    pub next: Option<Key>,
+    pub next: Option<SortKey>,
     /// Before which place the list has more, if it is known to have.
-    pub previous: Option<Key>,
+    pub previous: Option<SortKey>,
 }
 
 /// A list without its beginning: what is asked of each order and how they are sorted.
 #[derive(Clone, Copy)]
 struct Scope<'a> {
-    filter: &'a Filter,
+    filter: &'a OrderFilter,
     /// Only what fits the search text so well.
-    rank: Option<Rank>,
+    rank: Option<MatchRank>,
     sort_by: SortBy,
     sort_dir: SortDir,
 }
@@ -54,46 +56,46 @@ struct Scope<'a> {
 struct Part {
     count: i64,
     count_capped: bool,
-    keys: Vec<Key>,
+    keys: Vec<SortKey>,
     /// Where the search was given up, with fewer keys than were wanted.
-    stopped: Option<Key>,
+    stopped: Option<SortKey>,
 }
 
 /// Answers a search.
-pub async fn list(conn: &mut PgConnection, search: &Search) -> Result<Listing, Error> {
+pub async fn list(conn: &mut PgConnection, search: &OrderListQuery) -> Result<Listing, Error> {
     let part = part(conn, search).await?;
     assemble(conn, search, part).await
 }
 
 /// The orders of a part, without counting: for whoever reads the whole list.
 #[tracing::instrument(name = "db.orders.follow", skip_all)]
-pub async fn follow(conn: &mut PgConnection, search: &Search) -> Result<Listing, Error> {
+pub async fn follow(conn: &mut PgConnection, search: &OrderListQuery) -> Result<Listing, Error> {
     let wanted = i64::from(search.size) + 1;
     let found = read(conn, search, 0, wanted, false).await?;
     assemble(conn, search, found).await
 }
 
-async fn part(conn: &mut PgConnection, search: &Search) -> Result<Part, Error> {
+async fn part(conn: &mut PgConnection, search: &OrderListQuery) -> Result<Part, Error> {
     let wanted = i64::from(search.size) + 1;
-    let offset = match search.place {
-        Place::Page(number) => i64::from(number.saturating_sub(1)) * i64::from(search.size),
+    let offset = match search.position {
+        PagePosition::Page(number) => i64::from(number.saturating_sub(1)) * i64::from(search.size),
         _ => 0,
     };
     read(conn, search, offset, wanted, true).await
 }
 
-/// Reads keys in the direction of the place: for [`Place::Before`] from there backwards.
+/// Reads keys in the direction of the place: for [`PagePosition::Before`] from there backwards.
 async fn read(
     conn: &mut PgConnection,
-    search: &Search,
+    search: &OrderListQuery,
     offset: i64,
     wanted: i64,
     counting: bool,
 ) -> Result<Part, Error> {
-    let (from, backwards) = match search.place {
-        Place::First | Place::Page(_) => (None, false),
-        Place::After(key) => (Some(key), false),
-        Place::Before(key) => (Some(key), true),
+    let (from, backwards) = match search.position {
+        PagePosition::First | PagePosition::Page(_) => (None, false),
+        PagePosition::After(key) => (Some(key), false),
+        PagePosition::Before(key) => (Some(key), true),
     };
     let sort_dir = match backwards {
         true => search.sort_dir.reversed(),
@@ -116,7 +118,7 @@ async fn read(
         return statements::find(conn, scope, &source, find).await;
     }
     // One list for each rank, one after the other.
-    let mut ranks = Rank::ALL;
+    let mut ranks = MatchRank::ALL;
     if sort_dir == SortDir::Asc {
         ranks.reverse();
     }
@@ -124,8 +126,8 @@ async fn read(
     for rank in ranks {
         let begun = from.map(|key| key.value);
         let passed = match (begun, sort_dir) {
-            (Some(Value::Rank(begun)), SortDir::Desc) => rank < begun,
-            (Some(Value::Rank(begun)), SortDir::Asc) => rank > begun,
+            (Some(SortValue::Relevance(begun)), SortDir::Desc) => rank < begun,
+            (Some(SortValue::Relevance(begun)), SortDir::Asc) => rank > begun,
             _ => false,
         };
         let missing = offset + wanted - i64::try_from(whole.keys.len()).unwrap_or(i64::MAX);
@@ -139,7 +141,7 @@ async fn read(
         };
         let source = sources::choose(conn, scope).await?;
         let find = Found {
-            from: from.filter(|key| key.value == Value::Rank(rank)),
+            from: from.filter(|key| key.value == SortValue::Relevance(rank)),
             offset: 0,
             wanted: if done { 0 } else { missing },
             counting,
@@ -158,7 +160,7 @@ async fn read(
 /// Makes a part whole: its orders, and where the list goes on.
 async fn assemble(
     conn: &mut PgConnection,
-    search: &Search,
+    search: &OrderListQuery,
     mut part: Part,
 ) -> Result<Listing, Error> {
     let size = usize::try_from(search.size).unwrap_or(usize::MAX);
@@ -169,10 +171,10 @@ async fn assemble(
         false => part.stopped,
     };
     let nearest = part.keys.first().copied();
-    let (next, previous) = match search.place {
-        Place::First | Place::Page(_) => (onwards, None),
-        Place::After(_) => (onwards, nearest),
-        Place::Before(_) => {
+    let (next, previous) = match search.position {
+        PagePosition::First | PagePosition::Page(_) => (onwards, None),
+        PagePosition::After(_) => (onwards, nearest),
+        PagePosition::Before(_) => {
             part.keys.reverse();
             (nearest, onwards)
         }

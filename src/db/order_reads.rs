@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::domain::ids::{CustomerId, OrderId};
 use crate::domain::order::Order;
-use crate::domain::search::Search;
+use crate::domain::search::OrderListQuery;
 
 use super::histories::{Newest, newest};
 use super::order_list::{Listing, list};
@@ -50,7 +50,7 @@ impl OrderReads {
 
     /// Answers a search.
     #[tracing::instrument(name = "db.orders.list", skip_all)]
-    pub async fn list(&self, search: &Search) -> Result<Listing, Error> {
+    pub async fn list(&self, search: &OrderListQuery) -> Result<Listing, Error> {
         match Newest::of(search) {
             Some(newest) => self.histories.ask(newest).await,
             // On the heap: else a future of the other, which most wait for, would be as large as this one's.

@@ -11,7 +11,7 @@ use crate::domain::cart::Cart;
 use crate::domain::event::{Actor, OrderEvent};
 use crate::domain::ids::{CustomerId, OrderId};
 use crate::domain::money::Currency;
-use crate::domain::order::{Item, Order, State};
+use crate::domain::order::{Item, Order, OrderState};
 use crate::domain::status::Status;
 
 use super::Error;
@@ -80,7 +80,7 @@ pub async fn place(
         .iter()
         .map(|line| line.line_total.decimal())
         .collect();
-    let state = State::placed();
+    let state = OrderState::placed();
     let rows = sqlx::query_as!(
         PlacedRow,
         r#"
@@ -161,7 +161,7 @@ pub async fn place(
 fn placed_order(
     cart: &Cart,
     currency: Currency,
-    state: State,
+    state: OrderState,
     rows: &[PlacedRow],
 ) -> Option<Order> {
     let first = rows.first()?;
@@ -266,7 +266,7 @@ pub async fn version(
 pub async fn advance(
     conn: &mut PgConnection,
     order: &Order,
-    state: &State,
+    state: &OrderState,
     facts: &[OrderEvent],
     actor: &Actor,
 ) -> Result<bool, Error> {

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use crate::domain::cancel_reason::CancelReason;
 use crate::domain::ids::{CustomerId, OrderId};
 use crate::domain::money::{Currency, Money};
-use crate::domain::order::{Item, Order, State, Totals};
+use crate::domain::order::{Item, Order, OrderState, Totals};
 use crate::domain::status::Status;
 
 use super::Error;
@@ -147,7 +147,7 @@ fn order(row: JoinedRow, currency: Currency, first: Option<Item>) -> Result<Orde
         items: first.into_iter().collect(),
         payment_method: row.payment_method,
         shipping_address: row.shipping_address,
-        state: State {
+        state: OrderState {
             order_status: status("order_status", &row.order_status, order_id)?,
             payment_status: status("payment_status", &row.payment_status, order_id)?,
             shipping_status: status("shipping_status", &row.shipping_status, order_id)?,

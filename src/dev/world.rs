@@ -94,7 +94,7 @@ impl World {
         environment.fall_back("FOLLOW_INTERVAL_MS", "2000");
         let config = environment.read(Config::read)?;
         let mut conn = PgConnection::connect_with(&config.database).await?;
-        demo::load(&mut conn, config.orders.rates.currency, &folder).await?;
+        demo::load(&mut conn, config.orders.pricing.currency, &folder).await?;
         conn.close().await?;
         let app = App::start(config)?;
         Ok(Self {

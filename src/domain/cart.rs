@@ -19,7 +19,7 @@ pub const MAX_METHOD_CHARS: usize = 40;
 
 /// One line of a cart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct CartLine {
     /// The product's number, where the client names it.
     pub product_id: Option<i64>,
     /// The stock keeping unit.
@@ -40,7 +40,7 @@ pub struct Cart {
     /// Who buys.
     pub customer_id: CustomerId,
     /// What is bought.
-    pub lines: Vec<Line>,
+    pub lines: Vec<CartLine>,
     /// What it comes to.
     pub totals: Totals,
     /// How the customer wants to pay, in PaymentService's words.

@@ -43,7 +43,7 @@ pub struct Totals {
 
 /// What the shop adds to the lines of an order.
 #[derive(Clone, Copy, Debug)]
-pub struct Rates {
+pub struct PricingRules {
     /// The currency of every order.
     pub currency: Currency,
     /// Tax as a share of the subtotal, 0.18 for 18 %.
@@ -52,7 +52,7 @@ pub struct Rates {
     pub shipping_fee: Money,
 }
 
-impl Rates {
+impl PricingRules {
     /// The totals of lines that come to `subtotal`, or `None` when that is more than an order may
     /// come to.
     pub fn totals(&self, subtotal: Money) -> Option<Totals> {
@@ -70,7 +70,7 @@ impl Rates {
 
 /// The part of an order that changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct State {
+pub struct OrderState {
     /// How far the order has come.
     pub order_status: OrderStatus,
     /// Where the money is.
@@ -85,7 +85,7 @@ pub struct State {
     pub tracking_no: Option<String>,
 }
 
-impl State {
+impl OrderState {
     /// The state of an order that was just accepted.
     pub fn placed() -> Self {
         Self {
@@ -128,7 +128,7 @@ impl State {
             OrderEvent::OrderConfirmed => forward(&mut self.order_status, OrderStatus::Confirmed),
             OrderEvent::OrderShipped => forward(&mut self.order_status, OrderStatus::Shipped),
             OrderEvent::OrderDelivered => forward(&mut self.order_status, OrderStatus::Delivered),
-            OrderEvent::CompensationStarted { reason } if self.can_be_called_off() => {
+            OrderEvent::CompensationStarted { reason } if self.is_cancellable() => {
                 self.order_status = OrderStatus::Cancelling;
                 self.cancel_reason = Some(*reason);
             }
@@ -196,12 +196,12 @@ impl State {
     }
 
     /// Whether the statuses let the order be called off.
-    pub fn can_be_called_off(&self) -> bool {
+    pub fn is_cancellable(&self) -> bool {
         self.order_status.reaches(OrderStatus::Cancelling)
     }
 
     /// Whether a cancel can still be asked for.
-    pub fn can_be_cancelled(&self) -> bool {
+    pub fn accepts_cancel_request(&self) -> bool {
         matches!(
             self.order_status,
             OrderStatus::Pending | OrderStatus::Confirmed
@@ -234,7 +234,7 @@ pub struct Order {
     /// Where the parcel goes.
     pub shipping_address: Option<String>,
     /// The part that changes.
-    pub state: State,
+    pub state: OrderState,
     /// Whether a cancel was asked for and is not decided so far.
     pub cancel_requested: bool,
     /// Counts its events: 1 when placed.

@@ -1,4 +1,4 @@
-//! A question about orders: filters, sorting and which part of the answer.
+//! The query behind an order list: filter, sort order and page.
 
 use rust_decimal::Decimal;
 use time::OffsetDateTime;
@@ -7,46 +7,46 @@ use super::ids::CustomerId;
 use super::money::Currency;
 use super::status::{OrderStatus, PaymentStatus, ShippingStatus};
 
-/// The largest page.
+/// The largest page size.
 pub const MAX_PAGE_SIZE: u32 = 100;
-/// The page when none is asked for.
+/// The page size of a query without one.
 pub const DEFAULT_PAGE_SIZE: u32 = 20;
-/// The last row that page numbers reach; cursors reach every one.
+/// The largest offset that page numbers reach. Cursors (keyset pagination) have no such limit.
 pub const MAX_OFFSET: u32 = 100_000;
-/// How long a search text may be, in characters.
+/// The longest search text, in characters.
 pub const MAX_SEARCH_CHARS: usize = 100;
 
-/// By what a list is sorted; ties are broken by the order's number.
+/// The sort order of a list. The order id breaks ties.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SortBy {
-    /// When the order was accepted.
+    /// The time of acceptance.
     #[default]
     CreatedAt,
-    /// What it comes to.
+    /// The order total.
     Total,
-    /// Its number.
+    /// The order id.
     OrderId,
-    /// How well the search text fits: wholly, as a beginning, as a part; then by its number.
+    /// The [`MatchRank`] of the search text.
     Relevance,
 }
 
-/// How well a search text fits an order; better ones are smaller.
+/// How well an order matches a search text; better ranks are smaller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rank {
-    /// It is one of the order's numbers, SKUs or names.
+pub enum MatchRank {
+    /// The text equals an id, the tracking number, a SKU or a product name of the order.
     Exact,
-    /// A SKU or a name begins with it.
+    /// A SKU or a product name starts with the text.
     Prefix,
-    /// It is a part of a SKU or a name.
-    Part,
+    /// A SKU or a product name contains the text.
+    Substring,
 }
 
-impl Rank {
+impl MatchRank {
     /// Every rank, best first.
-    pub const ALL: [Self; 3] = [Self::Exact, Self::Prefix, Self::Part];
+    pub const ALL: [Self; 3] = [Self::Exact, Self::Prefix, Self::Substring];
 }
 
-/// In which direction a list is sorted.
+/// The direction of a sort order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SortDir {
     /// Smallest or oldest first.
@@ -57,7 +57,7 @@ pub enum SortDir {
 }
 
 impl SortDir {
-    /// The other one.
+    /// The opposite direction.
     pub fn reversed(self) -> Self {
         match self {
             Self::Asc => Self::Desc,
@@ -66,84 +66,84 @@ impl SortDir {
     }
 }
 
-/// Which orders; an empty filter lets everything through.
+/// The conditions that an order must meet. The default filter matches every order.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Filter {
-    /// Only this customer's.
+pub struct OrderFilter {
+    /// The customer who owns the order.
     pub customer_id: Option<CustomerId>,
-    /// Only with one of these order statuses.
+    /// The accepted order statuses; empty accepts all.
     pub order_statuses: Vec<OrderStatus>,
-    /// Only with one of these payment statuses.
+    /// The accepted payment statuses; empty accepts all.
     pub payment_statuses: Vec<PaymentStatus>,
-    /// Only with one of these shipping statuses.
+    /// The accepted shipping statuses; empty accepts all.
     pub shipping_statuses: Vec<ShippingStatus>,
-    /// Only what this text finds: an order, customer or product number, a tracking number, a SKU or a
-    /// name of an item, or a part of these two.
+    /// A text to search for: an order, customer or product id, a tracking number, or a part of the SKU
+    /// or the name of an item.
     pub search: Option<String>,
-    /// Only with a line of exactly this SKU.
+    /// The exact SKU of at least one item.
     pub sku: Option<String>,
-    /// Only accepted then or later.
+    /// The earliest time of acceptance, inclusive.
     pub created_from: Option<OffsetDateTime>,
-    /// Only accepted before then.
+    /// The latest time of acceptance, exclusive.
     pub created_to: Option<OffsetDateTime>,
-    /// Only with at least this total.
+    /// The smallest order total, inclusive.
     pub min_total: Option<Decimal>,
-    /// Only with at most this total.
+    /// The largest order total, inclusive.
     pub max_total: Option<Decimal>,
-    /// Only in this currency.
+    /// The currency.
     pub currency: Option<Currency>,
-    /// Only those whose fulfilment waits for a person, or only the others.
+    /// Whether fulfilment is stuck and needs an operator.
     pub needs_attention: Option<bool>,
-    /// Only those that are not decided so far, or only the others.
+    /// Whether the order status is open: `PENDING` or `CANCELLING`.
     pub open: Option<bool>,
 }
 
-/// What an order is sorted by, beside its number.
+/// The value of the sort column in a [`SortKey`].
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Value {
-    /// When it was accepted.
-    Moment(OffsetDateTime),
-    /// What it comes to.
-    Amount(Decimal),
-    /// Nothing.
-    Nothing,
-    /// How well it fits.
-    Rank(Rank),
+pub enum SortValue {
+    /// Of [`SortBy::CreatedAt`].
+    CreatedAt(OffsetDateTime),
+    /// Of [`SortBy::Total`].
+    Total(Decimal),
+    /// Of [`SortBy::OrderId`], which needs no value beside the id.
+    OrderId,
+    /// Of [`SortBy::Relevance`].
+    Relevance(MatchRank),
 }
 
-/// A place in a sorted list: that of an order, whether it is in the list or not.
+/// A position in a sorted list, for keyset pagination. The order need not be in the list any more.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Key {
-    /// By what it is sorted.
-    pub value: Value,
-    /// Its number.
+pub struct SortKey {
+    /// The value of the sort column.
+    pub value: SortValue,
+    /// The order id, which breaks ties.
     pub order_id: i64,
 }
 
-/// Which part of a list.
+/// The position of a page in its list.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Place {
-    /// The beginning.
+pub enum PagePosition {
+    /// The first page.
     First,
-    /// The page of that number, counted from 1.
+    /// The page with this number, counted from 1 (offset pagination).
     Page(u32),
-    /// What follows there.
-    After(Key),
-    /// What goes before.
-    Before(Key),
+    /// The page that follows this key.
+    After(SortKey),
+    /// The page that precedes this key.
+    Before(SortKey),
 }
 
-/// A whole question.
+/// A query for one page of a list of orders.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Search {
-    /// Which orders.
-    pub filter: Filter,
-    /// By what they are sorted.
+pub struct OrderListQuery {
+    /// The conditions.
+    pub filter: OrderFilter,
+    /// The sort order.
     pub sort_by: SortBy,
-    /// In which direction.
+    /// The direction of the sort order.
     pub sort_dir: SortDir,
-    /// Which part of the answer.
-    pub place: Place,
-    /// How many orders at most.
+    /// The position of the page.
+    pub position: PagePosition,
+    /// The page size: the largest number of orders to return.
     pub size: u32,
 }

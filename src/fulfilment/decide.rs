@@ -4,7 +4,7 @@
 use crate::db::fulfilments::Fulfilment;
 use crate::domain::cancel_reason::CancelReason;
 use crate::domain::event::OrderEvent;
-use crate::domain::order::State;
+use crate::domain::order::OrderState;
 use crate::domain::plan::{Outcome, Plan, Step};
 use crate::domain::status::OrderStatus;
 
@@ -16,7 +16,7 @@ pub(super) struct Decision {
     /// Where the fulfilment now stands.
     pub plan: Plan,
     /// The order's new state.
-    pub state: State,
+    pub state: OrderState,
     /// What led to it.
     pub facts: Vec<OrderEvent>,
     /// Whether the wish to cancel is decided by this.
@@ -68,7 +68,7 @@ pub(super) fn on_attempt(fulfilment: &Fulfilment, attempt: &Attempt) -> Decision
     let mut facts = attempt.facts.clone();
     let mut reason = attempt.reason.clone().unwrap_or_default();
     if let Some(why) = calls_off(fulfilment, attempt.outcome) {
-        if fulfilment.order.state.can_be_called_off() {
+        if fulfilment.order.state.is_cancellable() {
             facts.push(OrderEvent::CompensationStarted { reason: why });
         } else {
             reason = format!("the parcel was called back, but the order is {status}; {reason}");

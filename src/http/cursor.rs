@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 use secrecy::SecretString;
 use time::OffsetDateTime;
 
-use crate::domain::search::{Key, Place, Rank, Search, SortBy, Value};
+use crate::domain::search::{MatchRank, OrderListQuery, PagePosition, SortBy, SortKey, SortValue};
 use crate::domain::status::Status;
 
 use super::keys;
@@ -34,17 +34,17 @@ impl Cursors {
     }
 
     /// The cursor of a place in the list that answers `search`.
-    pub fn write(&self, search: &Search, place: Place) -> Option<String> {
+    pub fn write(&self, search: &OrderListQuery, place: PagePosition) -> Option<String> {
         let (direction, key) = match place {
-            Place::After(key) => ('a', key),
-            Place::Before(key) => ('b', key),
-            Place::First | Place::Page(_) => return None,
+            PagePosition::After(key) => ('a', key),
+            PagePosition::Before(key) => ('b', key),
+            PagePosition::First | PagePosition::Page(_) => return None,
         };
         let value = match key.value {
-            Value::Moment(moment) => (moment.unix_timestamp_nanos() / 1_000).to_string(),
-            Value::Amount(amount) => amount.to_string(),
-            Value::Nothing => String::new(),
-            Value::Rank(rank) => (rank as u8).to_string(),
+            SortValue::CreatedAt(moment) => (moment.unix_timestamp_nanos() / 1_000).to_string(),
+            SortValue::Total(amount) => amount.to_string(),
+            SortValue::OrderId => String::new(),
+            SortValue::Relevance(rank) => (rank as u8).to_string(),
         };
         let place = format!("{direction}{}/{value}", key.order_id);
         let code = hmac::sign(&self.key, &bound(search, place.as_bytes()));
@@ -53,23 +53,23 @@ impl Cursors {
     }
 
     /// The place of a cursor of this list; `None` for any other text.
-    pub fn read(&self, search: &Search, cursor: &str) -> Option<Place> {
+    pub fn read(&self, search: &OrderListQuery, cursor: &str) -> Option<PagePosition> {
         let cursor = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let (code, place) = cursor.split_at_checked(CODE_BYTES)?;
         hmac::verify(&self.key, &bound(search, place), code).ok()?;
         let place = std::str::from_utf8(place).ok()?;
         let (order_id, value) = place.get(1..)?.split_once('/')?;
         let value = match search.sort_by {
-            SortBy::CreatedAt => Value::Moment(moment(value)?),
-            SortBy::Total => Value::Amount(value.parse::<Decimal>().ok()?),
-            SortBy::OrderId => Value::Nothing,
-            SortBy::Relevance => Value::Rank(rank(value)?),
+            SortBy::CreatedAt => SortValue::CreatedAt(moment(value)?),
+            SortBy::Total => SortValue::Total(value.parse::<Decimal>().ok()?),
+            SortBy::OrderId => SortValue::OrderId,
+            SortBy::Relevance => SortValue::Relevance(rank(value)?),
         };
         let order_id = order_id.parse().ok()?;
-        let key = Key { value, order_id };
+        let key = SortKey { value, order_id };
         match place.chars().next()? {
-            'a' => Some(Place::After(key)),
-            'b' => Some(Place::Before(key)),
+            'a' => Some(PagePosition::After(key)),
+            'b' => Some(PagePosition::Before(key)),
             _ => None,
         }
     }
@@ -80,14 +80,14 @@ fn moment(micros: &str) -> Option<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()
 }
 
-fn rank(number: &str) -> Option<Rank> {
-    Rank::ALL
+fn rank(number: &str) -> Option<MatchRank> {
+    MatchRank::ALL
         .into_iter()
         .find(|rank| (*rank as u8).to_string() == number)
 }
 
 /// The place and the question that it belongs to, in one unambiguous text.
-fn bound(search: &Search, place: &[u8]) -> Vec<u8> {
+fn bound(search: &OrderListQuery, place: &[u8]) -> Vec<u8> {
     let filter = &search.filter;
     let question = serde_json::json!([
         String::from_utf8_lossy(place),

@@ -147,7 +147,7 @@ fn calling_off(order: &Order) -> Result<Vec<OrderEvent>, Error> {
     if order.state.cancel_reason.is_some() {
         return Ok(Vec::new());
     }
-    if order.state.can_be_called_off() {
+    if order.state.is_cancellable() {
         let reason = CancelReason::Staff;
         return Ok(vec![OrderEvent::CompensationStarted { reason }]);
     }

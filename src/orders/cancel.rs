@@ -94,7 +94,7 @@ impl Orders {
                 }
                 continue;
             }
-            if !order.state.can_be_cancelled() {
+            if !order.state.accepts_cancel_request() {
                 return Err(too_late(&order));
             }
             expected.check(&order)?;

@@ -5,7 +5,7 @@ use crate::db::order_list::{Listing, StatusCount, counts, follow};
 use crate::db::run;
 use crate::domain::ids::CustomerId;
 use crate::domain::principal::{Principal, Role};
-use crate::domain::search::Search;
+use crate::domain::search::OrderListQuery;
 
 use super::{Error, Orders, for_staff, not_for_services};
 
@@ -29,13 +29,21 @@ macro_rules! read {
 
 impl Orders {
     /// The orders that the caller may see and the search lets through.
-    pub async fn list(&self, caller: &Principal, search: &Search) -> Result<Listing, Error> {
+    pub async fn list(
+        &self,
+        caller: &Principal,
+        search: &OrderListQuery,
+    ) -> Result<Listing, Error> {
         let search = scoped(caller, search.clone())?;
         Ok(read!(self, |reads| reads.list(&search)).await?)
     }
 
     /// The same without counting: a piece of a list that is read to its end.
-    pub async fn follow(&self, caller: &Principal, search: &Search) -> Result<Listing, Error> {
+    pub async fn follow(
+        &self,
+        caller: &Principal,
+        search: &OrderListQuery,
+    ) -> Result<Listing, Error> {
         let search = scoped(caller, search.clone())?;
         Ok(read!(self, |reads| run!(reads.database(), |conn| follow(
             conn, &search
@@ -54,7 +62,7 @@ impl Orders {
         &self,
         caller: &Principal,
         customer_id: CustomerId,
-        search: &Search,
+        search: &OrderListQuery,
     ) -> Result<Listing, Error> {
         if !caller.may_see(customer_id) {
             return Err(Error::NothingHere);
@@ -66,7 +74,7 @@ impl Orders {
 }
 
 /// The search within what the caller may see.
-fn scoped(caller: &Principal, mut search: Search) -> Result<Search, Error> {
+fn scoped(caller: &Principal, mut search: OrderListQuery) -> Result<OrderListQuery, Error> {
     not_for_services(caller)?;
     if search.filter.needs_attention.is_some() && caller.role != Role::Staff {
         return Err(Error::Forbidden("needs_attention is for staff"));

@@ -88,7 +88,7 @@ impl Orders {
             let identity = Uuid::now_v7();
             let placement = Placement {
                 cart: &cart,
-                currency: this.settings.rates.currency,
+                currency: this.settings.pricing.currency,
                 actor: &actor,
                 key: key.as_ref(),
                 identity,

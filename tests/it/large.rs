@@ -8,7 +8,9 @@ use order_service::db::Error;
 use order_service::db::order_list::{CAP, counts, list};
 use order_service::domain::ids::CustomerId;
 use order_service::domain::money::Currency;
-use order_service::domain::search::{Filter, Key, Place, Search, SortBy, SortDir, Value};
+use order_service::domain::search::{
+    OrderFilter, OrderListQuery, PagePosition, SortBy, SortDir, SortKey, SortValue,
+};
 use order_service::domain::status::{OrderStatus, PaymentStatus, ShippingStatus, Status as _};
 use rust_decimal::Decimal;
 use sqlx::{ConnectOptions, Executor as _, PgConnection};
@@ -68,7 +70,7 @@ impl Subscriber for Notices {
 }
 
 /// What is wrong with how the statements of a search were carried out.
-async fn faults(conn: &mut PgConnection, search: &Search) -> Vec<String> {
+async fn faults(conn: &mut PgConnection, search: &OrderListQuery) -> Vec<String> {
     faults_of(&format!("{search:?}"), list(conn, search)).await
 }
 
@@ -118,10 +120,10 @@ async fn explain(conn: &mut PgConnection) {
 }
 
 /// Each filter alone, common and rare, and some together.
-fn filters() -> Vec<Filter> {
-    let none = Filter::default;
+fn filters() -> Vec<OrderFilter> {
+    let none = OrderFilter::default;
     let text = |text: &str| Some(text.to_owned());
-    let order = |statuses: &[OrderStatus]| Filter {
+    let order = |statuses: &[OrderStatus]| OrderFilter {
         order_statuses: statuses.to_vec(),
         ..none()
     };
@@ -131,119 +133,119 @@ fn filters() -> Vec<Filter> {
         order(&[OrderStatus::Confirmed]),
         order(&[OrderStatus::Cancelled]),
         order(&[OrderStatus::Pending, OrderStatus::Cancelling]),
-        Filter {
+        OrderFilter {
             payment_statuses: vec![PaymentStatus::Paid],
             ..none()
         },
-        Filter {
+        OrderFilter {
             payment_statuses: vec![PaymentStatus::Failed],
             ..none()
         },
-        Filter {
+        OrderFilter {
             shipping_statuses: vec![ShippingStatus::Failed],
             ..none()
         },
-        Filter {
+        OrderFilter {
             shipping_statuses: vec![ShippingStatus::Unknown],
             ..none()
         },
-        Filter {
+        OrderFilter {
             customer_id: Some(CustomerId(1)),
             ..none()
         },
-        Filter {
+        OrderFilter {
             customer_id: Some(CustomerId(7)),
             payment_statuses: vec![PaymentStatus::Failed],
             search: text("lamp"),
             ..none()
         },
-        Filter {
+        OrderFilter {
             currency: Currency::from_code("USD"),
             ..none()
         },
-        Filter {
+        OrderFilter {
             currency: Currency::from_code("EUR"),
             ..none()
         },
-        Filter {
+        OrderFilter {
             open: Some(true),
             ..none()
         },
-        Filter {
+        OrderFilter {
             open: Some(false),
             ..none()
         },
-        Filter {
+        OrderFilter {
             needs_attention: Some(true),
             ..none()
         },
-        Filter {
+        OrderFilter {
             needs_attention: Some(false),
             ..none()
         },
-        Filter {
+        OrderFilter {
             created_from: Some(datetime!(2025-05-01 00:00 UTC)),
             created_to: Some(datetime!(2025-05-02 00:00 UTC)),
             ..none()
         },
-        Filter {
+        OrderFilter {
             created_from: Some(datetime!(2024-05-01 00:00 UTC)),
             ..none()
         },
-        Filter {
+        OrderFilter {
             min_total: Some(Decimal::from(400)),
             max_total: Some(Decimal::from(401)),
             ..none()
         },
-        Filter {
+        OrderFilter {
             min_total: Some(Decimal::from(40)),
             ..none()
         },
-        Filter {
+        OrderFilter {
             sku: text("SKU00001"),
             ..none()
         },
-        Filter {
+        OrderFilter {
             sku: text("SKU03900"),
             ..none()
         },
-        Filter {
+        OrderFilter {
             sku: text("nonesuch"),
             ..none()
         },
-        Filter {
+        OrderFilter {
             search: text("SKU00001"),
             ..none()
         },
-        Filter {
+        OrderFilter {
             search: text("SKU0"),
             ..none()
         },
-        Filter {
+        OrderFilter {
             search: text("lamp"),
             ..none()
         },
-        Filter {
+        OrderFilter {
             search: text("alnut L"),
             ..none()
         },
-        Filter {
+        OrderFilter {
             search: text("wa"),
             ..none()
         },
-        Filter {
+        OrderFilter {
             search: text("TRK100000777"),
             ..none()
         },
-        Filter {
+        OrderFilter {
             search: text("77"),
             ..none()
         },
-        Filter {
+        OrderFilter {
             search: text("nonesuch"),
             ..none()
         },
-        Filter {
+        OrderFilter {
             search: text("lamp"),
             shipping_statuses: vec![ShippingStatus::Failed],
             ..none()
@@ -252,20 +254,20 @@ fn filters() -> Vec<Filter> {
 }
 
 /// The places of a list to look at: its beginning, its middle, by number and backwards.
-fn places(sort_by: SortBy, orders: u64) -> Vec<Place> {
+fn places(sort_by: SortBy, orders: u64) -> Vec<PagePosition> {
     let value = match sort_by {
-        SortBy::CreatedAt => Value::Moment(datetime!(2025-05-01 12:00 UTC)),
-        SortBy::Total => Value::Amount(Decimal::from(300)),
-        SortBy::OrderId => Value::Nothing,
-        SortBy::Relevance => Value::Rank(order_service::domain::search::Rank::Prefix),
+        SortBy::CreatedAt => SortValue::CreatedAt(datetime!(2025-05-01 12:00 UTC)),
+        SortBy::Total => SortValue::Total(Decimal::from(300)),
+        SortBy::OrderId => SortValue::OrderId,
+        SortBy::Relevance => SortValue::Relevance(order_service::domain::search::MatchRank::Prefix),
     };
     let order_id = i64::try_from(orders / 2).unwrap();
-    let key = Key { value, order_id };
+    let key = SortKey { value, order_id };
     vec![
-        Place::First,
-        Place::Page(50),
-        Place::After(key),
-        Place::Before(key),
+        PagePosition::First,
+        PagePosition::Page(50),
+        PagePosition::After(key),
+        PagePosition::Before(key),
     ]
 }
 
@@ -280,11 +282,11 @@ async fn every_filter_and_sort_uses_an_index() {
             for place in places(sort_by, orders) {
                 for sort_dir in [SortDir::Desc, SortDir::Asc] {
                     let filter = filter.clone();
-                    let search = Search {
+                    let search = OrderListQuery {
                         filter,
                         sort_by,
                         sort_dir,
-                        place,
+                        position: place,
                         size: 20,
                     };
                     wrong.extend(faults(&mut conn, &search).await);
@@ -303,18 +305,18 @@ async fn generic_plans_use_an_index_too() {
         .await
         .unwrap();
     let of_customer = history(77).filter;
-    let of_status = Filter {
+    let of_status = OrderFilter {
         order_statuses: vec![OrderStatus::Confirmed],
-        ..Filter::default()
+        ..OrderFilter::default()
     };
     let mut wrong = Vec::new();
-    for filter in [Filter::default(), of_customer, of_status] {
+    for filter in [OrderFilter::default(), of_customer, of_status] {
         for place in places(SortBy::CreatedAt, orders) {
-            let search = Search {
+            let search = OrderListQuery {
                 filter: filter.clone(),
                 sort_by: SortBy::CreatedAt,
                 sort_dir: SortDir::Desc,
-                place,
+                position: place,
                 size: 20,
             };
             wrong.extend(faults(&mut conn, &search).await);
@@ -336,11 +338,11 @@ async fn a_missing_index_is_detected() {
         ("order_items_sku_order_idx", 22, SortBy::CreatedAt),
         ("fulfilments_open_idx", 15, SortBy::CreatedAt),
     ] {
-        let search = Search {
+        let search = OrderListQuery {
             filter: filters()[filter].clone(),
             sort_by,
             sort_dir: SortDir::Desc,
-            place: Place::First,
+            position: PagePosition::First,
             size: 20,
         };
         assert_eq!(faults(&mut conn, &search).await, [""; 0]);
@@ -356,17 +358,17 @@ async fn a_missing_index_is_detected() {
 #[tokio::test]
 async fn counts_are_exact_up_to_a_limit_and_marked_beyond_it() {
     let (mut conn, orders) = explaining().await;
-    let of = |filter| Search {
+    let of = |filter| OrderListQuery {
         filter,
         size: 1,
         ..history(1)
     };
-    let all = list(&mut conn, &of(Filter::default())).await.unwrap();
+    let all = list(&mut conn, &of(OrderFilter::default())).await.unwrap();
     assert!(orders > 10_000);
     assert_eq!((all.count, all.count_capped), (CAP, true));
-    let failed = Filter {
+    let failed = OrderFilter {
         shipping_statuses: vec![ShippingStatus::Failed],
-        ..Filter::default()
+        ..OrderFilter::default()
     };
     let few = list(&mut conn, &of(failed)).await.unwrap();
     let counted: i64 =

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use order_service::domain::cancel_reason::CancelReason;
 use order_service::domain::event::OrderEvent;
 use order_service::domain::money::{Currency, Money, parse_decimal};
-use order_service::domain::order::{Rates, State};
+use order_service::domain::order::{OrderState, PricingRules};
 use order_service::domain::plan::Step;
 use order_service::domain::status::{OrderStatus, PaymentStatus, ShippingStatus, Status};
 use proptest::prelude::*;
@@ -95,7 +95,7 @@ proptest! {
         fee in 0..10_000_i64,
     ) {
         let tax_rate = Decimal::new(rate.into(), 2);
-        let rates = Rates { currency, tax_rate, shipping_fee: amount(fee, currency) };
+        let pricing = PricingRules { currency, tax_rate, shipping_fee: amount(fee, currency) };
         let mut subtotal = Money::zero(currency);
         let mut minor_units = 0;
         for (price, quantity) in lines {
@@ -103,7 +103,7 @@ proptest! {
             minor_units += price * i64::from(quantity);
         }
         prop_assert_eq!(subtotal, amount(minor_units, currency));
-        if let Some(totals) = rates.totals(subtotal) {
+        if let Some(totals) = pricing.totals(subtotal) {
             let sum = totals.subtotal.decimal() + totals.tax.decimal() + totals.shipping_fee.decimal();
             prop_assert_eq!(totals.order_total.decimal(), sum);
             let exact = subtotal.decimal() * tax_rate;
@@ -119,7 +119,7 @@ proptest! {
 
     #[test]
     fn statuses_never_move_backwards(facts in prop::collection::vec(fact(), 0..30)) {
-        let mut state = State::placed();
+        let mut state = OrderState::placed();
         for fact in facts {
             let (after, happened) = state.after(vec![fact.clone()]);
             prop_assert_eq!(happened.first(), Some(&fact));

@@ -8,7 +8,7 @@ use crate::db::Error;
 use crate::db::events::Columns;
 use crate::domain::event::{Actor, OrderEvent};
 use crate::domain::ids::OrderId;
-use crate::domain::order::{Order, State};
+use crate::domain::order::{Order, OrderState};
 use crate::domain::plan::Plan;
 use crate::domain::status::Status as _;
 
@@ -126,7 +126,7 @@ pub struct Ruling<'a> {
     /// Whether there is something to do now.
     pub due: bool,
     /// The order's new state.
-    pub state: &'a State,
+    pub state: &'a OrderState,
     /// What led to it.
     pub facts: &'a [OrderEvent],
     /// Who decided.

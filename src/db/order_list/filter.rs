@@ -4,7 +4,7 @@
 
 use sqlx::{Postgres, QueryBuilder};
 
-use crate::domain::search::{Filter, Rank};
+use crate::domain::search::{MatchRank, OrderFilter};
 use crate::domain::status::{OrderStatus, Status};
 
 /// A search text shorter than this has no trigram of its own: it is not looked for within words.
@@ -14,7 +14,7 @@ pub const MIN_PART_CHARS: usize = 3;
 pub const OPEN: [OrderStatus; 2] = [OrderStatus::Pending, OrderStatus::Cancelling];
 
 /// Appends every condition of the filter, and that the search text fits so well.
-pub fn push(query: &mut QueryBuilder<Postgres>, filter: &Filter, rank: Option<Rank>) {
+pub fn push(query: &mut QueryBuilder<Postgres>, filter: &OrderFilter, rank: Option<MatchRank>) {
     if let Some(customer_id) = filter.customer_id {
         query.push(" and o.customer_id = ").push_bind(customer_id.0);
     }
@@ -51,7 +51,7 @@ pub fn push(query: &mut QueryBuilder<Postgres>, filter: &Filter, rank: Option<Ra
 }
 
 /// Appends the bounds of when it was accepted.
-pub fn push_created(query: &mut QueryBuilder<Postgres>, filter: &Filter) {
+pub fn push_created(query: &mut QueryBuilder<Postgres>, filter: &OrderFilter) {
     if let Some(from) = filter.created_from {
         query.push(" and o.created_at >= ").push_bind(from);
     }
@@ -61,7 +61,7 @@ pub fn push_created(query: &mut QueryBuilder<Postgres>, filter: &Filter) {
 }
 
 /// Appends the bounds of what it comes to.
-pub fn push_total(query: &mut QueryBuilder<Postgres>, filter: &Filter) {
+pub fn push_total(query: &mut QueryBuilder<Postgres>, filter: &OrderFilter) {
     if let Some(min) = filter.min_total {
         query.push(" and o.order_total >= ").push_bind(min);
     }
@@ -88,7 +88,7 @@ pub fn push_statuses<S: Status>(
         .push(")");
 }
 
-/// Appends how well the text fits the order: a number as in [`Rank`], null when it does not.
+/// Appends how well the text fits the order: a number as in [`MatchRank`], null when it does not.
 fn push_rank(query: &mut QueryBuilder<Postgres>, text: &str) {
     let number = text.parse::<i64>().ok();
     query
@@ -107,7 +107,7 @@ fn push_rank(query: &mut QueryBuilder<Postgres>, text: &str) {
             .push(") or lower(i.name) like lower(")
             .push_bind(pattern);
         query.push(")");
-        if let (Some(number), Rank::Exact) = (number, rank) {
+        if let (Some(number), MatchRank::Exact) = (number, rank) {
             query.push(" or i.product_id = ").push_bind(number);
         }
         query.push(format_args!(" then {}", rank as i32));
@@ -116,13 +116,13 @@ fn push_rank(query: &mut QueryBuilder<Postgres>, text: &str) {
 }
 
 /// The patterns by which a text is looked for in SKUs and names.
-pub fn patterns(text: &str) -> impl Iterator<Item = (Rank, String)> {
+pub fn patterns(text: &str) -> impl Iterator<Item = (MatchRank, String)> {
     let literal = escape_like(text);
     let is_long = text.chars().count() >= MIN_PART_CHARS;
-    let part = is_long.then(|| (Rank::Part, format!("%{literal}%")));
+    let part = is_long.then(|| (MatchRank::Substring, format!("%{literal}%")));
     [
-        (Rank::Exact, literal.clone()),
-        (Rank::Prefix, format!("{literal}%")),
+        (MatchRank::Exact, literal.clone()),
+        (MatchRank::Prefix, format!("{literal}%")),
     ]
     .into_iter()
     .chain(part)

@@ -8,7 +8,7 @@
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 
 use crate::db::Error;
-use crate::domain::search::{Filter, Rank, SortBy};
+use crate::domain::search::{MatchRank, OrderFilter, SortBy};
 use crate::domain::status::{OrderStatus, PaymentStatus, ShippingStatus, Status};
 
 use super::filter::{self, MIN_PART_CHARS, OPEN, patterns};
@@ -68,7 +68,7 @@ pub enum Few {
     /// Those with a SKU.
     Sku,
     /// What the search text finds.
-    Search(String, Option<Rank>),
+    Search(String, Option<MatchRank>),
     /// Those accepted within bounds.
     Created,
     /// Those of a total within bounds.
@@ -165,7 +165,7 @@ fn rare<S: Status>(kind: &str, statuses: &[S], known: &[S]) -> Option<Few> {
 
 /// Appends a query for the numbers of these orders, some of them twice. It may find more than the
 /// condition lets through, never less.
-pub fn push_few(query: &mut QueryBuilder<Postgres>, few: &Few, filter: &Filter) {
+pub fn push_few(query: &mut QueryBuilder<Postgres>, few: &Few, filter: &OrderFilter) {
     match few {
         Few::Customer => {
             let number = filter.customer_id.map(|customer_id| customer_id.0);
@@ -210,8 +210,8 @@ pub fn push_few(query: &mut QueryBuilder<Postgres>, few: &Few, filter: &Filter) 
 }
 
 /// Each way of finding an order has its own index; together they are a union of numbers.
-fn push_search(query: &mut QueryBuilder<Postgres>, text: &str, rank: Option<Rank>) {
-    let is_exact = rank.is_none_or(|rank| rank == Rank::Exact);
+fn push_search(query: &mut QueryBuilder<Postgres>, text: &str, rank: Option<MatchRank>) {
+    let is_exact = rank.is_none_or(|rank| rank == MatchRank::Exact);
     if is_exact {
         query
             .push("select order_id from orders where tracking_no = ")
@@ -229,9 +229,9 @@ fn push_search(query: &mut QueryBuilder<Postgres>, text: &str, rank: Option<Rank
     }
     // The widest pattern finds what the narrower ones do.
     let wanted = rank.unwrap_or(if text.chars().count() < MIN_PART_CHARS {
-        Rank::Prefix
+        MatchRank::Prefix
     } else {
-        Rank::Part
+        MatchRank::Substring
     });
     let pattern = patterns(text).find(|(rank, _)| *rank == wanted);
     let Some((_, pattern)) = pattern else {

@@ -9,7 +9,7 @@ use sqlx::{PgConnection, Postgres, QueryBuilder};
 use time::OffsetDateTime;
 
 use crate::db::Error;
-use crate::domain::search::{Filter, Key, SortBy, SortDir, Value};
+use crate::domain::search::{OrderFilter, SortBy, SortDir, SortKey, SortValue};
 use crate::domain::status::Status as _;
 
 use super::filter;
@@ -25,7 +25,7 @@ const MAX_DEEP_WALK: i64 = 10_000;
 #[derive(Clone, Copy)]
 pub struct Found {
     /// Behind which one.
-    pub from: Option<Key>,
+    pub from: Option<SortKey>,
     /// After how many others.
     pub offset: i64,
     /// How many.
@@ -162,8 +162,8 @@ fn push_reached(
     query: &mut QueryBuilder<Postgres>,
     scope: Scope<'_>,
     walk: Walk,
-    from: Option<Key>,
-    rest: Option<&Filter>,
+    from: Option<SortKey>,
+    rest: Option<&OrderFilter>,
 ) {
     let Some(rest) = rest else {
         query.push(" from orders o where true");
@@ -182,7 +182,7 @@ fn push_count(
     query: &mut QueryBuilder<Postgres>,
     scope: Scope<'_>,
     walk: Walk,
-    rest: Option<&Filter>,
+    rest: Option<&OrderFilter>,
 ) {
     query.push("(select count(*) from (select");
     push_reached(query, counting(scope), walk, None, rest);
@@ -203,12 +203,12 @@ fn counting(scope: Scope<'_>) -> Scope<'_> {
     }
 }
 
-fn is_bounded(filter: &Filter) -> bool {
+fn is_bounded(filter: &OrderFilter) -> bool {
     filter.created_from.or(filter.created_to).is_some()
         || filter.min_total.or(filter.max_total).is_some()
 }
 
-fn counted(scope: Scope<'_>, rows: Vec<CountedRow>) -> (i64, Vec<Key>) {
+fn counted(scope: Scope<'_>, rows: Vec<CountedRow>) -> (i64, Vec<SortKey>) {
     let count = rows.first().map_or(0, |row| row.count);
     let keys = rows.into_iter().filter_map(|row| {
         let row = KeyRow {
@@ -226,9 +226,9 @@ async fn stop(
     conn: &mut PgConnection,
     scope: Scope<'_>,
     walk: Walk,
-    from: Option<Key>,
+    from: Option<SortKey>,
     reach: i64,
-) -> Result<Option<Key>, Error> {
+) -> Result<Option<SortKey>, Error> {
     let mut query = QueryBuilder::new("select o.order_id, ");
     query.push(sorted_columns(scope));
     query.push(" from orders o where true");
@@ -243,7 +243,7 @@ async fn stop(
     Ok(row.map(|row| key(scope, row)))
 }
 
-fn reach(rest: &Filter) -> i64 {
+fn reach(rest: &OrderFilter) -> i64 {
     let looks_elsewhere =
         rest.sku.is_some() || rest.search.is_some() || rest.needs_attention.is_some();
     if looks_elsewhere {
@@ -254,7 +254,7 @@ fn reach(rest: &Filter) -> i64 {
 }
 
 /// What is left of the filter beside what the walk knows itself; `None` for nothing.
-fn rest(scope: Scope<'_>, walk: Walk) -> Option<Filter> {
+fn rest(scope: Scope<'_>, walk: Walk) -> Option<OrderFilter> {
     let mut rest = scope.filter.clone();
     match walk {
         Walk::All => {}
@@ -266,11 +266,16 @@ fn rest(scope: Scope<'_>, walk: Walk) -> Option<Filter> {
         SortBy::Total => (rest.min_total, rest.max_total) = (None, None),
         SortBy::OrderId | SortBy::Relevance => {}
     }
-    (rest != Filter::default()).then_some(rest)
+    (rest != OrderFilter::default()).then_some(rest)
 }
 
 /// Appends what the walk knows itself, and where it begins.
-fn push_walk(query: &mut QueryBuilder<Postgres>, scope: Scope<'_>, walk: Walk, from: Option<Key>) {
+fn push_walk(
+    query: &mut QueryBuilder<Postgres>,
+    scope: Scope<'_>,
+    walk: Walk,
+    from: Option<SortKey>,
+) {
     match walk {
         Walk::All => {}
         Walk::Customer => {
@@ -292,8 +297,8 @@ fn push_walk(query: &mut QueryBuilder<Postgres>, scope: Scope<'_>, walk: Walk, f
 }
 
 /// Appends that an order comes behind a key.
-fn push_from(query: &mut QueryBuilder<Postgres>, scope: Scope<'_>, from: Option<Key>) {
-    let Some(Key { value, order_id }) = from else {
+fn push_from(query: &mut QueryBuilder<Postgres>, scope: Scope<'_>, from: Option<SortKey>) {
+    let Some(SortKey { value, order_id }) = from else {
         return;
     };
     let operator = match scope.sort_dir {
@@ -301,19 +306,19 @@ fn push_from(query: &mut QueryBuilder<Postgres>, scope: Scope<'_>, from: Option<
         SortDir::Desc => "<",
     };
     match value {
-        Value::Moment(moment) => {
+        SortValue::CreatedAt(moment) => {
             query.push(format_args!(" and (o.created_at, o.order_id) {operator} ("));
             query.push_bind(moment).push(", ");
             query.push_bind(order_id).push(")");
         }
-        Value::Amount(amount) => {
+        SortValue::Total(amount) => {
             query.push(format_args!(
                 " and (o.order_total, o.order_id) {operator} ("
             ));
             query.push_bind(amount).push(", ");
             query.push_bind(order_id).push(")");
         }
-        Value::Nothing | Value::Rank(_) => {
+        SortValue::OrderId | SortValue::Relevance(_) => {
             query.push(format_args!(" and o.order_id {operator} "));
             query.push_bind(order_id);
         }
@@ -348,14 +353,14 @@ fn sorted_columns(scope: Scope<'_>) -> &'static str {
     }
 }
 
-fn key(scope: Scope<'_>, row: KeyRow) -> Key {
+fn key(scope: Scope<'_>, row: KeyRow) -> SortKey {
     let value = match (scope.sort_by, row.created_at, row.order_total) {
-        (SortBy::CreatedAt, Some(moment), _) => Value::Moment(moment),
-        (SortBy::Total, _, Some(amount)) => Value::Amount(amount),
-        (SortBy::Relevance, ..) => scope.rank.map_or(Value::Nothing, Value::Rank),
-        _ => Value::Nothing,
+        (SortBy::CreatedAt, Some(moment), _) => SortValue::CreatedAt(moment),
+        (SortBy::Total, _, Some(amount)) => SortValue::Total(amount),
+        (SortBy::Relevance, ..) => scope.rank.map_or(SortValue::OrderId, SortValue::Relevance),
+        _ => SortValue::OrderId,
     };
-    Key {
+    SortKey {
         value,
         order_id: row.order_id,
     }

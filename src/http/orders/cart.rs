@@ -7,12 +7,12 @@ use utoipa::openapi::schema::Type;
 use utoipa::openapi::{ObjectBuilder, OneOfBuilder, RefOr, Schema};
 
 use crate::domain::cart::{
-    Cart, Line, MAX_ADDRESS_CHARS, MAX_LINES, MAX_METHOD_CHARS, MAX_NAME_CHARS, MAX_QUANTITY,
+    Cart, CartLine, MAX_ADDRESS_CHARS, MAX_LINES, MAX_METHOD_CHARS, MAX_NAME_CHARS, MAX_QUANTITY,
     MAX_SKU_CHARS,
 };
 use crate::domain::ids::CustomerId;
 use crate::domain::money::{MAX_AMOUNT, Money, MoneyError};
-use crate::domain::order::{Rates, Totals};
+use crate::domain::order::{PricingRules, Totals};
 use crate::http::body::{Faults, Object, type_name};
 
 /// What is to be ordered. Fields that are not named here are ignored.
@@ -88,7 +88,7 @@ fn price_schema() -> impl Into<RefOr<Schema>> {
 pub struct Draft {
     /// Whose it is to be, if the body says.
     pub customer_id: Option<CustomerId>,
-    lines: Vec<Line>,
+    lines: Vec<CartLine>,
     totals: Totals,
     payment_method: Option<String>,
     shipping_address: Option<String>,
@@ -108,16 +108,16 @@ impl Draft {
 }
 
 /// Reads a body. `None` when there is a fault that leaves no cart.
-pub fn read(body: &Value, rates: &Rates, faults: &mut Faults) -> Option<Draft> {
+pub fn read(body: &Value, pricing: &PricingRules, faults: &mut Faults) -> Option<Draft> {
     let order = Object::at(body, "", faults)?;
     let customer_id = order
         .optional("customer_id")
         .and_then(|value| order.number("customer_id", value, 1..=i64::MAX, faults));
     if let Some(value) = order.optional("currency")
         && let Some(currency) = order.text("currency", value, 3, faults)
-        && currency != rates.currency.code()
+        && currency != pricing.currency.code()
     {
-        let expected = format!("must be {}, or left out", rates.currency.code());
+        let expected = format!("must be {}, or left out", pricing.currency.code());
         faults.add(order.pointer("currency"), "unknown_value", expected);
     }
     let payment_method = order
@@ -126,8 +126,8 @@ pub fn read(body: &Value, rates: &Rates, faults: &mut Faults) -> Option<Draft> {
     let shipping_address = order
         .optional("shipping_address")
         .and_then(|value| order.text("shipping_address", value, MAX_ADDRESS_CHARS, faults));
-    let lines = lines(&order, rates, faults)?;
-    let totals = totals(&lines, rates);
+    let lines = lines(&order, pricing, faults)?;
+    let totals = totals(&lines, pricing);
     if totals.is_none() {
         let detail = format!("must come to at most {MAX_AMOUNT} in all");
         faults.add(order.pointer("items"), "too_large", detail);
@@ -142,7 +142,7 @@ pub fn read(body: &Value, rates: &Rates, faults: &mut Faults) -> Option<Draft> {
 }
 
 /// `None` when there is a fault in them.
-fn lines(order: &Object<'_>, rates: &Rates, faults: &mut Faults) -> Option<Vec<Line>> {
+fn lines(order: &Object<'_>, pricing: &PricingRules, faults: &mut Faults) -> Option<Vec<CartLine>> {
     let pointer = order.pointer("items");
     let Value::Array(values) = order.required("items", faults)? else {
         let found = order.optional("items").map_or("nothing", type_name);
@@ -163,7 +163,7 @@ fn lines(order: &Object<'_>, rates: &Rates, faults: &mut Faults) -> Option<Vec<L
     }
     let lines: Vec<_> = (0..)
         .zip(values)
-        .map(|(index, value)| line(value, &format!("{pointer}/{index}"), rates, faults))
+        .map(|(index, value)| line(value, &format!("{pointer}/{index}"), pricing, faults))
         .collect();
     refuse_duplicates(values, &pointer, faults);
     lines.into_iter().collect()
@@ -185,7 +185,12 @@ fn refuse_duplicates(values: &[Value], pointer: &str, faults: &mut Faults) {
     }
 }
 
-fn line(value: &Value, pointer: &str, rates: &Rates, faults: &mut Faults) -> Option<Line> {
+fn line(
+    value: &Value,
+    pointer: &str,
+    pricing: &PricingRules,
+    faults: &mut Faults,
+) -> Option<CartLine> {
     let line = Object::at(value, pointer, faults)?;
     let product_id = line
         .optional("product_id")
@@ -201,13 +206,13 @@ fn line(value: &Value, pointer: &str, rates: &Rates, faults: &mut Faults) -> Opt
         .and_then(|value| line.number("quantity", value, 1..=i64::from(MAX_QUANTITY), faults));
     let unit_price = line
         .required("unit_price", faults)
-        .and_then(|value| price(&line, value, rates, faults));
+        .and_then(|value| price(&line, value, pricing, faults));
     if product_id == Some(None) || name == Some(None) {
         return None;
     }
     let quantity = u32::try_from(quantity?).ok()?;
     let unit_price = unit_price?;
-    Some(Line {
+    Some(CartLine {
         product_id: product_id.flatten(),
         sku: sku?,
         name: name.flatten(),
@@ -217,7 +222,12 @@ fn line(value: &Value, pointer: &str, rates: &Rates, faults: &mut Faults) -> Opt
     })
 }
 
-fn price(line: &Object<'_>, value: &Value, rates: &Rates, faults: &mut Faults) -> Option<Money> {
+fn price(
+    line: &Object<'_>,
+    value: &Value,
+    pricing: &PricingRules,
+    faults: &mut Faults,
+) -> Option<Money> {
     let text = match value {
         Value::Number(number) => number.as_str(),
         Value::String(text) => text,
@@ -230,7 +240,7 @@ fn price(line: &Object<'_>, value: &Value, rates: &Rates, faults: &mut Faults) -
             return None;
         }
     };
-    match Money::parse_price(text, rates.currency) {
+    match Money::parse_price(text, pricing.currency) {
         Ok(price) => Some(price),
         Err(error) => {
             let code = match error {
@@ -244,10 +254,10 @@ fn price(line: &Object<'_>, value: &Value, rates: &Rates, faults: &mut Faults) -
     }
 }
 
-fn totals(lines: &[Line], rates: &Rates) -> Option<Totals> {
-    let mut subtotal = Money::zero(rates.currency);
+fn totals(lines: &[CartLine], pricing: &PricingRules) -> Option<Totals> {
+    let mut subtotal = Money::zero(pricing.currency);
     for line in lines {
         subtotal = subtotal.plus(line.line_total)?;
     }
-    rates.totals(subtotal)
+    pricing.totals(subtotal)
 }

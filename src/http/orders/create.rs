@@ -69,7 +69,7 @@ pub async fn create_order(
 ) -> Result<Response, Problem> {
     Orders::may_place(&caller)?;
     let mut faults = Faults::default();
-    let draft = cart::read(&body, orders.rates(), &mut faults);
+    let draft = cart::read(&body, orders.pricing(), &mut faults);
     // Of the document, not of its bytes: a client that writes its fields in another order when it
     // tries again asks for the same.
     let key = idempotency::key(&headers, body.to_string().as_bytes(), &mut faults);

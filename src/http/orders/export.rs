@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 
 use crate::domain::order::Order;
 use crate::domain::principal::Principal;
-use crate::domain::search::{Place, Search};
+use crate::domain::search::{OrderListQuery, PagePosition};
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
@@ -99,17 +99,17 @@ pub async fn export_orders(
     Ok((headers, Body::new(body.fuse())).into_response())
 }
 
-fn read(query: Option<&str>, caller: &Principal) -> Result<(Format, Search), Problem> {
+fn read(query: Option<&str>, caller: &Principal) -> Result<(Format, OrderListQuery), Problem> {
     let mut parameters = Parameters::read(query, &[&["format"], &FILTERS[..]].concat());
     let formats = [("csv", Format::Csv), ("ndjson", Format::Ndjson)];
     let format = parameters.one_of("format", &formats, Format::Csv);
     let filter = filter(&mut parameters, caller.owner());
     let (sort_by, sort_dir) = sorting(&mut parameters, &filter);
-    let search = Search {
+    let search = OrderListQuery {
         filter,
         sort_by,
         sort_dir,
-        place: Place::First,
+        position: PagePosition::First,
         size: BATCH,
     };
     parameters.finish((format, search))
@@ -141,7 +141,7 @@ impl std::error::Error for Broken {
 struct Export {
     orders: Orders,
     caller: Principal,
-    search: Search,
+    search: OrderListQuery,
     format: Format,
 }
 
@@ -161,7 +161,7 @@ impl Export {
                 return;
             }
             let Some(key) = next else { return };
-            self.search.place = Place::After(key);
+            self.search.position = PagePosition::After(key);
             listing = match self.orders.follow(&self.caller, &self.search).await {
                 Ok(listing) => listing,
                 Err(error) => return abort(sender, Broken::Read(error)),

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{RawQuery, State};
 
 use crate::domain::principal::Principal;
-use crate::domain::search::Search;
+use crate::domain::search::OrderListQuery;
 use crate::http::caller::Caller;
 use crate::http::cursor::Cursors;
 use crate::http::links::Here;
@@ -46,7 +46,7 @@ pub async fn list_orders(
 pub fn encode(
     listing: Listing,
     caller: &Principal,
-    search: &Search,
+    search: &OrderListQuery,
     here: &Here,
     cursors: &Cursors,
 ) -> OrderList {

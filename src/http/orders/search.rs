@@ -3,8 +3,8 @@
 use crate::domain::ids::CustomerId;
 use crate::domain::money::Currency;
 use crate::domain::search::{
-    DEFAULT_PAGE_SIZE, Filter, MAX_OFFSET, MAX_PAGE_SIZE, MAX_SEARCH_CHARS, Place, Search, SortBy,
-    SortDir,
+    DEFAULT_PAGE_SIZE, MAX_OFFSET, MAX_PAGE_SIZE, MAX_SEARCH_CHARS, OrderFilter, OrderListQuery,
+    PagePosition, SortBy, SortDir,
 };
 use crate::http::cursor::Cursors;
 use crate::http::links::Here;
@@ -37,26 +37,26 @@ pub fn read(
     query: Option<&str>,
     owner: Option<CustomerId>,
     cursors: &Cursors,
-) -> Result<Search, Problem> {
+) -> Result<OrderListQuery, Problem> {
     let mut parameters = Parameters::read(query, &[&FILTERS[..], &PLACES].concat());
     let filter = filter(&mut parameters, owner);
     let (sort_by, sort_dir) = sorting(&mut parameters, &filter);
     let size = parameters.number("page_size", 1..=MAX_PAGE_SIZE, DEFAULT_PAGE_SIZE);
-    let mut search = Search {
+    let mut search = OrderListQuery {
         filter,
         sort_by,
         sort_dir,
-        place: Place::First,
+        position: PagePosition::First,
         size,
     };
-    search.place = place(&mut parameters, &search, cursors);
+    search.position = place(&mut parameters, &search, cursors);
     parameters.finish(search)
 }
 
 /// Reads the filters.
-pub fn filter(parameters: &mut Parameters, owner: Option<CustomerId>) -> Filter {
+pub fn filter(parameters: &mut Parameters, owner: Option<CustomerId>) -> OrderFilter {
     let yes_or_no = [("true", Some(true)), ("false", Some(false))];
-    Filter {
+    OrderFilter {
         customer_id: owner,
         order_statuses: parameters.statuses("status_filter"),
         payment_statuses: parameters.statuses("payment_filter"),
@@ -84,7 +84,7 @@ fn currency(parameters: &mut Parameters) -> Option<Currency> {
 }
 
 /// Reads by what and in which direction to sort.
-pub fn sorting(parameters: &mut Parameters, filter: &Filter) -> (SortBy, SortDir) {
+pub fn sorting(parameters: &mut Parameters, filter: &OrderFilter) -> (SortBy, SortDir) {
     let by = [
         ("created_at", SortBy::CreatedAt),
         ("total", SortBy::Total),
@@ -104,14 +104,14 @@ pub fn sorting(parameters: &mut Parameters, filter: &Filter) -> (SortBy, SortDir
     (sort_by, sort_dir)
 }
 
-fn place(parameters: &mut Parameters, search: &Search, cursors: &Cursors) -> Place {
+fn place(parameters: &mut Parameters, search: &OrderListQuery, cursors: &Cursors) -> PagePosition {
     let paged = parameters.text("page").is_some();
     let number = parameters.number("page", 1..=MAX_OFFSET / search.size, 1);
     let Some(cursor) = parameters.text("cursor") else {
         return if paged {
-            Place::Page(number)
+            PagePosition::Page(number)
         } else {
-            Place::First
+            PagePosition::First
         };
     };
     if paged {
@@ -121,14 +121,14 @@ fn place(parameters: &mut Parameters, search: &Search, cursors: &Cursors) -> Pla
         let expected =
             "is not a cursor of this list: follow the links as they are, or leave it out";
         parameters.fault("cursor", "invalid_cursor", expected);
-        Place::First
+        PagePosition::First
     })
 }
 
 /// The links to what comes after and before this part of a list.
 pub fn neighbours(
     here: &Here,
-    search: &Search,
+    search: &OrderListQuery,
     cursors: &Cursors,
     listing: &Listing,
 ) -> (Option<String>, Option<String>) {
@@ -137,21 +137,25 @@ pub fn neighbours(
             .write(search, place)
             .map(|cursor| here.at("cursor", &cursor))
     };
-    let next = listing.next.and_then(|key| cursor(Place::After(key)));
-    let previous = listing.previous.and_then(|key| cursor(Place::Before(key)));
-    match search.place {
-        Place::First => (next, None),
-        Place::Page(number) => by_number(here, search, number, listing, next),
+    let next = listing
+        .next
+        .and_then(|key| cursor(PagePosition::After(key)));
+    let previous = listing
+        .previous
+        .and_then(|key| cursor(PagePosition::Before(key)));
+    match search.position {
+        PagePosition::First => (next, None),
+        PagePosition::Page(number) => by_number(here, search, number, listing, next),
         // An empty part leads back to the beginning.
-        Place::After(_) => (next, previous.or_else(|| Some(here.first()))),
-        Place::Before(_) => (next.or_else(|| Some(here.first())), previous),
+        PagePosition::After(_) => (next, previous.or_else(|| Some(here.first()))),
+        PagePosition::Before(_) => (next.or_else(|| Some(here.first())), previous),
     }
 }
 
 /// The same by page numbers, as far as these go; then by cursor.
 fn by_number(
     here: &Here,
-    search: &Search,
+    search: &OrderListQuery,
     number: u32,
     listing: &Listing,
     next: Option<String>,

@@ -172,7 +172,10 @@ impl OrderView {
 /// What this caller can do with an order as it stands.
 pub fn actions(order: &Order, caller: &Principal) -> Vec<&'static str> {
     let mut actions = Vec::new();
-    if caller.role != Role::Service && order.state.can_be_cancelled() && !order.cancel_requested {
+    if caller.role != Role::Service
+        && order.state.accepts_cancel_request()
+        && !order.cancel_requested
+    {
         actions.push("cancel");
     }
     if caller.role != Role::Customer {

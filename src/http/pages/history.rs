@@ -111,7 +111,7 @@ pub async fn show(
 }
 
 /// The filters as they are set.
-pub fn filters(search: &crate::domain::search::Search) -> Filters {
+pub fn filters(search: &crate::domain::search::OrderListQuery) -> Filters {
     let filter = &search.filter;
     let text = filter.search.clone().unwrap_or_default();
     let has_text = !text.is_empty();

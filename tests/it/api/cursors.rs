@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use order_service::domain::search::{Filter, Key, Place, Rank, Search, SortBy, SortDir, Value};
+use order_service::domain::search::{
+    MatchRank, OrderFilter, OrderListQuery, PagePosition, SortBy, SortDir, SortKey, SortValue,
+};
 use order_service::http::Cursors;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -179,35 +181,37 @@ async fn replicas_with_different_token_keys_share_cursors() {
     assert_fault(&reply, "/cursor", "invalid_cursor", &path);
 }
 
-fn search(sort_by: SortBy) -> Search {
-    Search {
-        filter: Filter::default(),
+fn search(sort_by: SortBy) -> OrderListQuery {
+    OrderListQuery {
+        filter: OrderFilter::default(),
         sort_by,
         sort_dir: SortDir::Desc,
-        place: Place::First,
+        position: PagePosition::First,
         size: 20,
     }
 }
 
 /// A list and a place in it.
-fn place() -> impl Strategy<Value = (Search, Place)> {
+fn place() -> impl Strategy<Value = (OrderListQuery, PagePosition)> {
     let value = prop_oneof![
         (0..253_402_300_799_000_000_i64).prop_map(|micros| {
             let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000);
-            (SortBy::CreatedAt, Value::Moment(moment.unwrap()))
+            (SortBy::CreatedAt, SortValue::CreatedAt(moment.unwrap()))
         }),
-        (any::<i64>(), 0..5_u32)
-            .prop_map(|(units, scale)| (SortBy::Total, Value::Amount(Decimal::new(units, scale)))),
-        Just((SortBy::OrderId, Value::Nothing)),
-        prop::sample::select(Rank::ALL.to_vec())
-            .prop_map(|rank| (SortBy::Relevance, Value::Rank(rank))),
+        (any::<i64>(), 0..5_u32).prop_map(|(units, scale)| (
+            SortBy::Total,
+            SortValue::Total(Decimal::new(units, scale))
+        )),
+        Just((SortBy::OrderId, SortValue::OrderId)),
+        prop::sample::select(MatchRank::ALL.to_vec())
+            .prop_map(|rank| (SortBy::Relevance, SortValue::Relevance(rank))),
     ];
     (value, any::<i64>(), any::<bool>()).prop_map(|((sort_by, value), order_id, back)| {
-        let key = Key { value, order_id };
+        let key = SortKey { value, order_id };
         let place = if back {
-            Place::Before(key)
+            PagePosition::Before(key)
         } else {
-            Place::After(key)
+            PagePosition::After(key)
         };
         (search(sort_by), place)
     })
@@ -223,7 +227,7 @@ proptest! {
         prop_assert_eq!(cursors.read(&search, &cursor), Some(place));
         let others = Cursors::new(&SecretString::from("another secret"));
         prop_assert_eq!(others.read(&search, &cursor), None);
-        let ascending = Search { sort_dir: SortDir::Asc, ..search };
+        let ascending = OrderListQuery { sort_dir: SortDir::Asc, ..search };
         prop_assert_eq!(cursors.read(&ascending, &cursor), None);
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use order_service::config::Config;
-use order_service::domain::cart::{Cart, Line};
+use order_service::domain::cart::{Cart, CartLine};
 use order_service::domain::ids::{CustomerId, OrderId};
 use order_service::domain::money::Money;
 use order_service::domain::principal::{Principal, Role};
@@ -126,12 +126,12 @@ impl World {
     /// Two of something, and not always of the same, lest it be sold out.
     pub fn cart(&self) -> Cart {
         let sku = format!("SKU{:04}", self.orders % 100 + 1);
-        let currency = self.config.orders.rates.currency;
+        let currency = self.config.orders.pricing.currency;
         let unit_price = Money::parse_price("12.50", currency).unwrap();
         let line_total = unit_price.times(2).unwrap();
         Cart {
             customer_id: CustomerId(7),
-            lines: vec![Line {
+            lines: vec![CartLine {
                 product_id: None,
                 sku,
                 name: None,
@@ -139,7 +139,7 @@ impl World {
                 unit_price,
                 line_total,
             }],
-            totals: self.config.orders.rates.totals(line_total).unwrap(),
+            totals: self.config.orders.pricing.totals(line_total).unwrap(),
             payment_method: None,
             shipping_address: None,
         }

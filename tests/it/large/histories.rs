@@ -4,7 +4,7 @@ use order_service::db::Error;
 use order_service::db::histories::{Newest, newest};
 use order_service::db::order_list::{Listing, list};
 use order_service::domain::ids::CustomerId;
-use order_service::domain::search::{Filter, Place, Search, SortBy, SortDir};
+use order_service::domain::search::{OrderFilter, OrderListQuery, PagePosition, SortBy, SortDir};
 use sqlx::{Executor as _, PgConnection};
 
 use crate::support::database::TestDatabase;
@@ -12,15 +12,15 @@ use crate::support::database::TestDatabase;
 use super::{explain, explaining, told};
 
 /// What a customer asks for who looks at what they have bought.
-pub(super) fn history(customer: i64) -> Search {
-    Search {
-        filter: Filter {
+pub(super) fn history(customer: i64) -> OrderListQuery {
+    OrderListQuery {
+        filter: OrderFilter {
             customer_id: Some(CustomerId(customer)),
-            ..Filter::default()
+            ..OrderFilter::default()
         },
         sort_by: SortBy::CreatedAt,
         sort_dir: SortDir::Desc,
-        place: Place::First,
+        position: PagePosition::First,
         size: 20,
     }
 }
@@ -55,14 +55,14 @@ async fn batched_lists_use_the_index_on_customers() {
     let told = told(asked_by(&mut conn, &[1, 99])).await;
     let index = "Index Scan Backward using orders_customer_created_idx";
     assert!(told.contains(index), "{told}");
-    assert!(!told.contains("Rows Removed by Filter"), "{told}");
+    assert!(!told.contains("Rows Removed by OrderFilter"), "{told}");
 }
 
 #[tokio::test]
 async fn batched_lists_equal_separate_ones() {
     let (mut conn, _) = explaining().await;
     let searches: Vec<_> = [(1, 20), (2, 3), (1, 1), (0, 20), (77, 100)]
-        .map(|(customer, size)| Search {
+        .map(|(customer, size)| OrderListQuery {
             size,
             ..history(customer)
         })
