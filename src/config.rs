@@ -52,7 +52,7 @@ pub struct Config {
     /// What cursors of lists are signed with.
     pub cursor_key: SecretString,
     /// Where the peers are.
-    pub peers: peers::Settings,
+    pub peers: peers::PeerSettings,
     /// Where people sign in.
     pub user_service: Url,
     /// How the use cases work.
@@ -197,24 +197,27 @@ fn auth_settings(reader: &mut Reader<'_>) -> Option<auth::Settings> {
     })
 }
 
-fn peer_settings(reader: &mut Reader<'_>, timeout: Option<Duration>) -> Option<peers::Settings> {
+fn peer_settings(
+    reader: &mut Reader<'_>,
+    timeout: Option<Duration>,
+) -> Option<peers::PeerSettings> {
     let inventory = reader.value("INVENTORY_SERVICE_URL", parse_url);
     let payment = reader.value("PAYMENT_SERVICE_URL", parse_url);
     let shipping = reader.value("SHIPPING_SERVICE_URL", parse_url);
     let connect_timeout = milliseconds(reader, "PEER_CONNECT_TIMEOUT_MS", 10..=120_000);
     let max_calls = reader.number("PEER_MAX_CALLS", 2..=10_000);
-    let breaker_rest = milliseconds(reader, "PEER_BREAKER_REST_MS", 1..=600_000);
-    Some(peers::Settings {
+    let breaker_cooldown = milliseconds(reader, "PEER_BREAKER_REST_MS", 1..=600_000);
+    Some(peers::PeerSettings {
         inventory: inventory?,
         payment: payment?,
         shipping: shipping?,
         timeout: timeout?,
         connect_timeout: connect_timeout?,
-        limits: peers::Limits {
-            max_calls: usize::try_from(max_calls?).ok()?,
+        limits: peers::PeerLimits {
+            max_concurrent_calls: usize::try_from(max_calls?).ok()?,
             breaker_failures: BREAKER_FAILURES,
-            breaker_rest: breaker_rest?,
-            patience: timeout?,
+            breaker_cooldown: breaker_cooldown?,
+            queue_timeout: timeout?,
         },
     })
 }

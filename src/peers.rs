@@ -1,105 +1,112 @@
-//! The services that fulfil an order: typed clients that sort every reply into what the saga can
-//! do about it. A call is sent once; asking again is the saga's business.
+//! Typed clients of the peer services that fulfil an order.
+//!
+//! A client sends each call once and sorts the response into a [`CallOutcome`], by what the saga can do
+//! about it. The saga decides about retries. Each peer has a bulkhead, a circuit breaker and a retry
+//! budget.
 
-pub mod answer;
 pub mod call;
 pub mod inventory;
+pub mod outcome;
 pub mod payment;
 pub mod shipping;
 
+mod admission;
 mod already;
-mod breaker;
-mod echo;
-mod exchange;
-mod gate;
+mod bulkhead;
+mod circuit_breaker;
+mod error_message;
 mod issuer;
 mod json;
 mod list;
+mod one_line;
 mod pages;
-mod reason;
 mod redirect;
-mod reply;
+mod response;
 mod retry_after;
+mod round_trip;
 mod users;
+mod verification;
 
 use std::sync::Arc;
 
 use url::Url;
 
-pub use answer::{CallFailure, CallOutcome, PeerRejection};
-use call::Peer;
-pub use call::{CallContext, Error, Observer, Settings};
-pub use gate::Limits;
+pub use admission::PeerLimits;
+use call::PeerClient;
+pub use call::{CallContext, CallObserver, Error, PeerSettings};
 pub use inventory::{Inventory, ReservationRecord};
-pub use issuer::Issuer;
+pub use issuer::TokenIssuer;
+pub use outcome::{CallFailure, CallOutcome, PeerRejection};
 pub use pages::{ListedRecord, ListingCursor, ListingPage};
 pub use payment::{ChargeReceipt, ChargeRequest, Payment, PaymentRecord, PaymentRecordStatus};
 pub use shipping::{CarrierStatus, ShipmentRecord, ShipmentRequest, Shipping};
-pub use users::Users;
+pub use users::UserService;
 
-/// The three peers, on one connection pool.
+/// The clients of the three peers, on one connection pool.
 #[derive(Clone)]
 pub struct Peers {
-    /// Holds stock.
+    /// The client of InventoryService.
     pub inventory: Inventory,
-    /// Takes money.
+    /// The client of PaymentService.
     pub payment: Payment,
-    /// Moves parcels.
+    /// The client of ShippingService.
     pub shipping: Shipping,
-    settings: Settings,
-    client: reqwest::Client,
-    observer: Arc<dyn Observer>,
+    settings: PeerSettings,
+    http: reqwest::Client,
+    observer: Arc<dyn CallObserver>,
 }
 
 impl Peers {
-    /// Builds the clients; connects nowhere so far.
+    /// Builds the clients without connecting.
     ///
-    /// Fails when a base URL cannot carry a path or when no certificate authorities are found.
-    pub fn new(settings: Settings, observer: Arc<dyn Observer>) -> Result<Self, Error> {
-        let client = call::client(&settings)?;
-        let peer = |name, base: &Url| peer(name, base.clone(), &client, &settings, &observer);
+    /// Fails if a base URL cannot carry a path, or if no certificate authorities are installed.
+    pub fn new(settings: PeerSettings, observer: Arc<dyn CallObserver>) -> Result<Self, Error> {
+        let http = call::http_client(&settings)?;
+        let peer = |name, base: &Url| client(name, base.clone(), &http, &settings, &observer);
         Ok(Self {
             inventory: Inventory::new(peer("inventory", &settings.inventory)?),
             payment: Payment::new(peer("payment", &settings.payment)?),
             shipping: Shipping::new(peer("shipping", &settings.shipping)?),
             settings,
-            client,
+            http,
             observer,
         })
     }
 
-    /// A client of UserService, on the same connections; a path of `base` is a prefix of every call.
-    pub fn users(&self, base: Url) -> Result<Users, Error> {
-        let peer = peer("user", base, &self.client, &self.settings, &self.observer)?;
-        Ok(Users::new(peer))
+    /// Builds a client of UserService on the same connection pool. The path of `base` is a prefix of
+    /// every call.
+    pub fn users(&self, base: Url) -> Result<UserService, Error> {
+        let peer = client("user", base, &self.http, &self.settings, &self.observer)?;
+        Ok(UserService::new(peer))
     }
 
-    /// A client of whoever publishes the keys of tokens at `url`.
+    /// Builds a client of the token issuer that publishes its keys at `url`.
     ///
-    /// It has no breaker: who asks for keys paces that by themselves, and needs to know when they are back.
-    pub fn issuer(&self, url: Url) -> Result<Issuer, Error> {
+    /// It has no circuit breaker, because the key ring paces its requests itself and has to notice
+    /// at once when the issuer is back.
+    pub fn issuer(&self, url: Url) -> Result<TokenIssuer, Error> {
         let mut settings = self.settings.clone();
-        settings.timeout = settings.timeout.min(issuer::TIMEOUT);
+        settings.timeout = settings.timeout.min(issuer::MAX_TIMEOUT);
         settings.limits.breaker_failures = u32::MAX;
         let mut base = url.clone();
         base.set_query(None);
         base.set_fragment(None);
-        let peer = peer("issuer", base, &self.client, &settings, &self.observer)?;
-        Ok(Issuer::new(peer, url))
+        let peer = client("issuer", base, &self.http, &settings, &self.observer)?;
+        Ok(TokenIssuer::new(peer, url))
     }
 }
 
-fn peer(
+fn client(
     name: &'static str,
     base: Url,
-    client: &reqwest::Client,
-    settings: &Settings,
-    observer: &Arc<dyn Observer>,
-) -> Result<Peer, Error> {
-    Peer::new(
+    http: &reqwest::Client,
+    settings: &PeerSettings,
+    observer: &Arc<dyn CallObserver>,
+) -> Result<PeerClient, Error> {
+    PeerClient::new(
         name,
         base,
-        client.clone(),
+        http.clone(),
         settings.timeout,
         observer.clone(),
         settings.limits,

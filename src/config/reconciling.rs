@@ -25,7 +25,7 @@ pub struct Reconciling {
     /// How its pool is sized.
     pub limits: Limits,
     /// Where the peers are.
-    pub peers: peers::Settings,
+    pub peers: peers::PeerSettings,
     /// How fulfilment works.
     pub fulfilment: fulfilment::Settings,
     /// How orders are compared with the peers' ledgers.
@@ -55,7 +55,7 @@ impl Reconciling {
 /// Reads how orders are compared.
 pub(super) fn settings(
     reader: &mut Reader<'_>,
-    peers: Option<&peers::Settings>,
+    peers: Option<&peers::PeerSettings>,
     fulfilment: Option<&fulfilment::Settings>,
 ) -> Option<reconciliation::Settings> {
     let every_h = reader.number("RECONCILE_EVERY_HOURS", 0..=8760);
@@ -66,7 +66,7 @@ pub(super) fn settings(
         every: (!every.is_zero()).then_some(every),
         look_back: Duration::from_secs(days? * 86_400),
         grace: fulfilment.sweep_after.max(LEAST_GRACE),
-        at_a_time: (peers.limits.max_calls / SHARE).max(1),
+        at_a_time: (peers.limits.max_concurrent_calls / SHARE).max(1),
         lease: fulfilment.lease,
     })
 }

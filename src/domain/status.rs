@@ -1,9 +1,9 @@
-//! The three statuses of an order and the one table of their transitions. The API, the saga, the
-//! documentation and the database's guard all agree with this file.
+//! The three statuses of an order, each a state machine with a table of transitions. The API, the saga,
+//! the documentation and the database's guard all follow this file.
 
 use std::fmt;
 
-/// A status that moves along a table.
+/// The state of a state machine.
 pub trait Status: Copy + Eq + fmt::Display + 'static {
     /// Every status, in the order of the documentation.
     const ALL: &'static [Self];
@@ -11,10 +11,10 @@ pub trait Status: Copy + Eq + fmt::Display + 'static {
     /// The name on the wire and in the database.
     fn as_str(self) -> &'static str;
 
-    /// Where one step leads.
+    /// The statuses that one transition leads to.
     fn next(self) -> &'static [Self];
 
-    /// Reads a name, whatever its case.
+    /// Parses a name, ignoring case.
     fn from_name(name: &str) -> Option<Self> {
         Self::ALL
             .iter()
@@ -22,11 +22,11 @@ pub trait Status: Copy + Eq + fmt::Display + 'static {
             .find(|status| status.as_str().eq_ignore_ascii_case(name))
     }
 
-    /// Whether `to` lies ahead, in one step or several. No status reaches itself.
+    /// Whether one or more transitions lead to `to`. No status reaches itself.
     fn reaches(self, to: Self) -> bool {
         let mut ahead = self.next().to_vec();
-        let mut seen = 0;
-        while let Some(&status) = ahead.get(seen) {
+        let mut visited = 0;
+        while let Some(&status) = ahead.get(visited) {
             ahead.extend(
                 status
                     .next()
@@ -35,7 +35,7 @@ pub trait Status: Copy + Eq + fmt::Display + 'static {
                     .copied()
                     .collect::<Vec<_>>(),
             );
-            seen += 1;
+            visited += 1;
         }
         self != to && ahead.contains(&to)
     }
@@ -70,72 +70,73 @@ macro_rules! statuses {
 }
 
 statuses! {
-    /// How far the order as a whole has come.
+    /// The status of the order as a whole.
     OrderStatus {
-        /// Accepted; its fulfilment is under way.
+        /// Accepted; the saga runs.
         Pending = "PENDING" => [Confirmed, Cancelling],
-        /// Stock, money and shipment are settled.
+        /// Stock, payment and shipment are settled.
         Confirmed = "CONFIRMED" => [Shipped, Cancelling],
         /// The parcel is on its way.
         Shipped = "SHIPPED" => [Delivered],
         /// The parcel has arrived.
         Delivered = "DELIVERED" => [],
-        /// Being called off; what was done is being undone.
+        /// The saga compensates the completed steps.
         Cancelling = "CANCELLING" => [Cancelled],
-        /// Called off; refund and release are confirmed.
+        /// Compensated: refund and release are confirmed.
         Cancelled = "CANCELLED" => [],
     }
 }
 
 statuses! {
-    /// Where the money is.
+    /// The status of the payment.
     PaymentStatus {
-        /// Not taken so far.
+        /// Not charged yet.
         Pending = "PENDING" => [Paid, Failed],
-        /// Taken.
+        /// Charged.
         Paid = "PAID" => [Refunded],
-        /// Refused; nothing was taken.
+        /// Declined; nothing was charged.
         Failed = "FAILED" => [],
-        /// Taken and given back.
+        /// Charged and refunded.
         Refunded = "REFUNDED" => [],
     }
 }
 
 statuses! {
-    /// Where the parcel is.
+    /// The status of the parcel.
     ShippingStatus {
-        /// Not handed to the carrier so far.
+        /// Not handed to the carrier yet.
         Pending = "PENDING" => [Shipped, Failed, Cancelled, Unknown],
         /// With the carrier.
         Shipped = "SHIPPED" => [Delivered, Failed, Returned, Unknown],
-        /// Handed to the customer.
+        /// Delivered to the customer.
         Delivered = "DELIVERED" => [Returned],
-        /// The carrier could not deliver; it may try again.
+        /// The carrier could not deliver and may try again.
         Failed = "FAILED" => [Shipped, Returned],
-        /// Called back before it left.
+        /// Cancelled before it left.
         Cancelled = "CANCELLED" => [],
-        /// On its way back, or back.
+        /// Returned, or on its way back.
         Returned = "RETURNED" => [],
-        /// Nobody can say, as for orders taken over from elsewhere.
+        /// Unknown, as for imported orders.
         Unknown = "UNKNOWN" => [Shipped, Failed, Cancelled, Returned],
     }
 }
 
 impl ShippingStatus {
-    /// The carrier's words that are none of ours.
-    pub const OF_CARRIERS: [&str; 4] = ["PACKED", "PICKED_UP", "IN_TRANSIT", "OUT_FOR_DELIVERY"];
+    /// The carriers' status words that differ from the names of our statuses, in capitals.
+    pub const CARRIER_WORDS: [(&str, Self); 4] = [
+        ("PACKED", Self::Pending),
+        ("PICKED_UP", Self::Shipped),
+        ("IN_TRANSIT", Self::Shipped),
+        ("OUT_FOR_DELIVERY", Self::Shipped),
+    ];
 
-    /// Our status for a carrier's word, in capitals; `None` for a word that we do not know.
+    /// Our status for a carrier's word in capitals; `None` for an unknown word.
     pub fn from_carrier(word: &str) -> Option<Self> {
-        match word {
-            "PENDING" | "PACKED" => Some(Self::Pending),
-            "PICKED_UP" | "SHIPPED" | "IN_TRANSIT" | "OUT_FOR_DELIVERY" => Some(Self::Shipped),
-            "DELIVERED" => Some(Self::Delivered),
-            "FAILED" => Some(Self::Failed),
-            "CANCELLED" => Some(Self::Cancelled),
-            "RETURNED" => Some(Self::Returned),
-            _ => None,
-        }
+        let own_names = Self::ALL.iter().map(|status| (status.as_str(), *status));
+        own_names
+            .filter(|(_, status)| *status != Self::Unknown)
+            .chain(Self::CARRIER_WORDS)
+            .find_map(|(name, status)| (name == word).then_some(status))
     }
 }
 
@@ -145,10 +146,11 @@ mod tests {
 
     #[test]
     fn carrier_statuses_and_our_status_names_do_not_overlap() {
-        for word in ShippingStatus::OF_CARRIERS {
-            assert!(ShippingStatus::from_carrier(word).is_some(), "{word}");
+        for (word, status) in ShippingStatus::CARRIER_WORDS {
+            assert_eq!(ShippingStatus::from_carrier(word), Some(status), "{word}");
             assert_eq!(ShippingStatus::from_name(word), None);
         }
+        assert_eq!(ShippingStatus::from_carrier("UNKNOWN"), None);
     }
 
     #[test]

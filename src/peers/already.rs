@@ -1,10 +1,9 @@
-//! Whether a peer says that what we ask for has happened before.
+//! Detects a rejection that reports the requested state as reached already.
 
-/// Whether `text` says "already" and then one of `words`, with nothing of weight between:
-/// "already cancelled", "already in CANCELLED status", but not "already shipped, cannot be
-/// cancelled".
+/// Whether `text` says "already" followed by one of `words`, with only filler words between: it accepts
+/// "already cancelled" and "already in CANCELLED status", but not "already shipped, cannot be cancelled".
 pub(super) fn says_already(text: &str, words: &[&str]) -> bool {
-    const WEIGHTLESS: [&str; 12] = [
+    const FILLERS: [&str; 12] = [
         "a",
         "as",
         "been",
@@ -19,11 +18,13 @@ pub(super) fn says_already(text: &str, words: &[&str]) -> bool {
         "was",
     ];
     let text = text.to_lowercase();
-    let mut said = text
+    let mut words_of_text = text
         .split(|letter: char| !letter.is_alphanumeric())
         .filter(|word| !word.is_empty());
-    while said.by_ref().any(|word| word == "already") {
-        let mut rest = said.clone().skip_while(|word| WEIGHTLESS.contains(word));
+    while words_of_text.by_ref().any(|word| word == "already") {
+        let mut rest = words_of_text
+            .clone()
+            .skip_while(|word| FILLERS.contains(word));
         if rest.next().is_some_and(|word| words.contains(&word)) {
             return true;
         }
@@ -39,7 +40,7 @@ mod tests {
     fn only_the_word_after_already_counts() {
         let words = ["cancelled", "canceled"];
         for (text, expected) in [
-            ("ShipmentRecord 7 is already CANCELLED", true),
+            ("Shipment 7 is already CANCELLED", true),
             ("already in 'CANCELLED' status", true),
             ("already packed? no: already canceled", true),
             ("already shipped, cannot be cancelled", false),

@@ -1,4 +1,4 @@
-//! The one client: how every call to a peer is tagged, traced and counted.
+//! The HTTP client of all peers: admission, tracing and metrics of each call.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,49 +8,50 @@ use tracing::{Instrument, Span};
 use url::Url;
 use uuid::Uuid;
 
-use super::answer::{CallFailure, CallOutcome};
-use super::gate::{Gate, Limits};
+use super::admission::{Admission, PeerLimits};
+use super::outcome::{CallFailure, CallOutcome};
 use crate::failpoints;
 use crate::metrics::Metrics;
 use crate::telemetry;
 
-/// Idle connections are given up sooner than common servers do (5 s), so that a call seldom meets
-/// one that is just being closed and gets no answer for it.
-const POOL_IDLE: Duration = Duration::from_secs(4);
+/// Idle connections are closed earlier than common servers close them (5 s), so that a call rarely uses
+/// a connection that the server is closing.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Where the peers are and how long they may take. No `Debug`: a URL may carry a password.
+/// The settings of the peer clients. They have no `Debug`, because a URL may carry a password.
 #[derive(Clone)]
-pub struct Settings {
-    /// InventoryService; a path is a prefix of every call.
+pub struct PeerSettings {
+    /// The base URL of InventoryService; its path is a prefix of every call.
     pub inventory: Url,
-    /// PaymentService; a path is a prefix of every call.
+    /// The base URL of PaymentService; its path is a prefix of every call.
     pub payment: Url,
-    /// ShippingService; a path is a prefix of every call.
+    /// The base URL of ShippingService; its path is a prefix of every call.
     pub shipping: Url,
-    /// How long one exchange may take, from the first byte sent to the last byte read.
+    /// The timeout of one HTTP round trip, from the first byte sent to the last byte read.
     pub timeout: Duration,
-    /// How long connecting may take.
+    /// The timeout of connecting.
     pub connect_timeout: Duration,
-    /// How many calls at a time, and what becomes of a peer that fails.
-    pub limits: Limits,
+    /// Bulkhead, circuit breaker and retry budget of each peer.
+    pub limits: PeerLimits,
 }
 
-/// What marks a request, whatever it asks for.
+/// Identifies a call to the peer and in traces.
 #[derive(Clone, Copy, Debug)]
 pub struct CallContext<'a> {
-    /// `Idempotency-Key`: the same for every attempt at the same thing.
+    /// The idempotency key, for the header `Idempotency-Key`: the same for every attempt at the same
+    /// operation, so that the peer performs it once.
     pub idempotency_key: &'a str,
-    /// The trace that the call belongs to, for `traceparent`, where this process keeps no traces itself.
+    /// The trace id for `traceparent` when this process exports no traces itself.
     pub trace_id: Uuid,
-    /// `X-Request-ID`.
+    /// The header `X-Request-ID`.
     pub request_id: &'a str,
-    /// Whether the same was tried before and led nowhere.
+    /// Whether an earlier attempt at the same operation failed; the retry budget counts it.
     pub is_retry: bool,
 }
 
 impl<'a> CallContext<'a> {
-    /// Of a request that belongs to no order, and is made once.
-    pub fn of_no_order(trace_id: Uuid, request_id: &'a str) -> Self {
+    /// The context of a call that belongs to no order and is never retried.
+    pub fn without_order(trace_id: Uuid, request_id: &'a str) -> Self {
         Self {
             idempotency_key: request_id,
             trace_id,
@@ -60,12 +61,12 @@ impl<'a> CallContext<'a> {
     }
 }
 
-/// Hears of every call once it has ended.
-pub trait Observer: Send + Sync {
-    /// `peer` is left alone for a while, or is not.
+/// Observes every call when it ends.
+pub trait CallObserver: Send + Sync {
+    /// Whether the circuit breaker of `peer` is open now.
     fn breaker_is(&self, peer: &'static str, open: bool);
 
-    /// `operation` of `peer` ended with `outcome` (`yes`, `no`, `unclear`, `not_sent` or `wrong`).
+    /// `operation` of `peer` ended with `outcome`, a label of [`CallOutcome::label`].
     fn call_ended(
         &self,
         peer: &'static str,
@@ -75,7 +76,7 @@ pub trait Observer: Send + Sync {
     );
 }
 
-impl Observer for Metrics {
+impl CallObserver for Metrics {
     fn call_ended(
         &self,
         peer: &'static str,
@@ -99,45 +100,45 @@ pub enum Error {
     /// A base URL is not `http` or `https`, or has a query or fragment.
     #[error("the URL of the {0} service must be http or https, without a query")]
     BaseUrl(&'static str),
-    /// The HTTP client refuses, as it does where no certificate authorities are installed.
+    /// The HTTP client cannot be built, for example because no certificate authorities are installed.
     #[error("cannot build the HTTP client")]
     Client(#[source] reqwest::Error),
 }
 
 /// The HTTP client that all peers share.
-pub(super) fn client(settings: &Settings) -> Result<Client, Error> {
+pub(super) fn http_client(settings: &PeerSettings) -> Result<Client, Error> {
     Client::builder()
         .user_agent(concat!("order-service/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(settings.connect_timeout)
-        .pool_idle_timeout(POOL_IDLE)
-        // Followed in `exchange`, which knows the method; a policy of the client does not.
+        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+        // `round_trip` follows redirects, because it knows the method; a policy of reqwest does not.
         .redirect(reqwest::redirect::Policy::none())
-        // The default sends a request again after some protocol errors: only the saga may.
+        // By default reqwest resends after some protocol errors. Only the saga decides about retries.
         .retry(reqwest::retry::never())
-        // A stray HTTP_PROXY must not see charges.
+        // A stray HTTP_PROXY must not receive charges.
         .no_proxy()
         .build()
         .map_err(Error::Client)
 }
 
-/// What a call is called, and its span.
-pub(super) struct Operation {
+/// The name of an operation and the span of one call.
+pub(super) struct PeerOperation {
     pub name: &'static str,
     pub span: Span,
 }
 
-impl Operation {
-    /// Whether it takes an order forward; the others undo, or look.
+impl PeerOperation {
+    /// Whether the operation takes a saga forward. The others compensate or read.
     fn is_forward(&self) -> bool {
         matches!(self.name, "reserve" | "charge" | "create" | "commit")
     }
 }
 
-/// `operation!("payment", "charge")`: the span is named `peer.payment.charge`. A macro, because
-/// the name of a span is a constant.
+/// `operation!("payment", "charge")` has a span named `peer.payment.charge`. It is a macro, because the
+/// name of a span is a constant.
 macro_rules! operation {
     ($peer:literal, $name:literal) => {
-        $crate::peers::call::Operation {
+        $crate::peers::call::PeerOperation {
             name: $name,
             span: tracing::info_span!(
                 concat!("peer.", $peer, ".", $name),
@@ -150,25 +151,25 @@ macro_rules! operation {
 }
 pub(super) use operation;
 
-/// One peer: its name, where it is and how it is reached.
+/// The HTTP client of one peer.
 #[derive(Clone)]
-pub(super) struct Peer {
+pub(super) struct PeerClient {
     pub name: &'static str,
     pub base: Url,
     pub client: Client,
     pub timeout: Duration,
-    observer: Arc<dyn Observer>,
-    gate: Arc<Gate>,
+    observer: Arc<dyn CallObserver>,
+    admission: Arc<Admission>,
 }
 
-impl Peer {
+impl PeerClient {
     pub fn new(
         name: &'static str,
         base: Url,
         client: Client,
         timeout: Duration,
-        observer: Arc<dyn Observer>,
-        limits: Limits,
+        observer: Arc<dyn CallObserver>,
+        limits: PeerLimits,
     ) -> Result<Self, Error> {
         let plain = base.query().is_none() && base.fragment().is_none();
         if !plain || !matches!(base.scheme(), "http" | "https") {
@@ -180,47 +181,49 @@ impl Peer {
             client,
             timeout,
             observer,
-            gate: Arc::new(Gate::new(limits)),
+            admission: Arc::new(Admission::new(limits)),
         })
     }
 
-    /// Runs a whole call inside its span and reports how it ended, once.
+    /// Runs a call within its span, and reports its outcome once to metrics and circuit breaker.
     pub async fn call<T>(
         &self,
-        operation: Operation,
-        tag: &CallContext<'_>,
+        operation: PeerOperation,
+        context: &CallContext<'_>,
         work: impl Future<Output = Result<CallOutcome<T>, CallFailure>>,
     ) -> CallOutcome<T> {
         let started = Instant::now();
         telemetry::call(&operation.span, self.name);
-        let entered = self.gate.enter(operation.is_forward(), tag.is_retry).await;
-        let answer = match entered {
-            Ok(pass) => {
-                self.pass_point(&operation, "before_call");
-                let answer = work.instrument(operation.span.clone()).await;
-                self.pass_point(&operation, "after_call");
-                let answer = answer.unwrap_or_else(CallOutcome::Retryable);
-                drop(pass);
-                let is_open = self
-                    .gate
-                    .leave(!matches!(answer, CallOutcome::Retryable(_)));
+        let admitted = self
+            .admission
+            .admit(operation.is_forward(), context.is_retry)
+            .await;
+        let result = match admitted {
+            Ok(permit) => {
+                self.pass_failpoint(&operation, "before_call");
+                let result = work.instrument(operation.span.clone()).await;
+                self.pass_failpoint(&operation, "after_call");
+                let result = result.unwrap_or_else(CallOutcome::Retryable);
+                drop(permit);
+                let succeeded = !matches!(result, CallOutcome::Retryable(_));
+                let is_open = self.admission.record(succeeded);
                 self.observer.breaker_is(self.name, is_open);
-                answer
+                result
             }
-            Err(trouble) => CallOutcome::Retryable(trouble),
+            Err(failure) => CallOutcome::Retryable(failure),
         };
-        let outcome = answer.outcome();
+        let outcome = result.label();
         operation.span.record("outcome", outcome);
-        if !matches!(answer, CallOutcome::Success(_) | CallOutcome::Rejected(_)) {
+        if !matches!(result, CallOutcome::Success(_) | CallOutcome::Rejected(_)) {
             telemetry::went_wrong(&operation.span, outcome);
         }
         self.observer
             .call_ended(self.name, operation.name, outcome, started.elapsed());
-        answer
+        result
     }
 
-    /// Reading a list or keys, or signing somebody in, is no point of any order's way: nothing hangs on it.
-    fn pass_point(&self, operation: &Operation, when: &str) {
+    /// Operations outside a saga have no failpoint.
+    fn pass_failpoint(&self, operation: &PeerOperation, when: &str) {
         if !matches!(operation.name, "list" | "sign_in" | "keys") {
             failpoints::pass(&["peers", self.name, operation.name, when]);
         }

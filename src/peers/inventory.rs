@@ -1,6 +1,6 @@
-//! InventoryService: holds stock for an order, gives it back, hands it out.
+//! InventoryService: reserves stock for an order, releases it, commits it.
 //!
-//! A reservation ends by itself after 15 minutes unless it is committed.
+//! A reservation expires after 15 minutes unless it is committed.
 
 mod allocations;
 mod commit;
@@ -10,27 +10,30 @@ mod reserve;
 
 use time::OffsetDateTime;
 
-use super::call::Peer;
+use super::call::PeerClient;
+
+/// What a response may wrap a reservation in.
+const WRAPPERS: [&str; 2] = ["reservation", "data"];
 
 /// The client of InventoryService.
 #[derive(Clone)]
 pub struct Inventory {
-    peer: Peer,
+    peer: PeerClient,
 }
 
 impl Inventory {
-    pub(super) fn new(peer: Peer) -> Self {
+    pub(super) fn new(peer: PeerClient) -> Self {
         Self { peer }
     }
 }
 
-/// What InventoryService holds, or held.
+/// A reservation as InventoryService lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReservationRecord {
-    /// The number that it was made under.
+    /// The id under which it was made.
     pub reservation_id: String,
-    /// Whether the stock is set aside now.
+    /// Whether it reserves stock now.
     pub is_held: bool,
-    /// When it was made, where it says so.
+    /// When it was made, if the record says so.
     pub created_at: Option<OffsetDateTime>,
 }

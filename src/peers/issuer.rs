@@ -1,4 +1,4 @@
-//! Whoever issues tokens: publishes the keys that verify them.
+//! The token issuer, which publishes the keys that verify its tokens.
 
 use std::time::Duration;
 
@@ -9,55 +9,55 @@ use uuid::Uuid;
 
 use crate::auth::{KeySet, KeySource, NotFetched};
 
-use super::answer::{CallFailure, CallOutcome};
-use super::call::{CallContext, Peer, operation};
+use super::call::{CallContext, PeerClient, operation};
+use super::outcome::{CallFailure, CallOutcome};
 
-/// Requests wait for keys: fetching them takes no longer, whatever other calls may take.
-pub(super) const TIMEOUT: Duration = Duration::from_secs(2);
+/// The longest timeout of fetching keys, because requests wait for them.
+pub(super) const MAX_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The client of whoever publishes keys.
+/// The client of the token issuer.
 #[derive(Clone)]
-pub struct Issuer {
-    peer: Peer,
+pub struct TokenIssuer {
+    peer: PeerClient,
     url: Url,
 }
 
-impl Issuer {
-    pub(super) fn new(peer: Peer, url: Url) -> Self {
+impl TokenIssuer {
+    pub(super) fn new(peer: PeerClient, url: Url) -> Self {
         Self { peer, url }
     }
 }
 
-impl KeySource for Issuer {
+impl KeySource for TokenIssuer {
     fn fetch(&self, algorithm: Algorithm) -> BoxFuture<'_, Result<KeySet, NotFetched>> {
         Box::pin(async move {
             match self.keys(algorithm).await {
                 CallOutcome::Success(keys) => Ok(keys),
-                CallOutcome::Retryable(trouble) => Err(NotFetched(trouble.reason)),
-                CallOutcome::Rejected(refusal) | CallOutcome::Mismatched(refusal) => {
-                    Err(NotFetched(refusal.reason))
+                CallOutcome::Retryable(failure) => Err(NotFetched(failure.reason)),
+                CallOutcome::Rejected(rejection) | CallOutcome::Mismatched(rejection) => {
+                    Err(NotFetched(rejection.reason))
                 }
             }
         })
     }
 }
 
-impl Issuer {
+impl TokenIssuer {
     async fn keys(&self, algorithm: Algorithm) -> CallOutcome<KeySet> {
         let trace_id = Uuid::new_v4();
         let request_id = trace_id.to_string();
-        let tag = CallContext::of_no_order(trace_id, &request_id);
+        let context = CallContext::without_order(trace_id, &request_id);
         let work = async {
-            let reply = self.peer.get(&tag, &self.url).await?;
-            if reply.status != 200 {
-                return Err(reply.trouble());
+            let response = self.peer.get(&context, &self.url).await?;
+            if response.status != 200 {
+                return Err(response.failure());
             }
-            KeySet::read(&reply.body, algorithm)
+            KeySet::read(&response.body, algorithm)
                 .map(CallOutcome::Success)
                 .map_err(|fault| CallFailure::new(fault.to_string()))
         };
         self.peer
-            .call(operation!("issuer", "keys"), &tag, work)
+            .call(operation!("issuer", "keys"), &context, work)
             .await
     }
 }

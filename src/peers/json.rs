@@ -1,4 +1,5 @@
-//! Reading JSON that others write: numbers as text, text as numbers, one more level around it.
+//! Reads the JSON of peers leniently: a number may be a string and the reverse, and an envelope may wrap
+//! the record.
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -8,19 +9,19 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::domain::money::parse_decimal;
 
-use super::reason;
+use super::one_line::one_line;
 
-/// How long an id may be; longer ones are none.
+/// The longest accepted id.
 const MAX_ID_CHARS: usize = 200;
-/// How long a status word may be kept.
-const MAX_WORD_CHARS: usize = 40;
+/// Longer status words are cut.
+const MAX_STATUS_CHARS: usize = 40;
 
-/// What `key` holds, unless that is `null`.
+/// The value of `key`, unless it is `null`.
 pub(super) fn present<'a>(body: &'a Value, key: &str) -> Option<&'a Value> {
     body.get(key).filter(|value| !value.is_null())
 }
 
-/// The text of a string or number, without the space around it; an empty one is none.
+/// The trimmed text of a string or number; `None` if it is empty or of another type.
 pub(super) fn text(value: &Value) -> Option<&str> {
     let text = match value {
         Value::String(text) => text.trim(),
@@ -30,13 +31,13 @@ pub(super) fn text(value: &Value) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }
 
-/// The text that `key` holds as one clean line.
+/// The text of `key` as one clean line.
 pub(super) fn line(body: &Value, key: &str) -> Option<String> {
-    let line = reason::clean(text(body.get(key)?)?);
+    let line = one_line(text(body.get(key)?)?);
     (!line.is_empty()).then_some(line)
 }
 
-/// An id that can be stored and asked for again.
+/// The text of `key`, if it can be stored and used in a URL path.
 pub(super) fn id(body: &Value, key: &str) -> Option<String> {
     let id = text(body.get(key)?)?;
     let fits = !matches!(id, "." | "..")
@@ -45,7 +46,7 @@ pub(super) fn id(body: &Value, key: &str) -> Option<String> {
     fits.then(|| id.to_owned())
 }
 
-/// An exact number.
+/// An exact decimal number.
 pub(super) fn decimal(value: &Value) -> Option<Decimal> {
     parse_decimal(text(value)?).ok()
 }
@@ -58,27 +59,27 @@ pub(super) fn count(value: &Value) -> Option<u64> {
         .filter(|_| decimal(value).is_some_and(|number| number.is_integer()))
 }
 
-/// A status word in capitals; `true` and `false` are `TRUE` and `FALSE`.
-pub(super) fn word(body: &Value, key: &str) -> Option<String> {
+/// The text of `key` in capitals; `true` and `false` become `TRUE` and `FALSE`.
+pub(super) fn status_word(body: &Value, key: &str) -> Option<String> {
     let value = body.get(key)?;
     if let Some(flag) = value.as_bool() {
         return Some(flag.to_string().to_uppercase());
     }
-    let word = reason::clean(text(value)?).to_uppercase();
-    let word: String = word.chars().take(MAX_WORD_CHARS).collect();
+    let word = one_line(text(value)?).to_uppercase();
+    let word: String = word.chars().take(MAX_STATUS_CHARS).collect();
     (!word.is_empty()).then_some(word)
 }
 
-/// What `success` says, where the peer uses it.
+/// The flag `success`, if there is one.
 pub(super) fn success(body: &Value) -> Option<bool> {
-    match word(body, "success")?.as_str() {
+    match status_word(body, "success")?.as_str() {
         "TRUE" => Some(true),
         "FALSE" => Some(false),
         _ => None,
     }
 }
 
-/// A time; one without a zone is UTC.
+/// A time in RFC 3339, or with a space for the `T`. Without a zone it is UTC.
 pub(super) fn time(value: &Value) -> Option<OffsetDateTime> {
     let mut text = text(value)?.replacen(' ', "T", 1);
     let clock = text.get(10..)?;
@@ -88,16 +89,20 @@ pub(super) fn time(value: &Value) -> Option<OffsetDateTime> {
     OffsetDateTime::parse(&text, &Rfc3339).ok()
 }
 
-/// The reply and what it wraps under `wrappers`, from the outside in.
+/// The body and the objects that it nests under `wrappers`, from the outside in.
 pub(super) fn layers<'a>(body: &'a Value, wrappers: &[&str]) -> Vec<&'a Value> {
-    const DEEPEST: usize = 8;
+    const MAX_LAYERS: usize = 8;
     let mut layers = vec![body];
     let mut at = 0;
     while let Some(&layer) = layers.get(at) {
         let inner = wrappers.iter().filter_map(|wrapper| layer.get(wrapper));
-        layers.extend(inner.filter(|value| value.is_object()).take(DEEPEST - at));
+        layers.extend(
+            inner
+                .filter(|value| value.is_object())
+                .take(MAX_LAYERS - at),
+        );
         at += 1;
-        if at == DEEPEST {
+        if at == MAX_LAYERS {
             break;
         }
     }

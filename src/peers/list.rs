@@ -1,48 +1,47 @@
-//! Reading what a peer has about one order.
+//! Reads the lists in peers' responses.
 
 use serde_json::Value;
 
 use crate::domain::ids::OrderId;
 
-use super::answer::CallFailure;
-use super::reply::Reply;
-use super::{echo, json};
+use super::outcome::CallFailure;
+use super::response::PeerResponse;
+use super::{json, verification};
 
-/// The records of `order_id` in a list at the top or under `items`, `data`, `results` or `name`,
-/// in the order they came in.
+/// The records of `order_id` in a list, in the order of the response.
 ///
-/// A peer that ignores the filter lists other orders too: these are left out.
+/// Drops the records of other orders, which a peer that ignores the filter lists too.
 pub(super) fn of_order(
-    reply: &Reply,
+    response: &PeerResponse,
     name: &str,
     order_id: OrderId,
 ) -> Result<Vec<Value>, CallFailure> {
-    let body = body(reply)?;
+    let body = body(response)?;
     let records = records(&body, name)?;
     let found: Vec<_> = records
         .iter()
-        .filter(|record| echo::may_be_of(record, order_id))
+        .filter(|record| verification::may_be_of(record, order_id))
         .cloned()
         .collect();
-    if found.is_empty() && goes_on(&body, records.len()) {
+    if found.is_empty() && has_more(&body, records.len()) {
         return Err(CallFailure::new("answered the first page of other orders"));
     }
     Ok(found)
 }
 
-/// The body of a reply that should be a list.
-pub(super) fn body(reply: &Reply) -> Result<Value, CallFailure> {
-    if reply.status != 200 {
-        return Err(reply.trouble());
+/// The body of a response that should be a list.
+pub(super) fn body(response: &PeerResponse) -> Result<Value, CallFailure> {
+    if response.status != 200 {
+        return Err(response.failure());
     }
-    let body = reply.json()?;
+    let body = response.json()?;
     match json::success(&body) {
-        Some(false) => Err(reply.trouble()),
+        Some(false) => Err(response.failure()),
         _ => Ok(body),
     }
 }
 
-/// The records of a list, wherever the body has it.
+/// The records of a list, which is the body itself or under `items`, `data`, `results` or `name`.
 pub(super) fn records<'a>(body: &'a Value, name: &str) -> Result<&'a [Value], CallFailure> {
     let keys = ["items", "data", "results", name];
     let records = json::layers(body, &["data"])
@@ -60,13 +59,13 @@ pub(super) fn records<'a>(body: &'a Value, name: &str) -> Result<&'a [Value], Ca
     }
 }
 
-/// Whether the peer says that this is not all.
-fn goes_on(body: &Value, listed: usize) -> bool {
-    says_more(body, listed) || next_link(body).is_some()
+/// Whether the list has further pages.
+fn has_more(body: &Value, listed: usize) -> bool {
+    counts_more(body, listed) || next_link(body).is_some()
 }
 
-/// Whether the peer counts more records than were listed so far.
-pub(super) fn says_more(body: &Value, listed: usize) -> bool {
+/// Whether the peer's `count` or `total` exceeds the records listed so far.
+pub(super) fn counts_more(body: &Value, listed: usize) -> bool {
     json::layers(body, &["data"]).iter().any(|layer| {
         ["count", "total"].iter().any(|key| {
             let count = layer.get(key).and_then(json::count);
@@ -75,7 +74,7 @@ pub(super) fn says_more(body: &Value, listed: usize) -> bool {
     })
 }
 
-/// Where the peer says that the list goes on.
+/// The link to the next page.
 pub(super) fn next_link(body: &Value) -> Option<&str> {
     json::layers(body, &["data"])
         .iter()

@@ -1,31 +1,31 @@
-//! Lists of everything that a peer has, page by page. The contract has none: a peer may have them.
+//! Pagination of a peer's whole list. The contract does not require such lists, so a peer may lack them.
 
 use serde_json::Value;
 
 use crate::domain::ids::OrderId;
 
-use super::answer::{CallFailure, CallOutcome};
-use super::reply::Reply;
+use super::outcome::{CallFailure, CallOutcome};
+use super::response::PeerResponse;
 use super::{json, list};
 
-/// How many records a page should have.
+/// The page size that the client asks for.
 const PAGE_SIZE: usize = 100;
 
 /// A page of a peer's list.
 #[derive(Clone, Debug)]
 pub struct ListingPage<T> {
-    /// What is on it.
+    /// The records of the page.
     pub records: Vec<ListedRecord<T>>,
-    /// Where the list goes on, if it does.
+    /// The next page; `None` on the last one.
     pub next: Option<ListingCursor>,
 }
 
 impl<T> ListingPage<T> {
-    /// The same of other records.
-    pub fn map<U>(self, record: impl Fn(T) -> U) -> ListingPage<U> {
+    /// Converts the records.
+    pub fn map<U>(self, convert: impl Fn(T) -> U) -> ListingPage<U> {
         let records = self.records.into_iter().map(|listed| ListedRecord {
             order_id: listed.order_id,
-            record: record(listed.record),
+            record: convert(listed.record),
         });
         ListingPage {
             records: records.collect(),
@@ -34,58 +34,59 @@ impl<T> ListingPage<T> {
     }
 }
 
-/// A record and the order that it says it is of.
+/// A record and the order that it names.
 #[derive(Clone, Debug)]
 pub struct ListedRecord<T> {
-    /// `None` where it names no order, or not by a number.
+    /// `None` if it names no order, or not by a numeric id.
     pub order_id: Option<OrderId>,
-    /// What the peer has.
+    /// The record.
     pub record: T,
 }
 
-/// A place in a peer's list.
+/// A position in a peer's list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListingCursor {
-    /// What is asked of the same path: a link to another host, or another path, leads nowhere.
+    /// The query of the next request. Host and path stay the same, whatever the peer's link says.
     pub(super) query: String,
-    number: usize,
+    page_number: usize,
+    /// Records on the pages before.
     listed: usize,
-    /// How the page before began: one that begins alike is the same again.
-    began: Option<Value>,
+    /// The first record of the page before, to detect a peer that repeats a page.
+    previous_first: Option<Value>,
 }
 
 impl ListingCursor {
-    /// The beginning of a list.
+    /// The first page.
     pub fn start() -> Self {
         Self::at(1, 0, None)
     }
 
-    fn at(number: usize, listed: usize, began: Option<Value>) -> Self {
+    fn at(page_number: usize, listed: usize, previous_first: Option<Value>) -> Self {
         Self {
-            query: format!("page={number}&page_size={PAGE_SIZE}"),
-            number,
+            query: format!("page={page_number}&page_size={PAGE_SIZE}"),
+            page_number,
             listed,
-            began,
+            previous_first,
         }
     }
 }
 
-/// Reads the page at a cursor. No: the peer has no such list.
+/// Reads the page at `cursor`. Rejected if the peer has no such list.
 pub(super) fn read<T>(
-    reply: &Reply,
+    response: &PeerResponse,
     name: &str,
-    at: &ListingCursor,
+    cursor: &ListingCursor,
     read: impl Fn(&Value) -> Result<T, CallFailure>,
 ) -> Result<CallOutcome<ListingPage<T>>, CallFailure> {
-    if at.number == 1 && matches!(reply.status, 400 | 404 | 405 | 422 | 501) {
-        return Ok(CallOutcome::Rejected(reply.refusal()));
+    if cursor.page_number == 1 && matches!(response.status, 400 | 404 | 405 | 422 | 501) {
+        return Ok(CallOutcome::Rejected(response.rejection()));
     }
-    let body = list::body(reply)?;
+    let body = list::body(response)?;
     let records = list::records(&body, name)?;
-    if at.began.is_some() && records.first() == at.began.as_ref() {
+    if cursor.previous_first.is_some() && records.first() == cursor.previous_first.as_ref() {
         return Err(CallFailure::new("answered the same page again"));
     }
-    let next = next(&body, at, records)?;
+    let next = next(&body, cursor, records)?;
     let records: Result<_, _> = records
         .iter()
         .map(|record| {
@@ -102,23 +103,23 @@ pub(super) fn read<T>(
 }
 
 fn order_id(record: &Value) -> Option<OrderId> {
-    let number = json::count(record.get("order_id")?)?;
-    i64::try_from(number).ok().map(OrderId)
+    let id = json::count(record.get("order_id")?)?;
+    i64::try_from(id).ok().map(OrderId)
 }
 
-/// The next page by the peer's link, else by number while it counts more than it has listed.
+/// The next page: by the peer's link, otherwise by page number while its count exceeds what it listed.
 fn next(
     body: &Value,
-    at: &ListingCursor,
+    cursor: &ListingCursor,
     records: &[Value],
 ) -> Result<Option<ListingCursor>, CallFailure> {
-    let listed = at.listed + records.len();
+    let listed = cursor.listed + records.len();
     let Some(first) = records.first() else {
         return Ok(None);
     };
-    let by_number = ListingCursor::at(at.number + 1, listed, Some(first.clone()));
+    let by_number = ListingCursor::at(cursor.page_number + 1, listed, Some(first.clone()));
     let Some(link) = list::next_link(body) else {
-        return Ok(list::says_more(body, listed).then_some(by_number));
+        return Ok(list::counts_more(body, listed).then_some(by_number));
     };
     match link.split_once('?') {
         Some((_, query)) if !query.is_empty() => Ok(Some(ListingCursor {

@@ -1,83 +1,82 @@
-//! PaymentService: takes an order's total and gives it back.
+//! PaymentService: charges an order's total and refunds it.
 
 mod charge;
 mod find;
-mod outcome;
 mod refund;
+mod status;
 
 use rust_decimal::Decimal;
 use time::OffsetDateTime;
 
-use super::call::Peer;
+use super::call::PeerClient;
 use crate::domain::ids::{CustomerId, OrderId};
 use crate::domain::money::{Currency, Money};
 
-/// What a reply may wrap a payment in.
+/// What a response may wrap a payment in.
 const WRAPPERS: [&str; 2] = ["payment", "data"];
 
 /// The client of PaymentService.
 #[derive(Clone)]
 pub struct Payment {
-    peer: Peer,
+    peer: PeerClient,
 }
 
 impl Payment {
-    pub(super) fn new(peer: Peer) -> Self {
+    pub(super) fn new(peer: PeerClient) -> Self {
         Self { peer }
     }
 }
 
-/// What to charge, and to whom.
+/// A charge to make.
 #[derive(Clone, Copy, Debug)]
 pub struct ChargeRequest<'a> {
-    /// For which order.
+    /// The order to pay for.
     pub order_id: OrderId,
-    /// Who pays.
+    /// The customer who pays.
     pub customer_id: CustomerId,
-    /// How much.
+    /// The amount.
     pub amount: Money,
-    /// In which currency.
+    /// The currency of the amount.
     pub currency: Currency,
-    /// How, in PaymentService's words.
+    /// The payment method, by PaymentService's name.
     pub method: Option<&'a str>,
 }
 
-/// A charge that was taken.
+/// PaymentService's confirmation of a charge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChargeReceipt {
-    /// Payment's number for it, without which it cannot be refunded; where it is missing, look the
-    /// order up.
+    /// The payment id, which a refund needs. If it is missing, look up the order's payments.
     pub payment_id: Option<String>,
-    /// Payment's reference for statements.
+    /// The reference on the customer's statement.
     pub reference: Option<String>,
 }
 
-/// What PaymentService has about an order.
+/// A payment as PaymentService lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaymentRecord {
-    /// Payment's number for it.
+    /// The payment id.
     pub payment_id: String,
-    /// Where the money is.
+    /// The status of the payment.
     pub status: PaymentRecordStatus,
-    /// How much, where it says so.
+    /// The amount, if the record says so.
     pub amount: Option<Decimal>,
-    /// Payment's reference for statements.
+    /// The reference on the customer's statement.
     pub reference: Option<String>,
-    /// The key that it was made under, where it says so.
+    /// The idempotency key of the charge, if the record says so.
     pub idempotency_key: Option<String>,
-    /// When it was made, where it says so.
+    /// When the charge was made, if the record says so.
     pub created_at: Option<OffsetDateTime>,
 }
 
-/// Where the money of one payment is.
+/// The status of a payment record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PaymentRecordStatus {
-    /// With the shop.
+    /// The shop has the money.
     Taken,
-    /// Back with the customer.
+    /// The money went back to the customer.
     Refunded,
-    /// It was never taken.
+    /// The money was never taken.
     Failed,
-    /// Open, or a word that is not known.
+    /// The payment is open, or its status is unknown.
     Other,
 }

@@ -1,16 +1,16 @@
-//! Which redirects are followed: those that repeat the same request to the same server, as peers
-//! use them to add or drop a trailing slash.
+//! Decides which redirects the client follows: those that repeat the same request to the same server,
+//! such as one that adds a trailing slash.
 
 use reqwest::header::LOCATION;
 use reqwest::{Method, Response};
 use url::Url;
 
-use super::answer::CallFailure;
+use super::outcome::CallFailure;
 
-/// How many redirects are followed one after another.
+/// The redirects that the client follows in a row.
 const MAX_HOPS: u32 = 3;
 
-/// Where to send the request next, or why it is not sent on. `hops` counts this redirect too.
+/// The next URL, or why the client does not follow the redirect. `hops` includes this redirect.
 pub(super) fn next(
     method: &Method,
     from: &Url,
@@ -27,7 +27,7 @@ pub(super) fn next(
             "answered {status} without a location that can be read"
         )));
     };
-    // A 301 or 302 turns a POST into a GET by custom, and a resent body is not what it asks for.
+    // By custom a 301 or 302 turns a POST into a GET, so the server does not ask for the body again.
     let keeps_method =
         matches!(status, 307 | 308) || (method == Method::GET && matches!(status, 301 | 302));
     let refused = if !keeps_method {
@@ -46,7 +46,7 @@ pub(super) fn next(
             "answered {status} to {origin}{path}, {refused}"
         )));
     }
-    // The same server gets the same credentials, neither fewer nor others.
+    // The credentials of the base URL go with the request, not those that the redirect may name.
     let kept = target
         .set_username(from.username())
         .and_then(|()| target.set_password(from.password()));

@@ -1,26 +1,27 @@
-//! How long a busy peer asks us to wait.
+//! Parses `Retry-After`.
 
 use std::time::{Duration, SystemTime};
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
-/// A peer that asks for more is asked again after this long anyway.
-const LONGEST: Duration = Duration::from_secs(3600);
+/// Caps the delay.
+const MAX_DELAY: Duration = Duration::from_secs(3600);
 
-/// Reads `Retry-After`: seconds or an HTTP date; a date that has passed means at once.
+/// The delay in a `Retry-After` header: seconds or an HTTP date (RFC 9110, 10.2.3), at most an hour. A
+/// date in the past means no delay.
 pub(super) fn parse(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if value.is_empty() {
         return None;
     }
     if value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // Digits that do not fit are a very long time.
+        // More digits than fit stand for a very long time.
         let seconds = value.parse().unwrap_or(u64::MAX);
-        return Some(Duration::from_secs(seconds).min(LONGEST));
+        return Some(Duration::from_secs(seconds).min(MAX_DELAY));
     }
     let at = SystemTime::from(OffsetDateTime::parse(value, &Rfc2822).ok()?);
-    Some(at.duration_since(now).unwrap_or_default().min(LONGEST))
+    Some(at.duration_since(now).unwrap_or_default().min(MAX_DELAY))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! ShippingService: takes parcels on, calls them back, tells where they are.
+//! ShippingService: creates shipments, cancels them, reports their status.
 
 mod cancel;
 mod create;
@@ -10,56 +10,56 @@ use time::OffsetDateTime;
 
 pub use status::CarrierStatus;
 
-use super::call::Peer;
+use super::call::PeerClient;
 use super::json;
 use crate::domain::ids::OrderId;
 use crate::domain::status::ShippingStatus;
 
-/// What a reply may wrap a shipment in.
+/// What a response may wrap a shipment in.
 const WRAPPERS: [&str; 2] = ["shipment", "data"];
 
 /// The client of ShippingService.
 #[derive(Clone)]
 pub struct Shipping {
-    peer: Peer,
+    peer: PeerClient,
 }
 
 impl Shipping {
-    pub(super) fn new(peer: Peer) -> Self {
+    pub(super) fn new(peer: PeerClient) -> Self {
         Self { peer }
     }
 }
 
-/// What to ship, and where to.
+/// A shipment to create.
 #[derive(Clone, Copy, Debug)]
 pub struct ShipmentRequest<'a> {
-    /// Which order is in it.
+    /// The order to ship.
     pub order_id: OrderId,
-    /// Who is to carry it.
+    /// The carrier.
     pub carrier: &'a str,
-    /// Where it goes.
+    /// The address to deliver to.
     pub address: Option<&'a str>,
 }
 
-/// A parcel that ShippingService has taken on.
+/// A shipment as ShippingService reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShipmentRecord {
-    /// Shipping's number for it.
+    /// The shipment id.
     pub shipment_id: String,
-    /// Who carries it.
+    /// The carrier.
     pub carrier: Option<String>,
-    /// The carrier's number.
+    /// The carrier's tracking number.
     pub tracking_no: Option<String>,
-    /// Where it is.
+    /// The carrier's status of the parcel.
     pub status: CarrierStatus,
-    /// The key that it was made under, where it says so.
+    /// The idempotency key of its creation, if the record says so.
     pub idempotency_key: Option<String>,
-    /// When it was made, where it says so.
+    /// When it was created, if the record says so.
     pub created_at: Option<OffsetDateTime>,
 }
 
 impl ShipmentRecord {
-    /// Whether it will arrive, or may.
+    /// Whether it is not cancelled, failed or returned, so that the parcel may still arrive.
     pub fn is_live(&self) -> bool {
         use ShippingStatus::{Cancelled, Failed, Returned};
         !matches!(
@@ -68,7 +68,7 @@ impl ShipmentRecord {
         )
     }
 
-    /// Reads one out of the layers of a reply, or `None` when it has no id.
+    /// Reads a shipment from the layers of a response; `None` if it has no id.
     fn read(layers: &[&Value]) -> Option<Self> {
         let line = |key| layers.iter().rev().find_map(|layer| json::line(layer, key));
         Some(Self {

@@ -1,4 +1,4 @@
-//! UserService: signs people in.
+//! UserService: exchanges a name and a password for a token.
 
 use futures_util::future::BoxFuture;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -7,23 +7,23 @@ use uuid::Uuid;
 
 use crate::auth::{Credentials, NotSignedIn, SignIn};
 
-use super::answer::{CallFailure, CallOutcome};
-use super::call::{CallContext, Peer, operation};
+use super::call::{CallContext, PeerClient, operation};
 use super::json::text;
+use super::outcome::{CallFailure, CallOutcome};
 
 /// The client of UserService.
 #[derive(Clone)]
-pub struct Users {
-    peer: Peer,
+pub struct UserService {
+    peer: PeerClient,
 }
 
-impl Users {
-    pub(super) fn new(peer: Peer) -> Self {
+impl UserService {
+    pub(super) fn new(peer: PeerClient) -> Self {
         Self { peer }
     }
 }
 
-impl SignIn for Users {
+impl SignIn for UserService {
     fn sign_in<'a>(
         &'a self,
         credentials: &'a Credentials,
@@ -32,32 +32,37 @@ impl SignIn for Users {
             match self.token(credentials).await {
                 CallOutcome::Success(token) => Ok(token),
                 CallOutcome::Rejected(_) => Err(NotSignedIn::Wrong),
-                CallOutcome::Retryable(trouble) => Err(NotSignedIn::Unavailable(trouble.reason)),
-                CallOutcome::Mismatched(refusal) => Err(NotSignedIn::Unavailable(refusal.reason)),
+                CallOutcome::Retryable(failure) => Err(NotSignedIn::Unavailable(failure.reason)),
+                CallOutcome::Mismatched(rejection) => {
+                    Err(NotSignedIn::Unavailable(rejection.reason))
+                }
             }
         })
     }
 }
 
-impl Users {
+impl UserService {
     async fn token(&self, credentials: &Credentials) -> CallOutcome<SecretString> {
         let trace_id = Uuid::new_v4();
         let request_id = trace_id.to_string();
-        let tag = CallContext::of_no_order(trace_id, &request_id);
+        let context = CallContext::without_order(trace_id, &request_id);
         let body = json!({
             "username": credentials.username,
             "password": credentials.password.expose_secret(),
         });
         let work = async {
-            let reply = self.peer.post_with_slash(&tag, &["token"], &body).await?;
-            match reply.status {
-                200 | 201 => read(&reply.json()?).map(CallOutcome::Success),
-                400 | 401 | 403 | 422 => Ok(CallOutcome::Rejected(reply.refusal())),
-                _ => Err(reply.trouble()),
+            let response = self
+                .peer
+                .post_with_slash(&context, &["token"], &body)
+                .await?;
+            match response.status {
+                200 | 201 => read(&response.json()?).map(CallOutcome::Success),
+                400 | 401 | 403 | 422 => Ok(CallOutcome::Rejected(response.rejection())),
+                _ => Err(response.failure()),
             }
         };
         self.peer
-            .call(operation!("user", "sign_in"), &tag, work)
+            .call(operation!("user", "sign_in"), &context, work)
             .await
     }
 }

@@ -11,7 +11,7 @@ use jsonwebtoken::Algorithm;
 use order_service::app::Error;
 use order_service::auth::{self, Key, KeysState, Pace, Rejection, Verifier};
 use order_service::metrics::Metrics;
-use order_service::peers::{Limits, Peers, Settings};
+use order_service::peers::{PeerLimits, PeerSettings, Peers};
 
 use crate::support::issuer::{Issuer, asked, customer};
 use crate::support::key_host::KeyHost;
@@ -28,13 +28,13 @@ const QUIET: Pace = Pace {
 
 /// A verifier by what this host publishes.
 fn verifier(host: &KeyHost, algorithm: &str, pace: Pace) -> Arc<Verifier> {
-    let limits = Limits {
-        max_calls: 32,
+    let limits = PeerLimits {
+        max_concurrent_calls: 32,
         breaker_failures: 10,
-        breaker_rest: HOUR,
-        patience: Duration::from_secs(5),
+        breaker_cooldown: HOUR,
+        queue_timeout: Duration::from_secs(5),
     };
-    let settings = Settings {
+    let settings = PeerSettings {
         inventory: host.url.clone(),
         payment: host.url.clone(),
         shipping: host.url.clone(),

@@ -21,7 +21,8 @@ use order_service::domain::ids::{CustomerId, OrderId};
 use order_service::domain::money::{Currency, Money};
 use order_service::domain::order::Item;
 use order_service::peers::{
-    CallContext, CallOutcome, ChargeRequest, Limits, Observer, Peers, Settings, ShipmentRequest,
+    CallContext, CallObserver, CallOutcome, ChargeRequest, PeerLimits, PeerSettings, Peers,
+    ShipmentRequest,
 };
 use url::Url;
 use uuid::Uuid;
@@ -40,7 +41,7 @@ const TAG: CallContext<'_> = CallContext {
 #[derive(Default)]
 struct Ended(Mutex<Vec<(&'static str, &'static str, &'static str)>>);
 
-impl Observer for Ended {
+impl CallObserver for Ended {
     fn breaker_is(&self, _: &'static str, _: bool) {}
 
     fn call_ended(
@@ -83,7 +84,7 @@ impl World {
 }
 
 fn peers_at(url: &Url, timeout: Duration, observer: Arc<Ended>) -> Peers {
-    let settings = Settings {
+    let settings = PeerSettings {
         inventory: url.clone(),
         payment: url.clone(),
         shipping: url.clone(),
@@ -95,11 +96,11 @@ fn peers_at(url: &Url, timeout: Duration, observer: Arc<Ended>) -> Peers {
 }
 
 /// Nothing here is about them.
-const LIMITS: Limits = Limits {
-    max_calls: 32,
+const LIMITS: PeerLimits = PeerLimits {
+    max_concurrent_calls: 32,
     breaker_failures: u32::MAX,
-    breaker_rest: Duration::from_secs(5),
-    patience: Duration::from_secs(5),
+    breaker_cooldown: Duration::from_secs(5),
+    queue_timeout: Duration::from_secs(5),
 };
 
 fn usd() -> Currency {
@@ -145,8 +146,8 @@ fn items() -> Vec<Item> {
 fn reason<T>(answer: &CallOutcome<T>) -> &str {
     let reason = match answer {
         CallOutcome::Success(_) => "",
-        CallOutcome::Rejected(refusal) | CallOutcome::Mismatched(refusal) => &refusal.reason,
-        CallOutcome::Retryable(trouble) => &trouble.reason,
+        CallOutcome::Rejected(rejection) | CallOutcome::Mismatched(rejection) => &rejection.reason,
+        CallOutcome::Retryable(failure) => &failure.reason,
     };
     assert!(reason.chars().count() <= 200, "{reason}");
     assert!(!reason.contains(char::is_control), "{reason}");

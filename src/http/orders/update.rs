@@ -68,7 +68,7 @@ fn names<S: Status>() -> Vec<&'static str> {
 /// Ours and the carriers'.
 fn words_for_parcels() -> Vec<&'static str> {
     let mut words = names::<ShippingStatus>();
-    words.extend(ShippingStatus::OF_CARRIERS);
+    words.extend(ShippingStatus::CARRIER_WORDS.map(|(word, _)| word));
     words
 }
 

@@ -1,115 +1,117 @@
-//! Whether what Inventory says it holds is all that was asked for.
+//! Compares the allocations in Inventory's response with the lines of the order.
 
 use serde_json::Value;
 
 use crate::domain::order::Item;
 use crate::peers::json;
 
-/// How much of an order is held.
+/// How much of an order the allocations cover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Coverage {
-    /// Every line, in full.
+    /// Every line in full.
     Whole,
-    /// Less than that.
+    /// Not every line in full.
     Short,
-    /// It does not say how many of something.
+    /// An allocation has no quantity.
     Unreadable,
 }
 
-/// One allocation, and how much of it is not given to a line so far.
-struct Held<'a> {
+/// One allocation and its quantity that covers no line yet.
+struct Allocation<'a> {
     product_id: Option<&'a str>,
     sku: Option<&'a str>,
-    /// Whether it names a line of the order, and so counts for no other.
-    named: bool,
-    /// Whether it also agrees with that line in everything else, so that other lines of the same
-    /// product have no share in it.
-    exact: bool,
+    /// Whether it names a line of the order. It then covers no other line.
+    is_named: bool,
+    /// Whether product and SKU both agree with that line. It then covers no other line of the same
+    /// product.
+    is_exact: bool,
     left: u64,
 }
 
-/// One line, and how much of it is not covered so far.
-struct Wanted<'a> {
+/// One line of the order and its quantity that is not covered yet.
+struct OpenLine<'a> {
     product_id: Option<String>,
     sku: &'a str,
     missing: u64,
 }
 
-/// Compares `allocations` with `items`. Several warehouses may share a line.
+/// Compares `allocations` with `items`. Several allocations may cover one line, as from several
+/// warehouses.
 pub(super) fn coverage(allocations: &Value, items: &[Item]) -> Coverage {
-    let held: Option<Vec<_>> = allocations
+    let allocations: Option<Vec<_>> = allocations
         .as_array()
-        .and_then(|held| held.iter().map(read).collect());
-    let Some(mut held) = held else {
+        .and_then(|parts| parts.iter().map(read).collect());
+    let Some(mut allocations) = allocations else {
         return Coverage::Unreadable;
     };
-    let mut wanted: Vec<_> = items
+    let mut lines: Vec<_> = items
         .iter()
-        .map(|item| Wanted {
+        .map(|item| OpenLine {
             product_id: item.product_id.map(|id| id.to_string()),
             sku: item.sku.trim(),
             missing: item.quantity.into(),
         })
         .collect();
-    for part in &mut held {
-        part.named = wanted.iter().any(|line| names(line, part));
-        part.exact = wanted.iter().any(|line| names_exactly(line, part));
+    for part in &mut allocations {
+        part.is_named = lines.iter().any(|line| names(line, part));
+        part.is_exact = lines.iter().any(|line| names_exactly(line, part));
     }
-    give(&mut wanted, &mut held, names_exactly);
-    give(&mut wanted, &mut held, |line, part| {
-        !part.exact && names(line, part)
+    assign(&mut lines, &mut allocations, names_exactly);
+    assign(&mut lines, &mut allocations, |line, part| {
+        !part.is_exact && names(line, part)
     });
-    // Where neither product nor SKU can be compared, the total has to do.
-    give(&mut wanted, &mut held, |line, part| {
-        !part.named && same_product(line, part).is_none() && same_sku(line, part).is_none()
+    // Without a product and a SKU to compare, only the total quantity counts.
+    assign(&mut lines, &mut allocations, |line, part| {
+        !part.is_named && same_product(line, part).is_none() && same_sku(line, part).is_none()
     });
-    if wanted.iter().all(|line| line.missing == 0) {
+    if lines.iter().all(|line| line.missing == 0) {
         Coverage::Whole
     } else {
         Coverage::Short
     }
 }
 
-fn read(allocation: &Value) -> Option<Held<'_>> {
-    Some(Held {
+fn read(allocation: &Value) -> Option<Allocation<'_>> {
+    Some(Allocation {
         product_id: allocation.get("product_id").and_then(json::text),
         sku: allocation.get("sku").and_then(json::text),
-        named: false,
-        exact: false,
+        is_named: false,
+        is_exact: false,
         left: json::count(allocation.get("quantity")?)?,
     })
 }
 
-/// By the product's number where both have one, else by SKU.
-fn names(line: &Wanted<'_>, part: &Held<'_>) -> bool {
+/// Compares by product id if both have one, otherwise by SKU.
+fn names(line: &OpenLine<'_>, part: &Allocation<'_>) -> bool {
     same_product(line, part).or_else(|| same_sku(line, part)) == Some(true)
 }
 
-fn names_exactly(line: &Wanted<'_>, part: &Held<'_>) -> bool {
+fn names_exactly(line: &OpenLine<'_>, part: &Allocation<'_>) -> bool {
     names(line, part) && same_sku(line, part) != Some(false)
 }
 
-/// `None` where one of the two does not name a product.
-fn same_product(line: &Wanted<'_>, part: &Held<'_>) -> Option<bool> {
+/// `None` if one of the two has no product id.
+fn same_product(line: &OpenLine<'_>, part: &Allocation<'_>) -> Option<bool> {
     Some(line.product_id.as_deref()? == part.product_id?)
 }
 
-/// `None` where the allocation names no SKU.
-fn same_sku(line: &Wanted<'_>, part: &Held<'_>) -> Option<bool> {
+/// `None` if the allocation has no SKU.
+fn same_sku(line: &OpenLine<'_>, part: &Allocation<'_>) -> Option<bool> {
     Some(line.sku == part.sku?)
 }
 
-fn give(
-    wanted: &mut [Wanted<'_>],
-    held: &mut [Held<'_>],
-    fits: impl Fn(&Wanted<'_>, &Held<'_>) -> bool,
+/// Assigns allocated quantities to the lines that they fit.
+fn assign(
+    lines: &mut [OpenLine<'_>],
+    allocations: &mut [Allocation<'_>],
+    fits: impl Fn(&OpenLine<'_>, &Allocation<'_>) -> bool,
 ) {
-    for line in wanted {
-        for part in held.iter_mut() {
+    for line in lines {
+        for part in allocations.iter_mut() {
             if fits(line, part) {
-                let given = line.missing.min(part.left);
-                line.missing -= given;
-                part.left -= given;
+                let assigned = line.missing.min(part.left);
+                line.missing -= assigned;
+                part.left -= assigned;
             }
         }
     }

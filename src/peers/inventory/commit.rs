@@ -1,18 +1,18 @@
-//! Handing stock out.
+//! Commits a reservation: its stock leaves the warehouse.
 
 use serde::Serialize;
 
-use super::Inventory;
+use super::{Inventory, WRAPPERS};
 use crate::domain::ids::OrderId;
 use crate::peers::already::says_already;
-use crate::peers::answer::{CallFailure, CallOutcome, PeerRejection};
 use crate::peers::call::{CallContext, operation};
-use crate::peers::echo::Sent;
 use crate::peers::json;
-use crate::peers::reply::Reply;
+use crate::peers::outcome::{CallFailure, CallOutcome, PeerRejection};
+use crate::peers::response::PeerResponse;
+use crate::peers::verification::SentFields;
 
-/// Statuses of a reservation that was handed out.
-const SHIPPED: [&str; 6] = ["SHIPPED", "COMMITTED", "SUCCESS", "COMPLETED", "OK", "TRUE"];
+/// The statuses of a committed reservation.
+const COMMITTED: [&str; 6] = ["SHIPPED", "COMMITTED", "SUCCESS", "COMPLETED", "OK", "TRUE"];
 
 #[derive(Serialize)]
 struct Request<'a> {
@@ -21,13 +21,13 @@ struct Request<'a> {
 }
 
 impl Inventory {
-    /// Hands out what is held under `reservation_id`.
+    /// Commits the reservation `reservation_id`.
     ///
-    /// `repeat`: the call may have been sent before, so that a 404, or a no because it is shipped
-    /// already, means that it was done then.
+    /// `repeat` tells that an earlier attempt may have arrived. A 404, or a rejection because the stock
+    /// is shipped already, then counts as success.
     pub async fn commit(
         &self,
-        tag: CallContext<'_>,
+        context: CallContext<'_>,
         reservation_id: &str,
         order_id: OrderId,
         repeat: bool,
@@ -39,52 +39,59 @@ impl Inventory {
         };
         let work = async {
             let path = ["v1", "inventory", "ship"];
-            let reply = self.peer.post(&tag, &path, &request).await?;
-            match reply.status {
-                200 | 201 => read(&reply, order_id, repeat),
+            let response = self.peer.post(&context, &path, &request).await?;
+            match response.status {
+                200 | 201 => read(&response, order_id, repeat),
                 404 if repeat => Ok(CallOutcome::Success(())),
-                400 | 409 if repeat && was_done(&reply) => Ok(CallOutcome::Success(())),
-                400 | 404 => Ok(CallOutcome::Rejected(reply.refusal())),
-                _ => Err(reply.trouble()),
+                400 | 409 if repeat && was_done(&response) => Ok(CallOutcome::Success(())),
+                400 | 404 => Ok(CallOutcome::Rejected(response.rejection())),
+                _ => Err(response.failure()),
             }
         };
-        self.peer.call(operation, &tag, work).await
+        self.peer.call(operation, &context, work).await
     }
 }
 
-fn read(reply: &Reply, order_id: OrderId, repeat: bool) -> Result<CallOutcome<()>, CallFailure> {
-    let body = reply.json()?;
-    let layers = json::layers(&body, &["reservation", "data"]);
-    if let Some(wrong) = Sent::order(order_id).differs_from(&layers) {
-        return Ok(CallOutcome::Mismatched(wrong));
+fn read(
+    response: &PeerResponse,
+    order_id: OrderId,
+    repeat: bool,
+) -> Result<CallOutcome<()>, CallFailure> {
+    let body = response.json()?;
+    let layers = json::layers(&body, &WRAPPERS);
+    if let Some(mismatch) = SentFields::order(order_id).mismatch_in(&layers) {
+        return Ok(CallOutcome::Mismatched(mismatch));
     }
     let success = layers.iter().find_map(|layer| json::success(layer));
-    let status = layers.iter().find_map(|layer| json::word(layer, "status"));
+    let status = layers
+        .iter()
+        .find_map(|layer| json::status_word(layer, "status"));
     let shipped = layers
         .iter()
         .find_map(|layer| json::count(layer.get("shipped_items")?));
     let status = status.as_deref();
     let failed = success == Some(false) || matches!(status, Some("FAILED" | "FALSE" | "ERROR"));
     let done = match (success, status) {
-        // Neither done nor refused: what is left may follow when it is asked again.
+        // Neither committed nor rejected: a retry may commit the rest.
         (_, Some("PARTIAL")) => false,
         (None, None) => shipped.is_some_and(|lines| lines > 0),
-        (None, Some(status)) => SHIPPED.contains(&status),
+        (None, Some(status)) => COMMITTED.contains(&status),
         (Some(success), _) => success,
     };
     match (done, failed) {
         (true, false) => Ok(CallOutcome::Success(())),
-        (false, true) if repeat && was_done(reply) => Ok(CallOutcome::Success(())),
+        (false, true) if repeat && was_done(response) => Ok(CallOutcome::Success(())),
         (false, true) => {
-            let words = reply.words().unwrap_or_else(|| "not shipped".to_owned());
-            Ok(CallOutcome::Rejected(PeerRejection::new(words)))
+            let message = response.message();
+            let reason = message.unwrap_or_else(|| "not shipped".to_owned());
+            Ok(CallOutcome::Rejected(PeerRejection::new(reason)))
         }
-        _ => Err(reply.trouble()),
+        _ => Err(response.failure()),
     }
 }
 
-fn was_done(reply: &Reply) -> bool {
-    reply
-        .words()
-        .is_some_and(|words| says_already(&words, &["shipped", "committed", "fulfilled"]))
+fn was_done(response: &PeerResponse) -> bool {
+    response
+        .message()
+        .is_some_and(|message| says_already(&message, &["shipped", "committed", "fulfilled"]))
 }

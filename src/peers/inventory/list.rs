@@ -1,40 +1,43 @@
-//! Asking what is held: an extension of the contract that a peer may have.
+//! Lists reservations: an extension of the contract, which a peer may lack.
 
 use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::{Inventory, ReservationRecord};
-use crate::peers::answer::{CallFailure, CallOutcome};
 use crate::peers::call::{CallContext, operation};
-use crate::peers::{ListingCursor, ListingPage, json, pages};
+use crate::peers::json;
+use crate::peers::outcome::{CallFailure, CallOutcome};
+use crate::peers::pages::{self, ListingCursor, ListingPage};
 
-/// What is said of stock that is set aside.
+/// The statuses of a reservation that reserves stock.
 const HELD: [&str; 4] = ["HELD", "RESERVED", "ACTIVE", "PENDING"];
 
 impl Inventory {
-    /// A page of all reservations, where the peer lists them; no means that it does not.
+    /// A page of all reservations. Rejected if the peer does not list them.
     ///
-    /// One whose time was over at `now` is not held.
+    /// A reservation that expired before `now` reserves no stock.
     pub async fn list(
         &self,
-        tag: CallContext<'_>,
-        at: &ListingCursor,
+        context: CallContext<'_>,
+        cursor: &ListingCursor,
         now: OffsetDateTime,
     ) -> CallOutcome<ListingPage<ReservationRecord>> {
         let work = async {
             let path = ["v1", "inventory", "reservations"];
-            let reply = self.peer.get_page(&tag, &path, at).await?;
-            pages::read(&reply, "reservations", at, |record| read(record, now))
+            let response = self.peer.get_page(&context, &path, cursor).await?;
+            pages::read(&response, "reservations", cursor, |record| {
+                read(record, now)
+            })
         };
         self.peer
-            .call(operation!("inventory", "list"), &tag, work)
+            .call(operation!("inventory", "list"), &context, work)
             .await
     }
 }
 
 fn read(record: &Value, now: OffsetDateTime) -> Result<ReservationRecord, CallFailure> {
     let reservation_id = json::id(record, "reservation_id").or_else(|| json::id(record, "id"));
-    let state = json::word(record, "state").or_else(|| json::word(record, "status"));
+    let state = json::status_word(record, "state").or_else(|| json::status_word(record, "status"));
     let expires_at = record.get("expires_at").and_then(json::time);
     Ok(ReservationRecord {
         reservation_id: reservation_id

@@ -1,15 +1,15 @@
-//! Giving stock back.
+//! Releases a reservation: the compensation of reserving stock.
 
 use serde::Serialize;
 
-use super::Inventory;
+use super::{Inventory, WRAPPERS};
 use crate::domain::ids::OrderId;
 use crate::peers::already::says_already;
-use crate::peers::answer::{CallFailure, CallOutcome};
 use crate::peers::call::{CallContext, operation};
-use crate::peers::echo::Sent;
 use crate::peers::json;
-use crate::peers::reply::Reply;
+use crate::peers::outcome::{CallFailure, CallOutcome};
+use crate::peers::response::PeerResponse;
+use crate::peers::verification::SentFields;
 
 #[derive(Serialize)]
 struct Request<'a> {
@@ -18,12 +18,12 @@ struct Request<'a> {
 }
 
 impl Inventory {
-    /// Gives back whatever is held under `reservation_id`; that nothing is held is a yes as well.
+    /// Releases the stock of `reservation_id`. Succeeds too if nothing is reserved.
     ///
-    /// There is no definite no: whatever else comes is unclear.
+    /// A release is never rejected: every other response is retryable.
     pub async fn release(
         &self,
-        tag: CallContext<'_>,
+        context: CallContext<'_>,
         reservation_id: &str,
         order_id: OrderId,
     ) -> CallOutcome<()> {
@@ -34,38 +34,38 @@ impl Inventory {
         };
         let work = async {
             let path = ["v1", "inventory", "release"];
-            let reply = self.peer.post(&tag, &path, &request).await?;
-            match reply.status {
+            let response = self.peer.post(&context, &path, &request).await?;
+            match response.status {
                 204 | 404 | 410 => Ok(CallOutcome::Success(())),
-                200 | 201 => read(&reply, order_id),
-                400 | 409 | 422 if holds_nothing(&reply) => Ok(CallOutcome::Success(())),
-                _ => Err(reply.trouble()),
+                200 | 201 => read(&response, order_id),
+                400 | 409 | 422 if nothing_is_reserved(&response) => Ok(CallOutcome::Success(())),
+                _ => Err(response.failure()),
             }
         };
-        self.peer.call(operation, &tag, work).await
+        self.peer.call(operation, &context, work).await
     }
 }
 
-fn read(reply: &Reply, order_id: OrderId) -> Result<CallOutcome<()>, CallFailure> {
-    let body = reply.json_or_nothing()?;
-    let layers = json::layers(&body, &["reservation", "data"]);
-    if let Some(wrong) = Sent::order(order_id).differs_from(&layers) {
-        return Ok(CallOutcome::Mismatched(wrong));
+fn read(response: &PeerResponse, order_id: OrderId) -> Result<CallOutcome<()>, CallFailure> {
+    let body = response.json_or_nothing()?;
+    let layers = json::layers(&body, &WRAPPERS);
+    if let Some(mismatch) = SentFields::order(order_id).mismatch_in(&layers) {
+        return Ok(CallOutcome::Mismatched(mismatch));
     }
     let failed = layers.iter().any(|layer| {
-        let status = json::word(layer, "status");
+        let status = json::status_word(layer, "status");
         json::success(layer) == Some(false)
             || status.is_some_and(|status| ["FAILED", "FALSE", "ERROR"].contains(&status.as_str()))
     });
-    if failed && !holds_nothing(reply) {
-        return Err(reply.trouble());
+    if failed && !nothing_is_reserved(response) {
+        return Err(response.failure());
     }
     Ok(CallOutcome::Success(()))
 }
 
-/// Whether a peer that will not release says that it is because nothing is held.
-fn holds_nothing(reply: &Reply) -> bool {
-    const NOTHING: [&str; 6] = [
+/// Whether the peer rejects the release because nothing is reserved.
+fn nothing_is_reserved(response: &PeerResponse) -> bool {
+    const NOT_RESERVED: [&str; 6] = [
         "not found",
         "unknown reservation",
         "no reservation",
@@ -73,9 +73,9 @@ fn holds_nothing(reply: &Reply) -> bool {
         "does not exist",
         "expired",
     ];
-    reply.words().is_some_and(|words| {
-        let said = words.to_lowercase();
-        says_already(&words, &["released", "cancelled", "canceled"])
-            || NOTHING.iter().any(|nothing| said.contains(nothing))
+    response.message().is_some_and(|message| {
+        let lower = message.to_lowercase();
+        says_already(&message, &["released", "cancelled", "canceled"])
+            || NOT_RESERVED.iter().any(|phrase| lower.contains(phrase))
     })
 }

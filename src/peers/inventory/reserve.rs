@@ -1,29 +1,29 @@
-//! Holding stock.
+//! Reserves stock.
 
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Inventory;
 use super::allocations::{self, Coverage};
+use super::{Inventory, WRAPPERS};
 use crate::domain::ids::OrderId;
 use crate::domain::order::Item;
 use crate::peers::already::says_already;
-use crate::peers::answer::{CallFailure, CallOutcome, PeerRejection};
 use crate::peers::call::{CallContext, operation};
-use crate::peers::echo::Sent;
 use crate::peers::json;
-use crate::peers::reply::Reply;
+use crate::peers::outcome::{CallFailure, CallOutcome, PeerRejection};
+use crate::peers::response::PeerResponse;
+use crate::peers::verification::SentFields;
 
 #[derive(Serialize)]
 struct Request<'a> {
     reservation_id: &'a str,
     order_id: i64,
-    items: Vec<Line<'a>>,
+    items: Vec<ReservedLine<'a>>,
     idempotency_key: &'a str,
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct ReservedLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     product_id: Option<i64>,
     sku: &'a str,
@@ -31,13 +31,13 @@ struct Line<'a> {
 }
 
 impl Inventory {
-    /// Holds every line under `reservation_id`.
+    /// Reserves every line of the order under `reservation_id`.
     ///
-    /// A no may leave some lines held, so release them; and it is final: the same id may meet
-    /// "already reserved" later, with nothing held.
+    /// After a rejection some lines may be reserved, so release them. Do not reserve again under the
+    /// same id: the peer may answer "already reserved" although it reserves nothing.
     pub async fn reserve(
         &self,
-        tag: CallContext<'_>,
+        context: CallContext<'_>,
         reservation_id: &str,
         order_id: OrderId,
         items: &[Item],
@@ -47,77 +47,81 @@ impl Inventory {
             reservation_id,
             order_id: order_id.0,
             items: items.iter().map(line).collect(),
-            idempotency_key: tag.idempotency_key,
+            idempotency_key: context.idempotency_key,
         };
         let work = async {
             let path = ["v1", "inventory", "reserve"];
-            let reply = self.peer.post(&tag, &path, &request).await?;
-            match reply.status {
-                200 | 201 => read(&reply, order_id, items),
-                // Without words it may be a proxy's, or a path that leads nowhere.
-                400 | 404 | 409 | 422 if reply.words().is_some() => {
-                    Ok(CallOutcome::Rejected(reply.refusal()))
+            let response = self.peer.post(&context, &path, &request).await?;
+            match response.status {
+                200 | 201 => read(&response, order_id, items),
+                // Without a message it may come from a proxy or from an unknown route.
+                400 | 404 | 409 | 422 if response.message().is_some() => {
+                    Ok(CallOutcome::Rejected(response.rejection()))
                 }
-                _ => Err(reply.trouble()),
+                _ => Err(response.failure()),
             }
         };
-        self.peer.call(operation, &tag, work).await
+        self.peer.call(operation, &context, work).await
     }
 }
 
-fn line(item: &Item) -> Line<'_> {
-    Line {
+fn line(item: &Item) -> ReservedLine<'_> {
+    ReservedLine {
         product_id: item.product_id,
         sku: &item.sku,
         quantity: item.quantity,
     }
 }
 
-fn read(reply: &Reply, order_id: OrderId, items: &[Item]) -> Result<CallOutcome<()>, CallFailure> {
-    let body = reply.json()?;
-    let layers = json::layers(&body, &["reservation", "data"]);
-    if let Some(wrong) = Sent::order(order_id).differs_from(&layers) {
-        return Ok(CallOutcome::Mismatched(wrong));
+fn read(
+    response: &PeerResponse,
+    order_id: OrderId,
+    items: &[Item],
+) -> Result<CallOutcome<()>, CallFailure> {
+    let body = response.json()?;
+    let layers = json::layers(&body, &WRAPPERS);
+    if let Some(mismatch) = SentFields::order(order_id).mismatch_in(&layers) {
+        return Ok(CallOutcome::Mismatched(mismatch));
     }
-    let words = reply.words();
-    let refuse = |otherwise: &str| {
-        let reason = words.as_deref().unwrap_or(otherwise);
+    let message = response.message();
+    let reject = |default: &str| {
+        let reason = message.as_deref().unwrap_or(default);
         Ok(CallOutcome::Rejected(PeerRejection::new(reason)))
     };
     let mut statuses = layers
         .iter()
-        .filter_map(|layer| json::word(layer, "status"));
-    if let Some(status) = statuses.find(|status| says_no(status)) {
-        return refuse(&format!("status {status}"));
+        .filter_map(|layer| json::status_word(layer, "status"));
+    if let Some(status) = statuses.find(|status| is_rejection(status)) {
+        return reject(&format!("status {status}"));
     }
     if layers
         .iter()
         .any(|layer| json::success(layer) == Some(false))
     {
-        return refuse("not reserved");
+        return reject("not reserved");
     }
-    let repeated = words
+    let is_repeat = message
         .as_deref()
-        .is_some_and(|words| says_already(words, &["reserved", "exists"]));
+        .is_some_and(|message| says_already(message, &["reserved", "exists"]));
     let allocations = layers
         .iter()
         .find_map(|layer| json::present(layer, "allocations"))
-        // A repeat has nothing left to allocate.
-        .filter(|allocations| !(repeated && allocations.as_array().is_some_and(Vec::is_empty)));
+        // A repeated call has nothing left to allocate.
+        .filter(|allocations| !(is_repeat && allocations.as_array().is_some_and(Vec::is_empty)));
     match allocations.map(|allocations| allocations::coverage(allocations, items)) {
         Some(Coverage::Whole) => Ok(CallOutcome::Success(())),
-        Some(Coverage::Short) => refuse("allocations do not cover every line"),
+        Some(Coverage::Short) => reject("allocations do not cover every line"),
         Some(Coverage::Unreadable) => {
             Err(CallFailure::new("answered allocations without quantities"))
         }
-        None if layers.iter().any(|layer| says_yes(layer)) => Ok(CallOutcome::Success(())),
-        None => Err(reply.trouble()),
+        None if layers.iter().any(|layer| is_reserved(layer)) => Ok(CallOutcome::Success(())),
+        None => Err(response.failure()),
     }
 }
 
-/// Whether a status says that not everything is held.
-fn says_no(status: &str) -> bool {
-    const BEGINNINGS: [&str; 11] = [
+/// Whether a status tells that not every line is reserved.
+fn is_rejection(status: &str) -> bool {
+    const REJECTION_PREFIXES: [&str; 11] = [
         "PARTIAL",
         "FAIL",
         "FALSE",
@@ -131,12 +135,15 @@ fn says_no(status: &str) -> bool {
         "UNAVAILABLE",
     ];
     const ENDED: [&str; 2] = ["EXPIRED", "RELEASED"];
-    ENDED.contains(&status) || BEGINNINGS.iter().any(|word| status.starts_with(word))
+    ENDED.contains(&status)
+        || REJECTION_PREFIXES
+            .iter()
+            .any(|word| status.starts_with(word))
 }
 
-/// Whether a reply without allocations says that everything is held.
-fn says_yes(layer: &Value) -> bool {
-    const HELD: [&str; 8] = [
+/// Whether a response without allocations tells that every line is reserved.
+fn is_reserved(layer: &Value) -> bool {
+    const RESERVED: [&str; 8] = [
         "RESERVED",
         "ALREADY_RESERVED",
         "SUCCESS",
@@ -149,8 +156,8 @@ fn says_yes(layer: &Value) -> bool {
     if json::success(layer) == Some(true) {
         return true;
     }
-    match json::word(layer, "status") {
-        Some(status) => HELD.contains(&status.as_str()),
+    match json::status_word(layer, "status") {
+        Some(status) => RESERVED.contains(&status.as_str()),
         None => json::id(layer, "reservation_id").is_some(),
     }
 }

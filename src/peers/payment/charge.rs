@@ -1,15 +1,15 @@
-//! Taking money.
+//! Charges a customer.
 
 use serde::Serialize;
 use serde_json::{Number, Value};
 
-use super::{ChargeReceipt, ChargeRequest, Payment, PaymentRecordStatus, WRAPPERS, outcome};
+use super::{ChargeReceipt, ChargeRequest, Payment, PaymentRecordStatus, WRAPPERS, status};
 use crate::domain::money::Money;
-use crate::peers::answer::{CallFailure, CallOutcome, PeerRejection};
 use crate::peers::call::{CallContext, operation};
-use crate::peers::echo::Sent;
 use crate::peers::json;
-use crate::peers::reply::Reply;
+use crate::peers::outcome::{CallFailure, CallOutcome, PeerRejection};
+use crate::peers::response::PeerResponse;
+use crate::peers::verification::SentFields;
 
 #[derive(Serialize)]
 struct Request<'a> {
@@ -22,8 +22,8 @@ struct Request<'a> {
     idempotency_key: &'a str,
 }
 
-/// An amount as a JSON number with all its decimals, which more peers take than a string.
-pub(super) fn exact(amount: Money) -> Result<Number, CallFailure> {
+/// The amount as a JSON number with all its decimals, which more peers accept than a string.
+pub(super) fn json_number(amount: Money) -> Result<Number, CallFailure> {
     amount
         .to_string()
         .parse()
@@ -31,52 +31,54 @@ pub(super) fn exact(amount: Money) -> Result<Number, CallFailure> {
 }
 
 impl Payment {
-    /// Takes the money, once for one key.
+    /// Charges the customer, once per idempotency key.
     pub async fn charge(
         &self,
-        tag: CallContext<'_>,
+        context: CallContext<'_>,
         charge: &ChargeRequest<'_>,
     ) -> CallOutcome<ChargeReceipt> {
         let work = async {
             let request = Request {
                 order_id: charge.order_id.0,
                 customer_id: charge.customer_id.0,
-                amount: exact(charge.amount)?,
+                amount: json_number(charge.amount)?,
                 currency: charge.currency.code(),
                 method: charge.method,
-                idempotency_key: tag.idempotency_key,
+                idempotency_key: context.idempotency_key,
             };
             let path = ["v1", "payments", "charge"];
-            let reply = self.peer.post(&tag, &path, &request).await?;
-            match reply.status {
-                200 | 201 => read(&reply, charge),
-                402 => Ok(CallOutcome::Rejected(reply.refusal())),
-                // Without words it may be a proxy's.
-                400 | 422 if reply.words().is_some() => Ok(CallOutcome::Rejected(reply.refusal())),
-                _ => Err(reply.trouble()),
+            let response = self.peer.post(&context, &path, &request).await?;
+            match response.status {
+                200 | 201 => read(&response, charge),
+                402 => Ok(CallOutcome::Rejected(response.rejection())),
+                // Without a message it may come from a proxy.
+                400 | 422 if response.message().is_some() => {
+                    Ok(CallOutcome::Rejected(response.rejection()))
+                }
+                _ => Err(response.failure()),
             }
         };
         self.peer
-            .call(operation!("payment", "charge"), &tag, work)
+            .call(operation!("payment", "charge"), &context, work)
             .await
     }
 }
 
 fn read(
-    reply: &Reply,
+    response: &PeerResponse,
     charge: &ChargeRequest<'_>,
 ) -> Result<CallOutcome<ChargeReceipt>, CallFailure> {
-    let body = reply.json()?;
+    let body = response.json()?;
     let layers = json::layers(&body, &WRAPPERS);
-    let sent = Sent {
+    let sent = SentFields {
         order_id: charge.order_id,
         amount: Some(charge.amount),
         currency: Some(charge.currency),
     };
-    if let Some(wrong) = sent.differs_from(&layers) {
-        return Ok(CallOutcome::Mismatched(wrong));
+    if let Some(mismatch) = sent.mismatch_in(&layers) {
+        return Ok(CallOutcome::Mismatched(mismatch));
     }
-    let (state, word) = outcome::of_reply(&layers);
+    let (state, word) = status::of_response(&layers);
     match state {
         PaymentRecordStatus::Taken => Ok(CallOutcome::Success(ChargeReceipt {
             payment_id: payment_id(&layers),
@@ -85,17 +87,17 @@ fn read(
                 .find_map(|layer| json::line(layer, "reference")),
         })),
         PaymentRecordStatus::Failed => {
-            let reason = reply.words().unwrap_or(word);
+            let reason = response.message().unwrap_or(word);
             Ok(CallOutcome::Rejected(PeerRejection::new(reason)))
         }
         PaymentRecordStatus::Refunded | PaymentRecordStatus::Other => {
-            let status = reply.status;
+            let status = response.status;
             Err(CallFailure::new(format!("answered {status} with {word}")))
         }
     }
 }
 
-/// `id` of the payment itself before that of what is around it, which may be a message's.
+/// Without a `payment_id`, the innermost `id` counts: that of an envelope may be a message's.
 fn payment_id(layers: &[&Value]) -> Option<String> {
     let named = layers
         .iter()

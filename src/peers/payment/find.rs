@@ -1,46 +1,50 @@
-//! Asking what was charged, for an order or at all.
+//! Looks up the payments of one order, and lists all payments.
 
 use serde_json::Value;
 
 use super::{Payment, PaymentRecord, PaymentRecordStatus};
 use crate::domain::ids::OrderId;
-use crate::peers::answer::{CallFailure, CallOutcome};
 use crate::peers::call::{CallContext, operation};
-use crate::peers::{ListingCursor, ListingPage, json, list, pages};
+use crate::peers::outcome::{CallFailure, CallOutcome};
+use crate::peers::pages::{self, ListingCursor, ListingPage};
+use crate::peers::{json, list};
 
 impl Payment {
-    /// The payments of an order. That there are none is no proof that none is under way.
+    /// The payments of an order. If there are none, one may still be in flight.
     ///
-    /// There is no definite no: whatever is not a list is unclear.
+    /// A lookup is never rejected: every response that is not a list is retryable.
     pub async fn find(
         &self,
-        tag: CallContext<'_>,
+        context: CallContext<'_>,
         order_id: OrderId,
     ) -> CallOutcome<Vec<PaymentRecord>> {
         let work = async {
             let path = ["v1", "payments"];
-            let reply = self.peer.get_by_order(&tag, &path, order_id).await?;
-            let records = list::of_order(&reply, "payments", order_id)?;
+            let response = self.peer.get_by_order(&context, &path, order_id).await?;
+            let records = list::of_order(&response, "payments", order_id)?;
             let records: Result<_, _> = records.iter().map(read).collect();
             records.map(CallOutcome::Success)
         };
         self.peer
-            .call(operation!("payment", "find"), &tag, work)
+            .call(operation!("payment", "find"), &context, work)
             .await
     }
 
-    /// A page of all payments, where the peer lists them; no means that it does not.
+    /// A page of all payments. Rejected if the peer does not list them.
     pub async fn list(
         &self,
-        tag: CallContext<'_>,
-        at: &ListingCursor,
+        context: CallContext<'_>,
+        cursor: &ListingCursor,
     ) -> CallOutcome<ListingPage<PaymentRecord>> {
         let work = async {
-            let reply = self.peer.get_page(&tag, &["v1", "payments"], at).await?;
-            pages::read(&reply, "payments", at, read)
+            let response = self
+                .peer
+                .get_page(&context, &["v1", "payments"], cursor)
+                .await?;
+            pages::read(&response, "payments", cursor, read)
         };
         self.peer
-            .call(operation!("payment", "list"), &tag, work)
+            .call(operation!("payment", "list"), &context, work)
             .await
     }
 }
@@ -48,10 +52,10 @@ impl Payment {
 fn read(record: &Value) -> Result<PaymentRecord, CallFailure> {
     let payment_id = json::id(record, "payment_id").or_else(|| json::id(record, "id"));
     Ok(PaymentRecord {
-        // Leaving it out could hide money that was taken.
+        // Dropping the record could hide a charge.
         payment_id: payment_id
             .ok_or_else(|| CallFailure::new("answered a payment without an id"))?,
-        status: json::word(record, "status").map_or(PaymentRecordStatus::Other, |word| {
+        status: json::status_word(record, "status").map_or(PaymentRecordStatus::Other, |word| {
             PaymentRecordStatus::of(&word)
         }),
         amount: record.get("amount").and_then(json::decimal),

@@ -1,17 +1,17 @@
-//! Giving money back.
+//! Refunds a payment: the compensation of a charge.
 
 use serde::Serialize;
 use serde_json::Number;
 
-use super::charge::exact;
-use super::{Payment, PaymentRecordStatus, WRAPPERS, outcome};
+use super::charge::json_number;
+use super::{Payment, PaymentRecordStatus, WRAPPERS, status};
 use crate::domain::ids::OrderId;
 use crate::domain::money::Money;
-use crate::peers::answer::{CallFailure, CallOutcome, PeerRejection};
 use crate::peers::call::{CallContext, operation};
-use crate::peers::echo::Sent;
 use crate::peers::json;
-use crate::peers::reply::Reply;
+use crate::peers::outcome::{CallFailure, CallOutcome, PeerRejection};
+use crate::peers::response::PeerResponse;
+use crate::peers::verification::SentFields;
 
 #[derive(Serialize)]
 struct Request<'a> {
@@ -21,13 +21,13 @@ struct Request<'a> {
 }
 
 impl Payment {
-    /// Gives `amount` of a payment back, once for one key.
+    /// Refunds `amount` of a payment, once per idempotency key.
     ///
-    /// Where the peer says that this happened before, the payments of the order are looked up, and
-    /// what they show is the answer.
+    /// If the peer reports an earlier refund, or its response is unclear, the client looks up the
+    /// payments of the order, and their statuses decide.
     pub async fn refund(
         &self,
-        tag: CallContext<'_>,
+        context: CallContext<'_>,
         payment_id: &str,
         amount: Money,
         reason: &str,
@@ -35,46 +35,49 @@ impl Payment {
     ) -> CallOutcome<()> {
         let work = async {
             let request = Request {
-                amount: exact(amount)?,
+                amount: json_number(amount)?,
                 reason,
-                idempotency_key: tag.idempotency_key,
+                idempotency_key: context.idempotency_key,
             };
             let path = ["v1", "payments", payment_id, "refund"];
-            let reply = self.peer.post(&tag, &path, &request).await?;
-            match reply.status {
-                200 | 201 => match read(&reply, amount, order_id) {
-                    // The words do not tell: the payment itself does.
-                    Err(unclear) => match self.confirm_refund(tag, payment_id, order_id).await {
-                        CallOutcome::Rejected(_) => Err(unclear),
-                        found => Ok(found),
-                    },
+            let response = self.peer.post(&context, &path, &request).await?;
+            match response.status {
+                200 | 201 => match read(&response, amount, order_id) {
+                    // The response is unclear, so the payment's own status decides.
+                    Err(unclear) => {
+                        match self.confirm_refund(context, payment_id, order_id).await {
+                            CallOutcome::Rejected(_) => Err(unclear),
+                            found => Ok(found),
+                        }
+                    }
                     read => read,
                 },
-                404 => Ok(CallOutcome::Rejected(reply.refusal())),
-                400 | 409 if says_refunded(&reply) => {
-                    Ok(self.confirm_refund(tag, payment_id, order_id).await)
+                404 => Ok(CallOutcome::Rejected(response.rejection())),
+                400 | 409 if may_be_refunded(&response) => {
+                    Ok(self.confirm_refund(context, payment_id, order_id).await)
                 }
-                _ => Err(reply.trouble()),
+                _ => Err(response.failure()),
             }
         };
         self.peer
-            .call(operation!("payment", "refund"), &tag, work)
+            .call(operation!("payment", "refund"), &context, work)
             .await
     }
 
+    /// Reads from the payment's status whether the refund happened.
     async fn confirm_refund(
         &self,
-        tag: CallContext<'_>,
+        context: CallContext<'_>,
         payment_id: &str,
         order_id: OrderId,
     ) -> CallOutcome<()> {
-        let records = match self.find(tag, order_id).await {
+        let records = match self.find(context, order_id).await {
             CallOutcome::Success(records) => records,
-            CallOutcome::Rejected(refusal) => {
-                return CallOutcome::Retryable(CallFailure::new(refusal.reason));
+            CallOutcome::Rejected(rejection) => {
+                return CallOutcome::Retryable(CallFailure::new(rejection.reason));
             }
-            CallOutcome::Retryable(trouble) => return CallOutcome::Retryable(trouble),
-            CallOutcome::Mismatched(wrong) => return CallOutcome::Mismatched(wrong),
+            CallOutcome::Retryable(failure) => return CallOutcome::Retryable(failure),
+            CallOutcome::Mismatched(mismatch) => return CallOutcome::Mismatched(mismatch),
         };
         let found = records
             .iter()
@@ -84,7 +87,7 @@ impl Payment {
             Some(_) => CallOutcome::Rejected(PeerRejection::new(
                 "says that it is refunded already, but shows that it is not",
             )),
-            // Not found is no proof.
+            // A missing record proves nothing.
             None => CallOutcome::Retryable(CallFailure::new(
                 "says that it is refunded already, but does not show it",
             )),
@@ -92,39 +95,42 @@ impl Payment {
     }
 }
 
-fn read(reply: &Reply, amount: Money, order_id: OrderId) -> Result<CallOutcome<()>, CallFailure> {
-    let body = reply.json()?;
+fn read(
+    response: &PeerResponse,
+    amount: Money,
+    order_id: OrderId,
+) -> Result<CallOutcome<()>, CallFailure> {
+    let body = response.json()?;
     let layers = json::layers(&body, &["refund", WRAPPERS[0], WRAPPERS[1]]);
-    let sent = Sent {
+    let sent = SentFields {
         amount: Some(amount),
-        ..Sent::order(order_id)
+        ..SentFields::order(order_id)
     };
-    if let Some(wrong) = sent.differs_from(&layers) {
-        return Ok(CallOutcome::Mismatched(wrong));
+    if let Some(mismatch) = sent.mismatch_in(&layers) {
+        return Ok(CallOutcome::Mismatched(mismatch));
     }
-    let (state, word) = outcome::of_reply(&layers);
+    let (state, word) = status::of_response(&layers);
     match (state, word.as_str()) {
-        // "Completed" or "paid" may be what the payment was before.
+        // "Completed" or "paid" may be the payment's status before the refund.
         (PaymentRecordStatus::Taken, "status COMPLETED" | "status PAID")
         | (PaymentRecordStatus::Other, _) => {
-            let status = reply.status;
+            let status = response.status;
             Err(CallFailure::new(format!("answered {status} with {word}")))
         }
         (PaymentRecordStatus::Refunded | PaymentRecordStatus::Taken, _) => {
             Ok(CallOutcome::Success(()))
         }
         (PaymentRecordStatus::Failed, _) => {
-            let reason = reply.words().unwrap_or(word);
+            let reason = response.message().unwrap_or(word);
             Ok(CallOutcome::Rejected(PeerRejection::new(reason)))
         }
     }
 }
 
-/// Whether a peer that will not refund says that it is because it has: in any words, since a
-/// look-up decides.
-fn says_refunded(reply: &Reply) -> bool {
-    reply.words().is_some_and(|words| {
-        let words = words.to_lowercase();
-        words.contains("already") || words.contains("refunded")
+/// Whether a rejection may report an earlier refund. The check is broad, because a lookup decides.
+fn may_be_refunded(response: &PeerResponse) -> bool {
+    response.message().is_some_and(|message| {
+        let message = message.to_lowercase();
+        message.contains("already") || message.contains("refunded")
     })
 }

@@ -1,16 +1,16 @@
-//! Calling a parcel back.
+//! Cancels a shipment: the compensation of creating it.
 
 use serde::Serialize;
 
 use super::{CarrierStatus, Shipping, WRAPPERS};
 use crate::peers::already::says_already;
-use crate::peers::answer::{CallFailure, CallOutcome, PeerRejection};
 use crate::peers::call::{CallContext, operation};
 use crate::peers::json;
-use crate::peers::reply::Reply;
+use crate::peers::outcome::{CallFailure, CallOutcome, PeerRejection};
+use crate::peers::response::PeerResponse;
 
-/// What a parcel that was called back says, or the envelope around it, or nobody at all.
-const DONE: [&str; 7] = [
+/// The statuses of a cancelled shipment or of an envelope, and `UNKNOWN` for a response without one.
+const CANCELLED: [&str; 7] = [
     "CANCELLED",
     "CANCELED",
     "SUCCESS",
@@ -19,8 +19,8 @@ const DONE: [&str; 7] = [
     "TRUE",
     "UNKNOWN",
 ];
-/// Where a parcel is that was not called back, whatever the peer's 200 says.
-const LEFT: [&str; 7] = [
+/// The statuses of a parcel that has left, so that the cancellation failed despite the 200.
+const DEPARTED: [&str; 7] = [
     "PICKED_UP",
     "SHIPPED",
     "IN_TRANSIT",
@@ -36,43 +36,44 @@ struct Request {
 }
 
 impl Shipping {
-    /// Calls a parcel back before it leaves; no means that it is under way.
+    /// Cancels a shipment before the parcel leaves. Rejected if the parcel is under way.
     ///
-    /// A peer that says that it is cancelled already says yes.
-    pub async fn cancel(&self, tag: CallContext<'_>, shipment_id: &str) -> CallOutcome<()> {
+    /// Succeeds too if the shipment is cancelled already.
+    pub async fn cancel(&self, context: CallContext<'_>, shipment_id: &str) -> CallOutcome<()> {
         let request = Request {
             status: "CANCELLED",
         };
         let work = async {
             let path = ["v1", "shipments", shipment_id, "status"];
-            let reply = self.peer.patch(&tag, &path, &request).await?;
-            match reply.status {
+            let response = self.peer.patch(&context, &path, &request).await?;
+            match response.status {
                 204 => Ok(CallOutcome::Success(())),
-                200 | 201 => read(&reply),
-                400 | 409 if is_cancelled(&reply) => Ok(CallOutcome::Success(())),
-                400 | 409 => Ok(CallOutcome::Rejected(reply.refusal())),
-                _ => Err(reply.trouble()),
+                200 | 201 => read(&response),
+                400 | 409 if is_cancelled(&response) => Ok(CallOutcome::Success(())),
+                400 | 409 => Ok(CallOutcome::Rejected(response.rejection())),
+                _ => Err(response.failure()),
             }
         };
         self.peer
-            .call(operation!("shipping", "cancel"), &tag, work)
+            .call(operation!("shipping", "cancel"), &context, work)
             .await
     }
 }
 
-fn read(reply: &Reply) -> Result<CallOutcome<()>, CallFailure> {
-    let body = reply.json()?;
+fn read(response: &PeerResponse) -> Result<CallOutcome<()>, CallFailure> {
+    let body = response.json()?;
     let layers = json::layers(&body, &WRAPPERS);
     let status = CarrierStatus::read(&layers);
     let refused = layers
         .iter()
         .any(|layer| json::success(layer) == Some(false))
-        || LEFT.contains(&status.as_str());
+        || DEPARTED.contains(&status.as_str());
     if refused {
-        let words = reply.words().unwrap_or_else(|| format!("status {status}"));
-        return Ok(CallOutcome::Rejected(PeerRejection::new(words)));
+        let message = response.message();
+        let reason = message.unwrap_or_else(|| format!("status {status}"));
+        return Ok(CallOutcome::Rejected(PeerRejection::new(reason)));
     }
-    if DONE.contains(&status.as_str()) {
+    if CANCELLED.contains(&status.as_str()) {
         return Ok(CallOutcome::Success(()));
     }
     Err(CallFailure::new(format!(
@@ -80,8 +81,8 @@ fn read(reply: &Reply) -> Result<CallOutcome<()>, CallFailure> {
     )))
 }
 
-fn is_cancelled(reply: &Reply) -> bool {
-    reply
-        .words()
-        .is_some_and(|words| says_already(&words, &["cancelled", "canceled"]))
+fn is_cancelled(response: &PeerResponse) -> bool {
+    response
+        .message()
+        .is_some_and(|message| says_already(&message, &["cancelled", "canceled"]))
 }

@@ -1,13 +1,13 @@
-//! Having a parcel shipped.
+//! Creates a shipment.
 
 use serde::Serialize;
 
 use super::{ShipmentRecord, ShipmentRequest, Shipping, WRAPPERS};
-use crate::peers::answer::{CallFailure, CallOutcome, PeerRejection};
 use crate::peers::call::{CallContext, operation};
-use crate::peers::echo::Sent;
 use crate::peers::json;
-use crate::peers::reply::Reply;
+use crate::peers::outcome::{CallFailure, CallOutcome, PeerRejection};
+use crate::peers::response::PeerResponse;
+use crate::peers::verification::SentFields;
 
 #[derive(Serialize)]
 struct Request<'a> {
@@ -19,60 +19,60 @@ struct Request<'a> {
 }
 
 impl Shipping {
-    /// Announces a parcel.
+    /// Creates a shipment.
     ///
-    /// Some peers make a second shipment when asked twice, whatever the key: after an unclear
-    /// answer, look the order up before asking again.
+    /// Some peers create a second shipment for a retry in spite of the idempotency key. Before a retry,
+    /// look up the shipments of the order.
     pub async fn create(
         &self,
-        tag: CallContext<'_>,
+        context: CallContext<'_>,
         parcel: &ShipmentRequest<'_>,
     ) -> CallOutcome<ShipmentRecord> {
         let request = Request {
             order_id: parcel.order_id.0,
             carrier: parcel.carrier,
             address: parcel.address,
-            idempotency_key: tag.idempotency_key,
+            idempotency_key: context.idempotency_key,
         };
         let work = async {
             let path = ["v1", "shipments"];
-            let reply = self.peer.post(&tag, &path, &request).await?;
-            match reply.status {
-                200 | 201 => read(&reply, parcel),
-                // Without words it may be a proxy's.
-                400 | 409 | 422 if reply.words().is_some() => {
-                    Ok(CallOutcome::Rejected(reply.refusal()))
+            let response = self.peer.post(&context, &path, &request).await?;
+            match response.status {
+                200 | 201 => read(&response, parcel),
+                // Without a message it may come from a proxy.
+                400 | 409 | 422 if response.message().is_some() => {
+                    Ok(CallOutcome::Rejected(response.rejection()))
                 }
-                _ => Err(reply.trouble()),
+                _ => Err(response.failure()),
             }
         };
         self.peer
-            .call(operation!("shipping", "create"), &tag, work)
+            .call(operation!("shipping", "create"), &context, work)
             .await
     }
 }
 
 fn read(
-    reply: &Reply,
+    response: &PeerResponse,
     parcel: &ShipmentRequest<'_>,
 ) -> Result<CallOutcome<ShipmentRecord>, CallFailure> {
-    let body = reply.json()?;
+    let body = response.json()?;
     let layers = json::layers(&body, &WRAPPERS);
-    if let Some(wrong) = Sent::order(parcel.order_id).differs_from(&layers) {
-        return Ok(CallOutcome::Mismatched(wrong));
+    if let Some(mismatch) = SentFields::order(parcel.order_id).mismatch_in(&layers) {
+        return Ok(CallOutcome::Mismatched(mismatch));
     }
     let failed = layers.iter().any(|layer| {
-        let status = json::word(layer, "status");
+        let status = json::status_word(layer, "status");
         json::success(layer) == Some(false)
             || status.is_some_and(|status| ["FAILED", "CANCELLED", "FALSE"].contains(&&*status))
     });
     if failed {
-        let words = reply.words();
-        let reason = words.unwrap_or_else(|| "the shipment failed at once".to_owned());
+        let message = response.message();
+        let reason = message.unwrap_or_else(|| "the shipment failed at once".to_owned());
         return Ok(CallOutcome::Rejected(PeerRejection::new(reason)));
     }
     match ShipmentRecord::read(&layers) {
         Some(shipment) => Ok(CallOutcome::Success(shipment)),
-        None => Err(reply.trouble()),
+        None => Err(response.failure()),
     }
 }

@@ -1,4 +1,4 @@
-//! Asking where parcels are, those of an order or all.
+//! Looks up the shipments of one order, and lists all shipments.
 
 use std::cmp::Reverse;
 
@@ -6,62 +6,65 @@ use serde_json::Value;
 
 use super::{ShipmentRecord, Shipping};
 use crate::domain::ids::OrderId;
-use crate::peers::answer::{CallFailure, CallOutcome};
 use crate::peers::call::{CallContext, operation};
-use crate::peers::{ListingCursor, ListingPage, json, list, pages};
+use crate::peers::outcome::{CallFailure, CallOutcome};
+use crate::peers::pages::{self, ListingCursor, ListingPage};
+use crate::peers::{json, list};
 
 impl Shipping {
-    /// The shipments of an order, newest first. That there are none is no proof that none is being
-    /// made.
+    /// The shipments of an order, newest first. If there are none, one may still be in the making.
     ///
-    /// There is no definite no: whatever is not a list is unclear.
+    /// A lookup is never rejected: every response that is not a list is retryable.
     pub async fn find(
         &self,
-        tag: CallContext<'_>,
+        context: CallContext<'_>,
         order_id: OrderId,
     ) -> CallOutcome<Vec<ShipmentRecord>> {
         let work = async {
             let path = ["v1", "shipments"];
-            let reply = self.peer.get_by_order(&tag, &path, order_id).await?;
-            let mut records = list::of_order(&reply, "shipments", order_id)?;
+            let response = self.peer.get_by_order(&context, &path, order_id).await?;
+            let mut records = list::of_order(&response, "shipments", order_id)?;
             newest_first(&mut records);
             let shipments: Option<_> = records
                 .iter()
                 .map(|record| ShipmentRecord::read(&[record]))
                 .collect();
-            // Leaving one out could hide a parcel that must be called back.
+            // Dropping a record could hide a shipment that must be cancelled.
             shipments
                 .map(CallOutcome::Success)
                 .ok_or_else(|| CallFailure::new("answered a shipment without an id"))
         };
         self.peer
-            .call(operation!("shipping", "find"), &tag, work)
+            .call(operation!("shipping", "find"), &context, work)
             .await
     }
 
-    /// A page of all shipments, where the peer lists them; no means that it does not.
+    /// A page of all shipments. Rejected if the peer does not list them.
     pub async fn list(
         &self,
-        tag: CallContext<'_>,
-        at: &ListingCursor,
+        context: CallContext<'_>,
+        cursor: &ListingCursor,
     ) -> CallOutcome<ListingPage<ShipmentRecord>> {
         let work = async {
-            let reply = self.peer.get_page(&tag, &["v1", "shipments"], at).await?;
-            pages::read(&reply, "shipments", at, |record| {
+            let response = self
+                .peer
+                .get_page(&context, &["v1", "shipments"], cursor)
+                .await?;
+            pages::read(&response, "shipments", cursor, |record| {
                 ShipmentRecord::read(&[record])
                     .ok_or_else(|| CallFailure::new("answered a shipment without an id"))
             })
         };
         self.peer
-            .call(operation!("shipping", "list"), &tag, work)
+            .call(operation!("shipping", "list"), &context, work)
             .await
     }
 }
 
-/// Peers should list the newest first. Where every record says when it was made, that decides.
+/// Peers should list the newest first. If every record has a time, the times decide.
 fn newest_first(records: &mut [Value]) {
-    let made = |record: &Value| record.get("created_at").and_then(json::time);
-    if records.iter().all(|record| made(record).is_some()) {
-        records.sort_by_key(|record| Reverse(made(record)));
+    let created_at = |record: &Value| record.get("created_at").and_then(json::time);
+    if records.iter().all(|record| created_at(record).is_some()) {
+        records.sort_by_key(|record| Reverse(created_at(record)));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use order_service::peers::{CallContext, Settings};
+use order_service::peers::{CallContext, PeerSettings};
 use serde_json::json;
 use tracing::instrument::WithSubscriber;
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -115,7 +115,7 @@ async fn ids_are_escaped_in_paths_and_never_change_them() {
     );
     for id in ["..", ".", "", "a\nb"] {
         let answer = world.peers.shipping.cancel(TAG, id).await;
-        assert_eq!(answer.outcome(), "unclear", "{id:?}");
+        assert_eq!(answer.label(), "unclear", "{id:?}");
     }
     assert_eq!(world.server.requests().len(), 1);
 }
@@ -144,7 +144,7 @@ async fn a_request_id_unfit_for_a_header_is_left_out() {
         ..TAG
     };
     let answer = world.peers.payment.charge(tag, &charge()).await;
-    assert_eq!(answer.outcome(), "yes");
+    assert_eq!(answer.label(), "yes");
     assert!(
         !world.server.requests()[0]
             .headers
@@ -200,7 +200,7 @@ fn an_unusable_base_url_is_refused() {
         "http://peer/?a=b",
         "http://peer/#a",
     ] {
-        let settings = Settings {
+        let settings = PeerSettings {
             inventory: good.clone(),
             payment: Url::parse(bad).unwrap(),
             shipping: good.clone(),

@@ -10,7 +10,7 @@ async fn outcomes(table: Vec<(Reply, &'static str)>) {
     for (reply, expected) in table {
         let answer = world.peers.payment.charge(TAG, &charge()).await;
         reason(&answer);
-        assert_eq!(answer.outcome(), expected, "{reply:?} gave {answer:?}");
+        assert_eq!(answer.label(), expected, "{reply:?} gave {answer:?}");
     }
 }
 

@@ -10,7 +10,7 @@ async fn outcomes(repeat: bool, table: Vec<(Reply, &'static str)>) {
         let inventory = &world.peers.inventory;
         let answer = inventory.commit(TAG, "r-1", ORDER, repeat).await;
         reason(&answer);
-        assert_eq!(answer.outcome(), expected, "{reply:?} gave {answer:?}");
+        assert_eq!(answer.label(), expected, "{reply:?} gave {answer:?}");
     }
 }
 
@@ -61,7 +61,7 @@ async fn a_repeated_commit_that_finds_nothing_counts_as_done() {
                 "yes",
             ),
             (
-                Reply::json(400, json!({"detail": "ReservationRecord already shipped"})),
+                Reply::json(400, json!({"detail": "Reservation already shipped"})),
                 "yes",
             ),
             (

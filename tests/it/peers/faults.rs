@@ -14,7 +14,7 @@ fn paid() -> Reply {
 async fn unclear(reply: Reply, timeout: Duration, telling: &str) {
     let world = World::patient([reply, paid()], timeout).await;
     let answer = world.peers.payment.charge(TAG, &charge()).await;
-    assert_eq!(answer.outcome(), "unclear");
+    assert_eq!(answer.label(), "unclear");
     let said = reason(&answer);
     assert!(said.contains(telling), "{said}");
     assert_eq!(world.server.requests().len(), 1, "it was sent again");
@@ -48,7 +48,7 @@ async fn a_truncated_success_is_unclear() {
 }
 
 #[tokio::test]
-async fn a_truncated_refusal_is_unclear() {
+async fn a_truncated_rejection_is_unclear() {
     let declined = Reply::json(402, json!({"detail": "declined"}));
     unclear(declined.half(), LONG, "broke off").await;
 }
@@ -67,7 +67,7 @@ async fn a_body_just_below_the_size_limit_is_read() {
     let body = format!("{start}{}\"}}", "x".repeat(256 * 1024 - start.len() - 2));
     let world = World::new([Reply::text(201, body)]).await;
     let answer = world.peers.payment.charge(TAG, &charge()).await;
-    assert_eq!(answer.outcome(), "yes");
+    assert_eq!(answer.label(), "yes");
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn a_refused_connection_counts_as_not_sent() {
     let url = Url::parse(&format!("http://{address}")).unwrap();
     let peers = peers_at(&url, LONG, Arc::default());
     let answer = peers.payment.charge(TAG, &charge()).await;
-    assert_eq!(answer.outcome(), "not_sent");
+    assert_eq!(answer.label(), "not_sent");
     assert!(reason(&answer).starts_with("could not connect"));
 }
 
@@ -92,5 +92,5 @@ async fn a_call_can_run_in_its_own_task() {
     let world = World::new([paid()]).await;
     let payment = world.peers.payment.clone();
     let task = tokio::spawn(async move { payment.charge(TAG, &charge()).await });
-    assert_eq!(task.await.unwrap().outcome(), "yes");
+    assert_eq!(task.await.unwrap().label(), "yes");
 }

@@ -73,7 +73,7 @@ async fn records_of_other_orders_are_filtered_out() {
         json!({"items": [foreign], "next": "/v1/payments?page=2"}),
         json!({"items": [foreign], "total": 2}),
     ] {
-        assert_eq!(payments(body).await.outcome(), "unclear");
+        assert_eq!(payments(body).await.label(), "unclear");
     }
 }
 
@@ -88,7 +88,7 @@ async fn a_response_without_a_list_is_unclear() {
         json!({"success": false, "data": []}),
     ] {
         let answer = payments(body.clone()).await;
-        assert_eq!(answer.outcome(), "unclear", "{body}");
+        assert_eq!(answer.label(), "unclear", "{body}");
     }
     let world = World::new([
         Reply::json(404, json!({"detail": "none"})),
@@ -97,7 +97,7 @@ async fn a_response_without_a_list_is_unclear() {
     .await;
     for _ in 0..2 {
         assert_eq!(
-            world.peers.payment.find(TAG, ORDER).await.outcome(),
+            world.peers.payment.find(TAG, ORDER).await.label(),
             "unclear"
         );
     }

@@ -16,7 +16,7 @@ async fn read(world: &World) -> Result<Vec<PaymentRecord>, &'static str> {
     while let Some(at) = next {
         let answer = world.peers.payment.list(TAG, &at).await;
         reason(&answer);
-        let outcome = answer.outcome();
+        let outcome = answer.label();
         let CallOutcome::Success(page) = answer else {
             return Err(outcome);
         };

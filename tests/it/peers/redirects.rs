@@ -13,7 +13,7 @@ async fn a_redirect_to_a_slash_keeps_method_and_body() {
     for status in [307, 308] {
         let world = World::new([Reply::redirect(status, "/v1/payments/charge/"), paid()]).await;
         let answer = world.peers.payment.charge(TAG, &charge()).await;
-        assert_eq!(answer.outcome(), "yes");
+        assert_eq!(answer.label(), "yes");
         let requests = world.server.requests();
         assert_eq!(requests[1].method, "POST");
         assert_eq!(requests[1].target, "/v1/payments/charge/");
@@ -30,7 +30,7 @@ async fn an_absolute_redirect_to_the_same_server_is_followed() {
     world.server.then(Reply::redirect(308, own));
     world.server.then(Reply::text(200, "{}"));
     let answer = world.peers.shipping.cancel(TAG, "5").await;
-    assert_eq!(answer.outcome(), "yes");
+    assert_eq!(answer.label(), "yes");
     let requests = world.server.requests();
     assert_eq!(requests[1].method, "PATCH");
     assert_eq!(requests[1].body, requests[0].body);
@@ -48,7 +48,7 @@ async fn a_redirect_to_another_server_is_not_followed() {
     ] {
         let world = World::new([Reply::redirect(307, to)]).await;
         let answer = world.peers.payment.charge(TAG, &charge()).await;
-        assert_eq!(answer.outcome(), "unclear");
+        assert_eq!(answer.label(), "unclear");
         assert!(reason(&answer).contains("another server"), "{answer:?}");
     }
     assert!(other.requests().is_empty());
@@ -59,7 +59,7 @@ async fn a_post_redirected_with_301_302_or_303_is_unclear() {
     for status in [301, 302, 303] {
         let world = World::new([Reply::redirect(status, "/login"), paid()]).await;
         let answer = world.peers.payment.charge(TAG, &charge()).await;
-        assert_eq!(answer.outcome(), "unclear");
+        assert_eq!(answer.label(), "unclear");
         let said = reason(&answer);
         assert!(said.contains(&status.to_string()), "{said}");
         assert!(
@@ -76,12 +76,12 @@ async fn a_get_follows_every_redirect_except_303() {
         let to = "/v1/payments/?order_id=42";
         let world = World::new([Reply::redirect(status, to), Reply::text(200, "[]")]).await;
         let answer = world.peers.payment.find(TAG, ORDER).await;
-        assert_eq!(answer.outcome(), "yes", "{status}");
+        assert_eq!(answer.label(), "yes", "{status}");
         assert_eq!(world.server.requests()[1].target, to);
     }
     let world = World::new([Reply::redirect(303, "/elsewhere")]).await;
     let answer = world.peers.payment.find(TAG, ORDER).await;
-    assert_eq!(answer.outcome(), "unclear");
+    assert_eq!(answer.label(), "unclear");
 }
 
 #[tokio::test]
@@ -89,11 +89,11 @@ async fn three_redirects_are_followed_and_a_fourth_is_not() {
     let hop = || Reply::redirect(307, "/v1/payments/charge");
     let world = World::new([hop(), hop(), hop(), paid()]).await;
     let answer = world.peers.payment.charge(TAG, &charge()).await;
-    assert_eq!(answer.outcome(), "yes");
+    assert_eq!(answer.label(), "yes");
 
     let world = World::new([hop(), hop(), hop(), hop(), paid()]).await;
     let answer = world.peers.payment.charge(TAG, &charge()).await;
-    assert_eq!(answer.outcome(), "unclear");
+    assert_eq!(answer.label(), "unclear");
     assert_eq!(world.server.requests().len(), 4);
 }
 
@@ -105,7 +105,7 @@ async fn credentials_in_a_base_url_do_not_leak() {
     url.set_password(Some("secret")).unwrap();
     let peers = peers_at(&url, Duration::from_secs(20), Arc::default());
     let answer = peers.payment.charge(TAG, &charge()).await;
-    assert_eq!(answer.outcome(), "yes");
+    assert_eq!(answer.label(), "yes");
     for request in server.requests() {
         assert_eq!(request.headers["authorization"], "Basic c2hvcDpzZWNyZXQ=");
     }
@@ -123,7 +123,7 @@ async fn a_redirect_without_a_valid_location_is_unclear() {
     ] {
         let world = World::new([reply]).await;
         let answer = world.peers.payment.charge(TAG, &charge()).await;
-        assert_eq!(answer.outcome(), "unclear");
+        assert_eq!(answer.label(), "unclear");
         reason(&answer);
     }
 }

@@ -59,7 +59,7 @@ async fn a_refund_is_classified_by_status_and_body() {
     for (reply, expected) in table {
         let answer = refund(&world).await;
         reason(&answer);
-        assert_eq!(answer.outcome(), expected, "{reply:?} gave {answer:?}");
+        assert_eq!(answer.label(), expected, "{reply:?} gave {answer:?}");
     }
 }
 
@@ -80,7 +80,7 @@ async fn an_already_refunded_answer_is_verified_by_a_look_up() {
             let world = World::new([refused, Reply::json(200, shown.clone())]).await;
             let answer = refund(&world).await;
             reason(&answer);
-            assert_eq!(answer.outcome(), expected, "{said}, {shown}");
+            assert_eq!(answer.label(), expected, "{said}, {shown}");
             assert_eq!(
                 world.server.requests()[1].target,
                 "/v1/payments?order_id=42"
@@ -93,10 +93,10 @@ async fn an_already_refunded_answer_is_verified_by_a_look_up() {
 async fn a_failed_look_up_leaves_the_refund_unclear() {
     let refused = Reply::json(409, json!({"error": "already refunded"}));
     let world = World::new([refused, Reply::text(503, "").header("retry-after", "9")]).await;
-    let CallOutcome::Retryable(trouble) = refund(&world).await else {
+    let CallOutcome::Retryable(failure) = refund(&world).await else {
         panic!("clear");
     };
-    assert_eq!(trouble.retry_after, Some(Duration::from_secs(9)));
+    assert_eq!(failure.retry_after, Some(Duration::from_secs(9)));
     assert_eq!(
         world.ended(),
         [

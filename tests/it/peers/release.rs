@@ -9,7 +9,7 @@ async fn outcomes(table: Vec<(Reply, &'static str)>) {
     for (reply, expected) in table {
         let answer = world.peers.inventory.release(TAG, "r-1", ORDER).await;
         reason(&answer);
-        assert_eq!(answer.outcome(), expected, "{reply:?} gave {answer:?}");
+        assert_eq!(answer.label(), expected, "{reply:?} gave {answer:?}");
     }
 }
 
@@ -21,12 +21,12 @@ async fn released_unknown_and_already_released_count_as_done() {
         (Reply::text(200, ""), "yes"),
         (Reply::text(204, ""), "yes"),
         (
-            Reply::json(404, json!({"detail": "ReservationRecord not found"})),
+            Reply::json(404, json!({"detail": "Reservation not found"})),
             "yes",
         ),
         (Reply::text(404, ""), "yes"),
         (
-            Reply::json(409, json!({"error": "ReservationRecord already released"})),
+            Reply::json(409, json!({"error": "Reservation already released"})),
             "yes",
         ),
         (
@@ -36,7 +36,7 @@ async fn released_unknown_and_already_released_count_as_done() {
         (
             Reply::json(
                 200,
-                json!({"success": false, "message": "ReservationRecord not found"}),
+                json!({"success": false, "message": "Reservation not found"}),
             ),
             "yes",
         ),

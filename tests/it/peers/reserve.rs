@@ -13,7 +13,7 @@ async fn outcomes(table: Vec<(Reply, &'static str)>) {
             .reserve(TAG, "r-1", ORDER, &items())
             .await;
         reason(&answer);
-        assert_eq!(answer.outcome(), expected, "{reply:?} gave {answer:?}");
+        assert_eq!(answer.label(), expected, "{reply:?} gave {answer:?}");
     }
 }
 

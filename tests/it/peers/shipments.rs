@@ -62,7 +62,7 @@ async fn a_create_is_classified_by_status_and_body() {
     for (reply, expected) in table {
         let answer = world.peers.shipping.create(TAG, &parcel()).await;
         reason(&answer);
-        assert_eq!(answer.outcome(), expected, "{reply:?} gave {answer:?}");
+        assert_eq!(answer.label(), expected, "{reply:?} gave {answer:?}");
     }
 }
 
@@ -116,6 +116,6 @@ async fn a_shipment_cancel_succeeds_only_when_recalled() {
     for (reply, expected) in table {
         let answer = world.peers.shipping.cancel(TAG, "5").await;
         reason(&answer);
-        assert_eq!(answer.outcome(), expected, "{reply:?} gave {answer:?}");
+        assert_eq!(answer.label(), expected, "{reply:?} gave {answer:?}");
     }
 }

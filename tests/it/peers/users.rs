@@ -34,7 +34,7 @@ async fn a_sign_in_sends_name_and_password_once() {
 }
 
 #[tokio::test]
-async fn a_sign_in_is_refused_only_by_an_explicit_refusal() {
+async fn a_sign_in_is_refused_only_by_an_explicit_rejection() {
     for status in [400, 401, 403, 422] {
         let world = World::new([Reply::json(status, json!({ "detail": "no" }))]).await;
         assert_eq!(sign_in(&world).await, Err(NotSignedIn::Wrong), "{status}");

@@ -1,4 +1,4 @@
-//! What the words of PaymentService mean.
+//! Maps the statuses of PaymentService.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::PaymentRecordStatus;
 use crate::peers::json;
 
 impl PaymentRecordStatus {
-    /// The meaning of a status in capitals.
+    /// Maps a status word in capitals.
     pub(super) fn of(word: &str) -> Self {
         match word {
             "SUCCESS" | "COMPLETED" | "PAID" | "TRUE" => Self::Taken,
@@ -17,24 +17,24 @@ impl PaymentRecordStatus {
     }
 }
 
-/// What a reply says of the payment that it is about, and the word it says it with.
+/// The payment status of a response, and the words that it was read from.
 ///
-/// The innermost status is the payment's own. One around it may be that of the envelope, but must
-/// not say otherwise; `success` counts where there is no status.
-pub(super) fn of_reply(layers: &[&Value]) -> (PaymentRecordStatus, String) {
+/// The innermost status is the payment's own. The status of an envelope must not contradict it. Without
+/// any status, the flag `success` counts.
+pub(super) fn of_response(layers: &[&Value]) -> (PaymentRecordStatus, String) {
     let mut words: Vec<_> = layers
         .iter()
-        .filter_map(|layer| json::word(layer, "status"))
+        .filter_map(|layer| json::status_word(layer, "status"))
         .collect();
     let success = layers.iter().find_map(|layer| json::success(layer));
-    let Some(own) = words.pop() else {
+    let Some(innermost) = words.pop() else {
         return match success {
             Some(true) => (PaymentRecordStatus::Taken, "success".to_owned()),
             Some(false) => (PaymentRecordStatus::Failed, "no success".to_owned()),
             None => (PaymentRecordStatus::Other, "no status".to_owned()),
         };
     };
-    let state = PaymentRecordStatus::of(&own);
+    let state = PaymentRecordStatus::of(&innermost);
     let is_envelope = |word: &String| matches!(word.as_str(), "OK" | "CREATED" | "200" | "201");
     let agree = words.iter().all(|word| {
         is_envelope(word)
@@ -44,11 +44,11 @@ pub(super) fn of_reply(layers: &[&Value]) -> (PaymentRecordStatus, String) {
     });
     let denied = success == Some(false) && state != PaymentRecordStatus::Failed;
     if agree && !denied {
-        (state, format!("status {own}"))
+        (state, format!("status {innermost}"))
     } else {
         (
             PaymentRecordStatus::Other,
-            format!("status {own}, and another"),
+            format!("status {innermost}, and another"),
         )
     }
 }
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn the_inner_payment_status_counts_and_must_not_be_contradicted() {
         use PaymentRecordStatus::{Failed, Other, Refunded, Taken};
-        for (reply, expected) in [
+        for (response, expected) in [
             (json!({"status": "SUCCESS"}), Taken),
             (json!({"status": "completed"}), Taken),
             (json!({"status": true}), Taken),
@@ -104,8 +104,8 @@ mod tests {
                 Refunded,
             ),
         ] {
-            let layers = json::layers(&reply, &WRAPPERS);
-            assert_eq!(of_reply(&layers).0, expected, "{reply}");
+            let layers = json::layers(&response, &WRAPPERS);
+            assert_eq!(of_response(&layers).0, expected, "{response}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One request and its reply: headers, deadline, redirects, size cap.
+//! One HTTP round trip to a peer: headers, timeout, redirects, size limit.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -10,84 +10,89 @@ use serde::Serialize;
 use tracing::Span;
 use url::Url;
 
-use super::answer::CallFailure;
-use super::call::{CallContext, Peer};
+use super::call::{CallContext, PeerClient};
+use super::outcome::CallFailure;
 use super::pages::ListingCursor;
-use super::reply::Reply;
+use super::response::PeerResponse;
 use super::{redirect, retry_after};
 use crate::telemetry;
 
-/// The largest body that is read.
-const MAX_BODY: usize = 256 * 1024;
+/// The largest response body, in bytes.
+const MAX_BODY_BYTES: usize = 256 * 1024;
 
-impl Peer {
-    /// Sends `body` to `path`, given as segments that are escaped here.
+impl PeerClient {
+    /// POSTs `body` to `path`. The path is given as segments, which this method escapes.
     pub async fn post(
         &self,
-        tag: &CallContext<'_>,
+        context: &CallContext<'_>,
         path: &[&str],
         body: &impl Serialize,
-    ) -> Result<Reply, CallFailure> {
-        self.send(Method::POST, self.url(path)?, tag, encode(body)?)
+    ) -> Result<PeerResponse, CallFailure> {
+        self.send(Method::POST, self.url(path)?, context, encode(body)?)
             .await
     }
 
-    /// As [`Peer::post`], to a path with a slash at its end, without which some servers redirect.
+    /// As [`PeerClient::post`], with a trailing slash, without which some servers redirect.
     pub async fn post_with_slash(
         &self,
-        tag: &CallContext<'_>,
+        context: &CallContext<'_>,
         path: &[&str],
         body: &impl Serialize,
-    ) -> Result<Reply, CallFailure> {
+    ) -> Result<PeerResponse, CallFailure> {
         let mut url = self.url(path)?;
         let path = format!("{}/", url.path());
         url.set_path(&path);
-        self.send(Method::POST, url, tag, encode(body)?).await
+        self.send(Method::POST, url, context, encode(body)?).await
     }
 
-    /// As [`Peer::post`], to change a part.
+    /// PATCHes `path` with `body`.
     pub async fn patch(
         &self,
-        tag: &CallContext<'_>,
+        context: &CallContext<'_>,
         path: &[&str],
         body: &impl Serialize,
-    ) -> Result<Reply, CallFailure> {
-        self.send(Method::PATCH, self.url(path)?, tag, encode(body)?)
+    ) -> Result<PeerResponse, CallFailure> {
+        self.send(Method::PATCH, self.url(path)?, context, encode(body)?)
             .await
     }
 
-    /// Asks for what `path` has about one order.
+    /// GETs the records of one order below `path`.
     pub async fn get_by_order(
         &self,
-        tag: &CallContext<'_>,
+        context: &CallContext<'_>,
         path: &[&str],
         order_id: impl ToString,
-    ) -> Result<Reply, CallFailure> {
+    ) -> Result<PeerResponse, CallFailure> {
         let mut url = self.url(path)?;
         url.query_pairs_mut()
             .append_pair("order_id", &order_id.to_string());
-        self.send(Method::GET, url, tag, Bytes::new()).await
+        self.send(Method::GET, url, context, Bytes::new()).await
     }
 
-    /// Asks for a page of what `path` has.
+    /// GETs one page of the list at `path`.
     pub async fn get_page(
         &self,
-        tag: &CallContext<'_>,
+        context: &CallContext<'_>,
         path: &[&str],
-        at: &ListingCursor,
-    ) -> Result<Reply, CallFailure> {
+        cursor: &ListingCursor,
+    ) -> Result<PeerResponse, CallFailure> {
         let mut url = self.url(path)?;
-        url.set_query(Some(&at.query));
-        self.send(Method::GET, url, tag, Bytes::new()).await
+        url.set_query(Some(&cursor.query));
+        self.send(Method::GET, url, context, Bytes::new()).await
     }
 
-    /// Asks for what is at a URL of the peer.
-    pub async fn get(&self, tag: &CallContext<'_>, url: &Url) -> Result<Reply, CallFailure> {
-        self.send(Method::GET, url.clone(), tag, Bytes::new()).await
+    /// GETs a URL of the peer.
+    pub async fn get(
+        &self,
+        context: &CallContext<'_>,
+        url: &Url,
+    ) -> Result<PeerResponse, CallFailure> {
+        self.send(Method::GET, url.clone(), context, Bytes::new())
+            .await
     }
 
     fn url(&self, path: &[&str]) -> Result<Url, CallFailure> {
-        // Such a segment would vanish from the path and lead to another resource.
+        // The URL parser would drop such a segment, and the path would lead to another resource.
         if path
             .iter()
             .any(|segment| matches!(*segment, "" | "." | ".."))
@@ -109,13 +114,13 @@ impl Peer {
         &self,
         method: Method,
         url: Url,
-        tag: &CallContext<'_>,
+        context: &CallContext<'_>,
         body: Bytes,
-    ) -> Result<Reply, CallFailure> {
-        let mut headers = headers(tag, !body.is_empty())?;
+    ) -> Result<PeerResponse, CallFailure> {
+        let mut headers = headers(context, !body.is_empty())?;
         let span = Span::current();
         if !telemetry::continue_trace(&span, method.as_str(), &url, &mut headers) {
-            name_trace(tag, &mut headers);
+            add_traceparent(context, &mut headers);
         }
         tokio::time::timeout(self.timeout, self.follow(method, url, headers, body))
             .await
@@ -127,13 +132,14 @@ impl Peer {
             })
     }
 
+    /// Sends the request and follows the redirects that [`redirect::next`] allows.
     async fn follow(
         &self,
         method: Method,
         mut url: Url,
         headers: HeaderMap,
         body: Bytes,
-    ) -> Result<Reply, CallFailure> {
+    ) -> Result<PeerResponse, CallFailure> {
         let mut hops = 0;
         loop {
             let response = self
@@ -143,7 +149,7 @@ impl Peer {
                 .body(body.clone())
                 .send()
                 .await
-                .map_err(|error| broken(&error, hops))?;
+                .map_err(|error| connection_failure(&error, hops))?;
             let status = response.status().as_u16();
             Span::current().record("status", status);
             telemetry::answered(&Span::current(), status);
@@ -162,8 +168,8 @@ fn encode(body: &impl Serialize) -> Result<Bytes, CallFailure> {
         .map_err(|_| CallFailure::new("the request cannot be written as JSON"))
 }
 
-fn headers(tag: &CallContext<'_>, has_body: bool) -> Result<HeaderMap, CallFailure> {
-    let key = HeaderValue::from_str(tag.idempotency_key)
+fn headers(context: &CallContext<'_>, has_body: bool) -> Result<HeaderMap, CallFailure> {
+    let key = HeaderValue::from_str(context.idempotency_key)
         .map_err(|_| CallFailure::new("the idempotency key does not fit into a header"))?;
 
     let mut headers = HeaderMap::new();
@@ -172,27 +178,29 @@ fn headers(tag: &CallContext<'_>, has_body: bool) -> Result<HeaderMap, CallFailu
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     headers.insert(HeaderName::from_static("idempotency-key"), key);
-    // It only helps to find the call again; without it it is as good.
-    if let Ok(value) = HeaderValue::from_str(tag.request_id) {
+    // The request id only helps to correlate logs, so a call without it is still good.
+    if let Ok(value) = HeaderValue::from_str(context.request_id) {
         headers.insert(HeaderName::from_static("x-request-id"), value);
     }
     Ok(headers)
 }
 
-/// Names the trace to the peer although we keep none: its spans of the same order then belong together.
-fn name_trace(tag: &CallContext<'_>, headers: &mut HeaderMap) {
-    let trace_id = tag.trace_id.simple();
-    // All zeros would be no span at all.
+/// Adds `traceparent` although this process exports no traces, so that the peer's spans of the same
+/// order belong to one trace.
+fn add_traceparent(context: &CallContext<'_>, headers: &mut HeaderMap) {
+    let trace_id = context.trace_id.simple();
+    // The W3C specification makes an id of zeros invalid.
     let span_id = rand::random::<u64>().max(1);
     if let Ok(value) = HeaderValue::from_str(&format!("00-{trace_id}-{span_id:016x}-01")) {
         headers.insert(HeaderName::from_static("traceparent"), value);
     }
 }
 
-async fn read(mut response: Response) -> Result<Reply, CallFailure> {
+/// Reads a response to its end.
+async fn read(mut response: Response) -> Result<PeerResponse, CallFailure> {
     let status = response.status().as_u16();
-    let retry_after = wait_asked_for(&response);
-    let trouble = |what: &str| CallFailure {
+    let retry_after = requested_delay(&response);
+    let failure = |what: &str| CallFailure {
         retry_after,
         ..CallFailure::new(format!("answered {status} {what}"))
     };
@@ -200,21 +208,22 @@ async fn read(mut response: Response) -> Result<Reply, CallFailure> {
     while let Some(chunk) = response
         .chunk()
         .await
-        .map_err(|_| trouble("and broke off in the middle of it"))?
+        .map_err(|_| failure("and broke off in the middle of it"))?
     {
-        if body.len() + chunk.len() > MAX_BODY {
-            return Err(trouble("with more than 256 KiB"));
+        if body.len() + chunk.len() > MAX_BODY_BYTES {
+            return Err(failure("with more than 256 KiB"));
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Reply {
+    Ok(PeerResponse {
         status,
         retry_after,
         body,
     })
 }
 
-fn wait_asked_for(response: &Response) -> Option<Duration> {
+/// The delay that an overloaded peer asks for.
+fn requested_delay(response: &Response) -> Option<Duration> {
     if !matches!(response.status().as_u16(), 429 | 503) {
         return None;
     }
@@ -222,9 +231,9 @@ fn wait_asked_for(response: &Response) -> Option<Duration> {
     retry_after::parse(value, crate::clock::now().into())
 }
 
-/// Says why there is no reply. The innermost cause is the telling one, and names no URL, which may
-/// carry a password.
-fn broken(error: &reqwest::Error, hops: u32) -> CallFailure {
+/// Explains a round trip without a response. It quotes the innermost cause, which is the most specific
+/// one and contains no URL: a URL may carry a password.
+fn connection_failure(error: &reqwest::Error, hops: u32) -> CallFailure {
     let what = match (error.is_connect(), error.is_timeout()) {
         (true, true) => "connecting took too long",
         (true, false) => "could not connect",
@@ -239,7 +248,7 @@ fn broken(error: &reqwest::Error, hops: u32) -> CallFailure {
         None => what.to_owned(),
     };
     CallFailure {
-        // Without a connection nothing arrives; after a redirect something has.
+        // Without a connection nothing arrives. After a redirect, the first server has the request.
         sent: !error.is_connect() || hops > 0,
         ..CallFailure::new(reason)
     }
