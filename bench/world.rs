@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use order_service::dev::postgres::{Durability, Postgres, Settings};
+use private_postgres::{Durability, Postgres, Settings};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::process::Command;
 

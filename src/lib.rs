@@ -46,7 +46,5 @@ pub mod notifications;
 pub mod orders;
 pub mod peers;
 pub mod reconciliation;
-#[cfg(feature = "sandbox")]
-pub mod sandbox;
 pub mod server;
 pub mod telemetry;

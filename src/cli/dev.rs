@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Parser;
 
 use crate::config::dev_folder;
-use crate::dev::world::{self, World};
+use crate::dev::{self, World};
 
 use super::sandbox::PortArgs;
 use super::serve::wait_for_stop;

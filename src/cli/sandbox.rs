@@ -8,7 +8,7 @@ use clap::Parser;
 use url::Url;
 
 use crate::config;
-use crate::sandbox::{Ports, Sandbox, Settings};
+use sandbox::{Ports, Sandbox, Settings};
 
 use super::serve::wait_for_stop;
 use super::{Environment, Result, init_logs};

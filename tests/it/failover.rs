@@ -7,7 +7,7 @@ mod under_load;
 mod unusable_servers;
 
 use order_service::config::Environment;
-use order_service::sandbox::Sandbox;
+use sandbox::Sandbox;
 
 use crate::support::app::{TestApp, environment_of};
 use crate::support::client::Client;

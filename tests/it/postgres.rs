@@ -8,7 +8,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use order_service::dev::postgres::{Durability, Postgres, Settings};
+use private_postgres::{Durability, Postgres, Settings};
 use sqlx::{ConnectOptions, Connection};
 
 use crate::support::database::TestDatabase;

@@ -8,7 +8,7 @@ mod orphans;
 mod parcels;
 
 use order_service::config::Environment;
-use order_service::sandbox::Operation;
+use sandbox::Operation;
 use serde_json::{Value, json};
 
 use crate::cli::{Ended, end, folder, order_service};

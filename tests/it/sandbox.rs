@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use order_service::sandbox::{Ports, Sandbox, Settings};
 use reqwest::{Client, Method, StatusCode};
+use sandbox::{Ports, Sandbox, Settings};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 

@@ -4,8 +4,8 @@ mod disabled;
 
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use order_service::config::Environment;
-use order_service::sandbox::Sandbox;
 use reqwest::Method;
+use sandbox::Sandbox;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
-use order_service::sandbox::{Fault, Kind, Operation};
 use reqwest::Method;
+use sandbox::{Fault, Kind, Operation};
 use serde_json::json;
 
 use super::{AT_REST, CREATE, assert_fault, assert_untouched, send_json, whole_cart};

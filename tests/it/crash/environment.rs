@@ -8,7 +8,7 @@ use order_service::domain::ids::{CustomerId, OrderId};
 use order_service::domain::money::Money;
 use order_service::domain::principal::{Principal, Role};
 use order_service::orders::ClientKey;
-use order_service::sandbox::{Ledger, Operation, Sandbox};
+use sandbox::{Ledger, Operation, Sandbox};
 use serde_json::Value;
 use sqlx::PgConnection;
 use tokio::sync::Mutex;

@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 
 use order_service::failpoints::POINTS;
-use order_service::sandbox::{Fault, Kind, Operation};
+use sandbox::{Fault, Kind, Operation};
 use tokio::runtime::{Handle, Runtime};
 
 use super::environment::{Pace, World};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use order_service::domain::ids::OrderId;
 use order_service::orders::{ClientKey, Decision, Error, Expected};
-use order_service::sandbox::Fault;
+use sandbox::Fault;
 
 use super::environment::World;
 use super::process::Life;

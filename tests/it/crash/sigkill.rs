@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use order_service::failpoints::POINTS;
-use order_service::sandbox::{Fault, Kind, Operation, Sandbox};
 use reqwest::Method;
+use sandbox::{Fault, Kind, Operation, Sandbox};
 use serde_json::Value;
 
 use crate::support::app::{TestApp, environment};

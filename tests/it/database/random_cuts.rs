@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use order_service::dev::postgres::{Durability, Postgres, Settings};
-use order_service::sandbox::Sandbox;
+use private_postgres::{Durability, Postgres, Settings};
+use sandbox::Sandbox;
 use sqlx::{Connection as _, PgConnection};
 use tokio_util::sync::CancellationToken;
 

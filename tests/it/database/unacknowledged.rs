@@ -1,6 +1,6 @@
 //! Connections that break with a write under way: whether it was done is found out, never guessed.
 
-use order_service::sandbox::{Fault, Kind, Operation};
+use sandbox::{Fault, Kind, Operation};
 use serde_json::json;
 
 use super::behind_a_proxy;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
-use order_service::sandbox::{ChargeStatus, Fault, Kind, Ledger, Operation, ParcelStatus};
+use sandbox::{ChargeStatus, Fault, Kind, Ledger, Operation, ParcelStatus};
 use sqlx::{Connection as _, PgConnection};
 
 use super::Shop;

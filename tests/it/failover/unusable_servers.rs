@@ -1,7 +1,7 @@
 //! Servers that are of no use: that only read, or are alone. And what the new primary does not know, because
 //! it was lazy.
 
-use order_service::sandbox::{Fault, Kind, Operation};
+use sandbox::{Fault, Kind, Operation};
 use sqlx::{Connection as _, PgConnection};
 
 use super::Shop;

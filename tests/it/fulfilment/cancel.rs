@@ -1,6 +1,6 @@
 //! Cancel is a request to fulfilment: at any moment, once or often.
 
-use order_service::sandbox::{Fault, Kind, Operation};
+use sandbox::{Fault, Kind, Operation};
 use serde_json::json;
 
 use crate::support::app::TestApp;

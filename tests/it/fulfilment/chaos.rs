@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use order_service::config::Environment;
-use order_service::dev::postgres::{Durability, Postgres, Settings};
-use order_service::sandbox::{Fault, Kind, Sandbox};
+use private_postgres::{Durability, Postgres, Settings};
 use reqwest::Method;
+use sandbox::{Fault, Kind, Sandbox};
 use serde_json::Value;
 use sqlx::{Connection as _, PgConnection};
 use tokio::task::JoinHandle;

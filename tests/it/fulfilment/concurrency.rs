@@ -1,8 +1,8 @@
 //! Many placements and cancels at once.
 
 use futures_util::future::join_all;
-use order_service::sandbox::{Fault, Kind, Operation};
 use reqwest::Method;
+use sandbox::{Fault, Kind, Operation};
 use sqlx::Connection as _;
 
 use crate::support::app::TestApp;

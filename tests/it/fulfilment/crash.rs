@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use order_service::sandbox::{Fault, Kind, Operation};
+use sandbox::{Fault, Kind, Operation};
 
 use crate::support::app::{TestApp, environment};
 use crate::support::client::{Client, cart};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use order_service::sandbox::{Fault, Kind, Operation};
+use sandbox::{Fault, Kind, Operation};
 use serde_json::json;
 
 use crate::support::app::TestApp;

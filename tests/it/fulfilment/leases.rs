@@ -8,7 +8,7 @@ use order_service::db::fulfilments::{
     self, Claim, Fulfilment, Mark, Next, Written, claim_due, first_epoch, give_back, load, renew,
 };
 use order_service::domain::plan::{Doubt, Plan, Step};
-use order_service::sandbox::{Fault, Kind, Operation};
+use sandbox::{Fault, Kind, Operation};
 use sqlx::PgConnection;
 use uuid::Uuid;
 

@@ -1,6 +1,6 @@
 //! Steps that are done are written down together, as long as that keeps nobody waiting.
 
-use order_service::sandbox::{Fault, Kind, Operation};
+use sandbox::{Fault, Kind, Operation};
 
 use crate::support::app::TestApp;
 use crate::support::client::{Reply, cart};

@@ -1,6 +1,6 @@
 //! A definite no of any peer calls the order off and leaves nothing behind.
 
-use order_service::sandbox::{Fault, Kind, Operation};
+use sandbox::{Fault, Kind, Operation};
 use serde_json::json;
 
 use crate::support::app::TestApp;

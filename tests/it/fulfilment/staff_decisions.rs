@@ -1,6 +1,6 @@
 //! Orders that need a person: found, tried again, settled by hand.
 
-use order_service::sandbox::{Fault, Kind, Operation};
+use sandbox::{Fault, Kind, Operation};
 use serde_json::json;
 
 use crate::support::app::TestApp;

@@ -1,6 +1,6 @@
 //! The parcel's way, from polls and from news.
 
-use order_service::sandbox::{Fault, Kind, Operation, ParcelStatus};
+use sandbox::{Fault, Kind, Operation, ParcelStatus};
 use serde_json::json;
 
 use crate::support::app::TestApp;

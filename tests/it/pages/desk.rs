@@ -1,6 +1,6 @@
 //! The desk: for staff alone, with what a person has to know and can decide.
 
-use order_service::sandbox::{Fault, Kind, Operation};
+use sandbox::{Fault, Kind, Operation};
 
 use super::{AT_REST, place};
 use crate::support::app::TestApp;

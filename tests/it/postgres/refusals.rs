@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use order_service::dev::postgres::binaries::{Binaries, Search};
+use private_postgres::binaries::{Binaries, Search};
 
 use super::*;
 

@@ -6,7 +6,7 @@ use order_service::db::fulfilments::{leave_to_person, order_snapshots, take_in_h
 use order_service::domain::event::OrderEvent;
 use order_service::domain::ids::OrderId;
 use order_service::domain::plan::Step;
-use order_service::sandbox::{Fault, Kind, Operation};
+use sandbox::{Fault, Kind, Operation};
 use sqlx::Connection as _;
 
 use super::{Shop, command, reconcile};

@@ -1,6 +1,6 @@
 //! Charges that do not agree with their order.
 
-use order_service::sandbox::{ChargeStatus, Fault, Kind, Operation};
+use sandbox::{ChargeStatus, Fault, Kind, Operation};
 
 use super::Shop;
 use crate::support::ledger::{all_orders, violations};

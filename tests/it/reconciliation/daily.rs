@@ -6,7 +6,7 @@ use std::time::Duration;
 use order_service::app;
 use order_service::config::{Environment, Reconciling};
 use order_service::reconciliation::Reconciliation;
-use order_service::sandbox::Operation;
+use sandbox::Operation;
 use tokio::sync::Barrier;
 
 use super::Shop;

@@ -1,6 +1,6 @@
 //! What has no order at all, or another order's key: reported, never touched.
 
-use order_service::sandbox::{ChargeStatus, ParcelStatus, ReservationState};
+use sandbox::{ChargeStatus, ParcelStatus, ReservationState};
 
 use super::Shop;
 

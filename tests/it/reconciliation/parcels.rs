@@ -1,7 +1,7 @@
 //! Parcels that do not agree with their order.
 
-use order_service::sandbox::{Fault, Kind, Operation, ParcelStatus};
 use reqwest::Method;
+use sandbox::{Fault, Kind, Operation, ParcelStatus};
 use serde_json::json;
 
 use super::Shop;

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use order_service::sandbox::{Fault, Kind, Operation};
 use reqwest::Method;
+use sandbox::{Fault, Kind, Operation};
 use serde_json::{Value, json};
 
 use super::{Shop, a_charge};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use order_service::sandbox::{ReservationState, StockRow};
+use sandbox::{ReservationState, StockRow};
 use serde_json::{Value, json};
 
 use super::Shop;

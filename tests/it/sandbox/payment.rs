@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use order_service::sandbox::{ChargeStatus, specials};
+use sandbox::{ChargeStatus, specials};
 use serde_json::{Value, json};
 
 use super::{Shop, a_charge};

@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::routing::patch;
 use axum::{Json, Router};
-use order_service::sandbox::ParcelStatus;
+use sandbox::ParcelStatus;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::timeout;

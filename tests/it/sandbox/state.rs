@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use order_service::sandbox::{Sandbox, Settings};
+use sandbox::{Sandbox, Settings};
 use serde_json::{Value, json};
 
 use super::{Shop, settings};

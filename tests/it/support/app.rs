@@ -2,7 +2,7 @@
 
 use order_service::app::App;
 use order_service::config::{Config, Environment};
-use order_service::sandbox::{Ports, Sandbox, Settings};
+use sandbox::{Ports, Sandbox, Settings};
 use secrecy::SecretString;
 
 use super::client::{Client, SECRET};

@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use std::{env, fs, thread};
 
 use aws_lc_rs::digest::{Context, SHA256};
-use order_service::dev::postgres::{Durability, Postgres, Settings};
+use private_postgres::{Durability, Postgres, Settings};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};

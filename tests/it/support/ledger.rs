@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use order_service::sandbox::{ChargeStatus, Ledger, ParcelStatus, ReservationState, Sandbox};
 use rust_decimal::Decimal;
+use sandbox::{ChargeStatus, Ledger, ParcelStatus, ReservationState, Sandbox};
 use serde_json::Value;
 
 use super::client::Client;

@@ -9,7 +9,7 @@ use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 
 use crate::config::{self, DEV_DATABASE, Environment};
 use crate::db;
-use crate::dev::postgres::{Durability, Postgres, Settings};
+use private_postgres::{Durability, Postgres, Settings};
 
 use super::{Result, files, prepare};
 

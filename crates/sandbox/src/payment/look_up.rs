@@ -4,11 +4,11 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::json;
 
-use crate::sandbox::desk::Desk;
-use crate::sandbox::incoming::{Incoming, OfOrder};
-use crate::sandbox::operation::Operation;
-use crate::sandbox::pages::Page;
-use crate::sandbox::reply::Answer;
+use crate::desk::Desk;
+use crate::incoming::{Incoming, OfOrder};
+use crate::operation::Operation;
+use crate::pages::Page;
+use crate::reply::Answer;
 
 /// `GET /v1/payments?order_id=`, or without it all of them in pages
 pub(super) async fn look_up(

@@ -3,10 +3,10 @@
 use axum::extract::State;
 use axum::response::Response;
 
-use crate::sandbox::desk::Desk;
-use crate::sandbox::incoming::Incoming;
-use crate::sandbox::operation::Operation;
-use crate::sandbox::pages::Page;
+use crate::desk::Desk;
+use crate::incoming::Incoming;
+use crate::operation::Operation;
+use crate::pages::Page;
 
 /// `GET /v1/inventory/reservations`, in pages; an extension of the contract
 pub(super) async fn list(State(desk): State<Desk>, page: Page, incoming: Incoming) -> Response {

@@ -9,13 +9,13 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{Charge, ChargeStatus, Payments};
-use crate::sandbox::desk::Desk;
-use crate::sandbox::incoming::Incoming;
-use crate::sandbox::operation::Operation;
-use crate::sandbox::reply::{Answer, Refusal, Reply};
-use crate::sandbox::specials;
-use crate::sandbox::wire::{Whole, amount};
-use crate::sandbox::world::Occasion;
+use crate::desk::Desk;
+use crate::incoming::Incoming;
+use crate::operation::Operation;
+use crate::reply::{Answer, Refusal, Reply};
+use crate::specials;
+use crate::wire::{Whole, amount};
+use crate::world::Occasion;
 
 /// `POST /v1/payments/charge`
 pub(super) async fn charge(State(desk): State<Desk>, incoming: Incoming) -> Response {

@@ -7,13 +7,13 @@ use serde_json::json;
 use time::format_description::well_known::Rfc3339;
 
 use super::{Inventory, Line, Reservation, ReservationState};
-use crate::sandbox::desk::Desk;
-use crate::sandbox::incoming::Incoming;
-use crate::sandbox::operation::Operation;
-use crate::sandbox::reply::{Answer, Refusal, Reply};
-use crate::sandbox::specials;
-use crate::sandbox::wire::Whole;
-use crate::sandbox::world::Occasion;
+use crate::desk::Desk;
+use crate::incoming::Incoming;
+use crate::operation::Operation;
+use crate::reply::{Answer, Refusal, Reply};
+use crate::specials;
+use crate::wire::Whole;
+use crate::world::Occasion;
 
 /// How long goods are held unless committed.
 const HELD_FOR: time::Duration = time::Duration::minutes(15);

@@ -8,12 +8,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{ChargeStatus, Payments, Refund};
-use crate::sandbox::desk::Desk;
-use crate::sandbox::incoming::{Id, Incoming};
-use crate::sandbox::operation::Operation;
-use crate::sandbox::reply::{Answer, Refusal, Reply};
-use crate::sandbox::wire::amount;
-use crate::sandbox::world::Occasion;
+use crate::desk::Desk;
+use crate::incoming::{Id, Incoming};
+use crate::operation::Operation;
+use crate::reply::{Answer, Refusal, Reply};
+use crate::wire::amount;
+use crate::world::Occasion;
 
 /// `POST /v1/payments/{payment_id}/refund`
 pub(super) async fn refund(State(desk): State<Desk>, Id(id): Id, incoming: Incoming) -> Response {

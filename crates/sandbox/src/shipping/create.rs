@@ -6,14 +6,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{ParcelStatus, Parcels, Shipment};
-use crate::sandbox::desk::Desk;
-use crate::sandbox::incoming::Incoming;
-use crate::sandbox::operation::Operation;
-use crate::sandbox::payment::Payments;
-use crate::sandbox::reply::{Answer, Refusal, Reply};
-use crate::sandbox::specials;
-use crate::sandbox::wire::Whole;
-use crate::sandbox::world::Occasion;
+use crate::desk::Desk;
+use crate::incoming::Incoming;
+use crate::operation::Operation;
+use crate::payment::Payments;
+use crate::reply::{Answer, Refusal, Reply};
+use crate::specials;
+use crate::wire::Whole;
+use crate::world::Occasion;
 
 /// Tracking numbers count on from here.
 const BEFORE_FIRST_TRACKING: u64 = 100_000;

@@ -5,11 +5,11 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::{ParcelStatus, Parcels};
-use crate::sandbox::desk::Desk;
-use crate::sandbox::incoming::{Id, Incoming};
-use crate::sandbox::operation::Operation;
-use crate::sandbox::reply::{Answer, Refusal, Reply};
-use crate::sandbox::world::Occasion;
+use crate::desk::Desk;
+use crate::incoming::{Id, Incoming};
+use crate::operation::Operation;
+use crate::reply::{Answer, Refusal, Reply};
+use crate::world::Occasion;
 
 /// `PATCH /v1/shipments/{shipment_id}/status`
 pub(super) async fn cancel(State(desk): State<Desk>, Id(id): Id, incoming: Incoming) -> Response {

@@ -6,8 +6,8 @@ use time::OffsetDateTime;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{ParcelStatus, Shipment};
-use crate::sandbox::desk::Desk;
-use crate::sandbox::news::News;
+use crate::desk::Desk;
+use crate::news::News;
 
 /// How many times longer a parcel stays in its first status, so that there is time to cancel.
 const FIRST_STAY: u32 = 3;
@@ -17,7 +17,7 @@ const SHORTEST_TURN: Duration = Duration::from_millis(5);
 const LONGEST_TURN: Duration = Duration::from_secs(1);
 
 /// Move parcels along at this pace until the sandbox stops.
-pub(in crate::sandbox) async fn run(desk: Desk, pace: Duration) {
+pub(crate) async fn run(desk: Desk, pace: Duration) {
     let mut turn = interval((pace / 4).clamp(SHORTEST_TURN, LONGEST_TURN));
     turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while desk
@@ -32,10 +32,7 @@ pub(in crate::sandbox) async fn run(desk: Desk, pace: Duration) {
 
 /// Move those parcels by one status that `moves` picks and that are still under way; tells
 /// how many those were.
-pub(in crate::sandbox) fn advance(
-    desk: &Desk,
-    moves: impl Fn(&Shipment, OffsetDateTime) -> bool,
-) -> usize {
+pub(crate) fn advance(desk: &Desk, moves: impl Fn(&Shipment, OffsetDateTime) -> bool) -> usize {
     let due = |parcel: &Shipment, now| parcel.status.next().is_some() && moves(parcel, now);
     let now = desk.now();
     // Looked at first: a turn in which nothing moves has nothing to save.

@@ -18,6 +18,7 @@ use news::Reporter;
 use saving::StateFile;
 use tokens::Tokens;
 
+mod clock;
 mod cut;
 mod desk;
 mod error;

@@ -6,11 +6,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Inventory, ReservationState};
-use crate::sandbox::desk::Desk;
-use crate::sandbox::incoming::Incoming;
-use crate::sandbox::operation::Operation;
-use crate::sandbox::reply::{Answer, Refusal, Reply};
-use crate::sandbox::wire::Whole;
+use crate::desk::Desk;
+use crate::incoming::Incoming;
+use crate::operation::Operation;
+use crate::reply::{Answer, Refusal, Reply};
+use crate::wire::Whole;
 
 /// `POST /v1/inventory/ship`
 pub(super) async fn commit(State(desk): State<Desk>, incoming: Incoming) -> Response {

@@ -7,8 +7,6 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
-use crate::json;
-
 use super::cut::Scissors;
 use super::reply::Refusal;
 
@@ -27,7 +25,7 @@ pub(super) struct Incoming {
 impl Incoming {
     /// The body as JSON of this shape: 400 when it is no JSON, 422 when of another shape.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
-        json::read(&self.body).map_err(|error| match error.classify() {
+        serde_json::from_slice(&self.body).map_err(|error| match error.classify() {
             Category::Data => Refusal::invalid(format!("the body does not fit: {error}")),
             _ => Refusal::bad(format!("the body is no JSON: {error}")),
         })

@@ -6,12 +6,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Inventory, Reservation, ReservationState};
-use crate::sandbox::desk::Desk;
-use crate::sandbox::incoming::Incoming;
-use crate::sandbox::operation::Operation;
-use crate::sandbox::reply::{Answer, Refusal, Reply};
-use crate::sandbox::wire::Whole;
-use crate::sandbox::world::Occasion;
+use crate::desk::Desk;
+use crate::incoming::Incoming;
+use crate::operation::Operation;
+use crate::reply::{Answer, Refusal, Reply};
+use crate::wire::Whole;
+use crate::world::Occasion;
 
 /// `POST /v1/inventory/release`
 pub(super) async fn release(State(desk): State<Desk>, incoming: Incoming) -> Response {
