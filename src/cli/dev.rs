@@ -42,7 +42,7 @@ pub async fn run(args: Args, mut environment: Environment) -> Result {
     if args.database_only {
         return database_only(&args, folder, &environment).await;
     }
-    let world = World::start(world::Settings {
+    let world = World::start(dev::Settings {
         folder,
         fresh: args.fresh,
         port: args.port,
@@ -58,7 +58,7 @@ pub async fn run(args: Args, mut environment: Environment) -> Result {
 }
 
 async fn database_only(args: &Args, folder: PathBuf, environment: &Environment) -> Result {
-    let database = world::Database::start(&folder, args.fresh, environment).await?;
+    let database = dev::Database::start(&folder, args.fresh, environment).await?;
     println!("DATABASE_URL={}", database.url());
     // A thread of its own: the runtime would wait for a read that nothing ends.
     let (closing, closed) = tokio::sync::oneshot::channel();
