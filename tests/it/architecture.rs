@@ -15,7 +15,7 @@ struct Layer {
 }
 
 #[test]
-fn every_part_uses_only_the_layers_below_it() {
+fn every_module_imports_lower_layers_only() {
     let layers = layers();
     let libraries: BTreeSet<&String> = layers.iter().flat_map(|layer| &layer.libraries).collect();
     let mut wrong = Vec::new();
@@ -44,7 +44,7 @@ fn every_part_uses_only_the_layers_below_it() {
 }
 
 #[test]
-fn the_table_lists_every_part_once() {
+fn every_module_has_a_layer() {
     let mut rows: Vec<String> = layers().into_iter().map(|layer| layer.part).collect();
     rows.sort();
     let mut parts: BTreeSet<String> = sources("src").iter().map(|file| part_of(file)).collect();
@@ -64,7 +64,7 @@ fn each_row_names_only_rows_above_it() {
 }
 
 #[test]
-fn every_file_is_short_and_has_a_header() {
+fn every_file_is_short_and_has_a_doc_comment() {
     let mut wrong = Vec::new();
     let folders = ["src", "crates", "tests", "bench"];
     for file in folders.into_iter().flat_map(sources) {
