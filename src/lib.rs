@@ -24,8 +24,6 @@
 //! | where tests let the process die | [`failpoints`] |
 //! | what `order-service dev` and the tests stand on | `dev`, `sandbox`, `tests/it/support/` |
 
-#![forbid(unsafe_code)]
-
 pub mod app;
 pub mod auth;
 pub mod cli;
