@@ -202,7 +202,7 @@ impl Components {
             metrics_server,
             fulfilment: tokio::spawn(async move { fulfilments.run(wake_ups, drain, stop).await }),
             housekeeping: tokio::spawn(keep_house(orders.clone(), fulfilling.clone())),
-            live_streams: tokio::spawn(async move { orders.serve_listeners(listening).await }),
+            live_streams: tokio::spawn(async move { orders.run_live_hub(listening).await }),
             key_refresh: tokio::spawn({
                 let stop = fulfilling.clone();
                 async move { stop.run_until_cancelled(verifier.keep_fresh()).await }

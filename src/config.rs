@@ -56,7 +56,7 @@ pub struct Config {
     /// Where people sign in.
     pub user_service: Url,
     /// How the use cases work.
-    pub orders: orders::Settings,
+    pub orders: orders::OrdersSettings,
     /// How fulfilment works.
     pub fulfilment: fulfilment::Settings,
     /// How orders are compared with the peers' ledgers.
@@ -222,7 +222,10 @@ fn peer_settings(
     })
 }
 
-fn order_settings(reader: &mut Reader<'_>, lease: Option<Duration>) -> Option<orders::Settings> {
+fn order_settings(
+    reader: &mut Reader<'_>,
+    lease: Option<Duration>,
+) -> Option<orders::OrdersSettings> {
     let currency = currency(reader);
     let tax_rate = reader.value("TAX_RATE", |text| {
         parse_decimal(text)
@@ -241,7 +244,7 @@ fn order_settings(reader: &mut Reader<'_>, lease: Option<Duration>) -> Option<or
         tax_rate: tax_rate?,
         shipping_fee: shipping_fee??,
     };
-    Some(orders::Settings {
+    Some(orders::OrdersSettings {
         pricing,
         settle_wait: settle_wait?,
         keys_kept: Duration::from_secs(key_days? * 86_400),

@@ -7,6 +7,7 @@ pub mod events;
 pub mod fulfilments;
 pub mod histories;
 pub mod idempotency;
+pub mod optimistic;
 pub mod order_list;
 pub mod order_reads;
 pub mod orders;

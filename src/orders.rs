@@ -1,5 +1,5 @@
-//! The use cases: place, cancel, report news, and answer questions. Each is one short write, or one
-//! read; fulfilment does the rest and is met only in tables and by [`Notifications`].
+//! The use cases: place, cancel, update and read orders. Each is one short write or one read. The saga
+//! does the rest; it is reached through tables and [`Notifications`] alone.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -21,39 +21,44 @@ mod details;
 mod error;
 mod expected;
 mod health;
+mod idempotency;
 mod list;
 mod live;
 mod place;
+mod resolve;
+#[cfg(test)]
+mod samples;
 mod settle;
 mod timeline;
 mod update_status;
 
-pub use crate::db::events::Part;
+pub use crate::db::events::EventPage;
 pub use crate::db::fulfilments::{Attention, Standing};
 pub use crate::db::order_list::{Listing, StatusCount};
-pub use attention::Decision;
 pub use cancel::Cancelled;
 pub use details::Tracking;
-pub use error::{Error, Refusal};
+pub use error::{Error, StateConflict};
 pub use expected::Expected;
-pub use live::{Listening, Settings as LiveSettings};
-pub use place::{ClientKey, Placed};
-pub use update_status::News;
+pub use idempotency::ClientKey;
+pub use live::{LiveEvents, LiveSettings};
+pub use place::Placed;
+pub use resolve::Resolution;
+pub use update_status::StatusUpdate;
 
-use live::Desk;
+use live::LiveHub;
 
-/// How the use cases go about their work.
+/// Settings of the use cases.
 #[derive(Clone, Debug)]
-pub struct Settings {
-    /// What is added to the lines of an order.
+pub struct OrdersSettings {
+    /// Tax, shipping fee and currency of new orders.
     pub pricing: PricingRules,
-    /// How long a placement or a cancel waits for the order to settle.
+    /// The time that a placement or a cancel waits for the order to settle.
     pub settle_wait: Duration,
-    /// How long an idempotency key is remembered.
+    /// The retention of idempotency keys.
     pub keys_kept: Duration,
-    /// How long this process keeps the fulfilment of what it has placed to itself.
+    /// The lease of the saga that a placement starts in this process.
     pub lease: Duration,
-    /// How those who follow orders live are served.
+    /// Settings of live tracking.
     pub live: LiveSettings,
 }
 
@@ -65,21 +70,21 @@ pub struct Orders {
     replica: Option<Replica>,
     metrics: Arc<Metrics>,
     notifications: Notifications,
-    settings: Arc<Settings>,
-    live: Arc<Desk>,
+    settings: Arc<OrdersSettings>,
+    live: Arc<LiveHub>,
     writes: TaskTracker,
 }
 
 impl Orders {
-    /// Puts the parts together. Lists are read from the replica, if there is one.
+    /// The use cases over a database. Lists are read from the replica, if there is one.
     pub fn new(
         db: Database,
         replica: Option<Replica>,
         metrics: Arc<Metrics>,
         notifications: Notifications,
-        settings: Settings,
+        settings: OrdersSettings,
     ) -> Self {
-        let live = Desk::new(settings.live, metrics.clone());
+        let live = LiveHub::new(settings.live, metrics.clone());
         Self {
             reads: OrderReads::new(db.clone()),
             db,
@@ -92,19 +97,19 @@ impl Orders {
         }
     }
 
-    /// What is added to the lines of an order.
+    /// Tax, shipping fee and currency of new orders.
     pub fn pricing(&self) -> &PricingRules {
         &self.settings.pricing
     }
 
-    /// Waits until every write that has begun is done.
+    /// Waits until every started write has ended.
     pub async fn drain(&self) {
         self.writes.close();
         self.writes.wait().await;
     }
 
-    /// Runs what writes in a task of its own: a client that leaves drops the request's future, never
-    /// this one.
+    /// Runs a write in its own task, so that it goes on when the client disconnects, which drops the
+    /// request's future.
     async fn detached<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
@@ -128,7 +133,8 @@ fn for_staff(caller: &Principal) -> Result<(), Error> {
     }
 }
 
-/// Peer services report news; whose orders there are is not theirs to ask, nor what becomes of them.
+/// Peer services may read a single order and report its status. They may not list, place or cancel
+/// orders.
 fn not_for_services(caller: &Principal) -> Result<(), Error> {
     match caller.role {
         Role::Service => Err(Error::Forbidden(

@@ -31,7 +31,7 @@ pub enum Error {
 
 impl Error {
     /// Whether it is the database's trouble, which passes, and no fault of ours.
-    pub fn passes(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Unavailable(_) | Self::Lost(_) | Self::Conflict(_) | Self::NotMigrated => true,
             Self::Unreadable { .. } | Self::Refused(_) => false,

@@ -10,7 +10,7 @@ use crate::domain::ids::{CustomerId, OrderId};
 
 use super::Error;
 
-/// Facts as the columns of the rows that record them.
+/// Events as the columns of the rows that store them.
 pub(super) struct Columns {
     pub codes: Vec<String>,
     pub actors: Vec<String>,
@@ -27,16 +27,16 @@ impl Columns {
     }
 }
 
-/// Whether this is the event of that number in the history of an order.
+/// Whether the order's history holds this event with this number.
 #[tracing::instrument(name = "db.events.stands", skip_all)]
-pub async fn stands(
+pub async fn is_recorded(
     conn: &mut PgConnection,
     order_id: OrderId,
     seq: i32,
     fact: &OrderEvent,
     actor: &Actor,
 ) -> Result<bool, Error> {
-    let stands = sqlx::query_scalar!(
+    let is_recorded = sqlx::query_scalar!(
         r#"
         select exists (select from order_events
             where order_id = $1 and seq = $2 and code = $3 and actor = $4 and data = $5) as "stands!"
@@ -49,7 +49,7 @@ pub async fn stands(
     )
     .fetch_one(conn)
     .await?;
-    Ok(stands)
+    Ok(is_recorded)
 }
 
 struct EventRow {
@@ -92,27 +92,27 @@ pub async fn of_order(
     Ok(rows.into_iter().map(RecordedEvent::from).collect())
 }
 
-/// A part of an order's history.
+/// A page of an order's history.
 #[derive(Clone, Debug)]
-pub struct Part {
-    /// The number of the order's latest event.
+pub struct EventPage {
+    /// The order's version: the number of its latest event.
     pub version: i32,
-    /// Whether nothing more happens unless somebody asks for it, see [`over`].
-    pub is_over: bool,
+    /// Whether the order is quiescent, see [`quiescent`].
+    pub is_quiescent: bool,
     /// The events, oldest first.
     pub events: Vec<RecordedEvent>,
 }
 
-/// At most `limit` events of an order with numbers above `after`; `None` when there is no such order or
-/// it is not `owner`'s.
+/// At most `limit` events of an order with numbers above `after`; `None` when the order does not exist or
+/// is not `owner`'s.
 #[tracing::instrument(name = "db.events.part", skip_all)]
-pub async fn part(
+pub async fn page(
     conn: &mut PgConnection,
     owner: Option<CustomerId>,
     order_id: OrderId,
     after: i32,
     limit: i64,
-) -> Result<Option<Part>, Error> {
+) -> Result<Option<EventPage>, Error> {
     let rows = sqlx::query!(
         r#"
         select o.version, e.seq as "seq?", e.code as "code?", e.actor as "actor?", e.data as "data?",
@@ -139,7 +139,7 @@ pub async fn part(
     let Some(first) = rows.first() else {
         return Ok(None);
     };
-    let (version, is_over) = (first.version, first.is_over);
+    let (version, is_quiescent) = (first.version, first.is_over);
     let events = rows.into_iter().filter_map(|row| {
         Some(RecordedEvent {
             seq: row.seq?,
@@ -149,17 +149,17 @@ pub async fn part(
             at: row.at?,
         })
     });
-    Ok(Some(Part {
+    Ok(Some(EventPage {
         version,
-        is_over,
+        is_quiescent,
         events: events.collect(),
     }))
 }
 
-/// What has happened to orders since the event that was last seen of each, at most `each` events an
-/// order, oldest first. One look into an index an order, so that thousands of them cost little.
+/// The events of these orders with numbers above the last `seen` of each, oldest first, at most `each` per
+/// order. Costs one index lookup per order.
 #[tracing::instrument(name = "db.events.news", skip_all)]
-pub async fn news(
+pub async fn newer_than(
     conn: &mut PgConnection,
     orders: &[i64],
     seen: &[i32],
@@ -182,16 +182,16 @@ pub async fn news(
     )
     .fetch_all(conn)
     .await?;
-    let news = rows
+    let events = rows
         .into_iter()
         .map(|row| (OrderId(row.order_id), RecordedEvent::from(row)));
-    Ok(news.collect())
+    Ok(events.collect())
 }
 
-/// Those of these orders to which nothing more happens unless somebody asks for it: fulfilment will not
-/// look at them again, and they do not wait for a person.
+/// Those of these orders that are quiescent: no further event happens without a request, because their
+/// sagas are neither due nor stuck.
 #[tracing::instrument(name = "db.events.over", skip_all)]
-pub async fn over(conn: &mut PgConnection, orders: &[i64]) -> Result<Vec<OrderId>, Error> {
+pub async fn quiescent(conn: &mut PgConnection, orders: &[i64]) -> Result<Vec<OrderId>, Error> {
     let rows = sqlx::query_scalar!(
         r#"
         select w.order_id as "order_id!" from unnest($1::bigint[]) as w (order_id)

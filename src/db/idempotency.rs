@@ -1,4 +1,4 @@
-//! The table `idempotency_keys`: which order a caller's key stands for.
+//! The table `idempotency_keys`: the order that each key's request resulted in.
 
 use std::time::Duration;
 
@@ -8,31 +8,31 @@ use crate::domain::ids::OrderId;
 
 use super::Error;
 
-/// A caller's key for one operation.
+/// An idempotency key: a caller's text for one request.
 #[derive(Clone, Debug)]
-pub struct Key {
-    /// The caller, as in the events.
+pub struct IdempotencyKey {
+    /// The caller, named as in the events.
     pub scope: String,
-    /// What is asked for: `create` or `cancel`.
+    /// The operation: `create` or `cancel`.
     pub operation: &'static str,
-    /// The caller's own text.
+    /// The caller's text.
     pub key: String,
-    /// SHA-256 of what was asked.
+    /// SHA-256 of the request.
     pub fingerprint: Vec<u8>,
 }
 
-/// What a key was used for.
+/// The request that used a key.
 #[derive(Clone, Debug)]
-pub struct Use {
-    /// SHA-256 of what was asked then.
+pub struct KeyUse {
+    /// SHA-256 of that request.
     pub fingerprint: Vec<u8>,
-    /// The order that came of it.
+    /// The order that it placed or cancelled.
     pub order_id: OrderId,
 }
 
-/// What `key` was used for, if it was.
+/// The earlier use of a key; `None` for a new one.
 #[tracing::instrument(name = "db.idempotency.find", skip_all)]
-pub async fn find(conn: &mut PgConnection, key: &Key) -> Result<Option<Use>, Error> {
+pub async fn find(conn: &mut PgConnection, key: &IdempotencyKey) -> Result<Option<KeyUse>, Error> {
     let row = sqlx::query!(
         r#"
         select fingerprint, order_id from idempotency_keys
@@ -44,15 +44,19 @@ pub async fn find(conn: &mut PgConnection, key: &Key) -> Result<Option<Use>, Err
     )
     .fetch_optional(conn)
     .await?;
-    Ok(row.map(|row| Use {
+    Ok(row.map(|row| KeyUse {
         fingerprint: row.fingerprint,
         order_id: OrderId(row.order_id),
     }))
 }
 
-/// Keeps a key, unless it is kept already; whether it is new.
+/// Stores a key; `false` when it is stored already.
 #[tracing::instrument(name = "db.idempotency.keep", skip_all)]
-pub async fn keep(conn: &mut PgConnection, key: &Key, order_id: OrderId) -> Result<bool, Error> {
+pub async fn keep(
+    conn: &mut PgConnection,
+    key: &IdempotencyKey,
+    order_id: OrderId,
+) -> Result<bool, Error> {
     let kept = sqlx::query!(
         r#"
         insert into idempotency_keys (scope, operation, key, fingerprint, order_id)
@@ -70,8 +74,7 @@ pub async fn keep(conn: &mut PgConnection, key: &Key, order_id: OrderId) -> Resu
     Ok(kept.rows_affected() > 0)
 }
 
-/// Forgets keys that are older than this; returns how many. A few thousand at a time, so that no
-/// statement takes long.
+/// Deletes one batch of keys that are older than `older_than`, and returns its size; 0 when none are left.
 #[tracing::instrument(name = "db.idempotency.purge", skip_all)]
 pub async fn purge(conn: &mut PgConnection, older_than: Duration) -> Result<u64, Error> {
     let purged = sqlx::query!(

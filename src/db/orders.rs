@@ -17,7 +17,7 @@ use crate::domain::status::Status;
 use super::Error;
 use super::events::Columns;
 use super::fulfilments::first_epoch;
-use super::idempotency::Key;
+use super::idempotency::IdempotencyKey;
 use super::rows::{gather, joined};
 
 /// What goes with an order when it is placed.
@@ -29,7 +29,7 @@ pub struct Placement<'a> {
     /// Who placed it.
     pub actor: &'a Actor,
     /// The caller's idempotency key, if there is one.
-    pub key: Option<&'a Key>,
+    pub key: Option<&'a IdempotencyKey>,
     /// The random identity from which the keys sent to peers derive.
     pub identity: Uuid,
     /// How long this process keeps the fulfilment to itself, or `None` to leave it to whoever

@@ -34,8 +34,8 @@ impl Replica {
     }
 
     /// Whether the primary should be asked instead, after this error.
-    pub fn gives_way(&self, error: &Error) -> bool {
-        if !error.passes() {
+    pub fn falls_back(&self, error: &Error) -> bool {
+        if !error.is_transient() {
             return false;
         }
         // It cancels what keeps it from following; that is over at once.

@@ -143,7 +143,7 @@ impl<Q: Question> Together<Q> {
                     }
                 }
             }
-            Err(error) if error.passes() || questions.len() == 1 => {
+            Err(error) if error.is_transient() || questions.len() == 1 => {
                 for ask in asks.into_values().flatten() {
                     ask.answer(Err(error.told_again()));
                 }

@@ -153,7 +153,7 @@ impl Fulfilments {
                 }
                 Ok(Recorded::Superseded) => return Ok(Turn::Lost),
                 Ok(Recorded::Changed) => {}
-                Err(error) if error.passes() => {
+                Err(error) if error.is_transient() => {
                     failures += 1;
                     if failures > WRITE_ATTEMPTS {
                         return Err(error);
@@ -172,7 +172,7 @@ impl Fulfilments {
             match self.load(held.now.claim).await {
                 Ok(Some(fresh)) => held.reread(&self.settings, fresh, at),
                 Ok(None) => return Ok(Turn::Lost),
-                Err(error) if error.passes() => {}
+                Err(error) if error.is_transient() => {}
                 Err(error) => return Err(error),
             }
             if why == Why::Progress && held.ended.is_empty() {

@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::clock;
-use crate::orders::{Attention, Decision, Orders};
+use crate::orders::{Attention, Orders, Resolution};
 
 use super::Shared;
 use super::body::{Faults, Object};
@@ -166,7 +166,7 @@ async fn retry_order(
         Object::at(&body, "", &mut faults).and_then(|body| read_reason(&body, &mut faults));
     let reason = faults.finish(reason)?;
     let order = orders
-        .decide(&caller, order_id, Decision::Retry, reason)
+        .resolve(&caller, order_id, Resolution::Retry, reason)
         .await?;
     Ok(Json(OrderView::new(order, &caller)))
 }
@@ -192,7 +192,7 @@ async fn resolve_order(
     JsonBody(body): JsonBody,
 ) -> Result<Json<OrderView>, Problem> {
     let (decision, reason) = read_resolution(&body)?;
-    let order = orders.decide(&caller, order_id, decision, reason).await?;
+    let order = orders.resolve(&caller, order_id, decision, reason).await?;
     Ok(Json(OrderView::new(order, &caller)))
 }
 
@@ -201,15 +201,15 @@ fn read_reason(body: &Object<'_>, faults: &mut Faults) -> Option<String> {
     body.text("reason", value, MAX_REASON_CHARS, faults)
 }
 
-fn read_resolution(body: &Value) -> Result<(Decision, String), Problem> {
+fn read_resolution(body: &Value) -> Result<(Resolution, String), Problem> {
     let mut faults = Faults::default();
     let read = Object::at(body, "", &mut faults).and_then(|body| {
         let outcome = body
             .required("outcome", &mut faults)
             .and_then(|value| body.text("outcome", value, 20, &mut faults))
             .and_then(|word| match word.as_str() {
-                "completed" => Some(Decision::Completed),
-                "cancelled" => Some(Decision::Cancelled),
+                "completed" => Some(Resolution::Completed),
+                "cancelled" => Some(Resolution::Cancelled),
                 _ => {
                     let expected = "must be completed or cancelled";
                     faults.add(body.pointer("outcome"), "unknown_value", expected);

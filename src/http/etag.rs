@@ -121,7 +121,7 @@ pub fn expected(headers: &HeaderMap, order_id: OrderId, faults: &mut Faults) -> 
 
 /// A use case's error; with the present version and tag where the order is not as it was expected.
 pub fn refused(error: Error, caller: &Principal) -> Problem {
-    let Error::Changed { order_id, version } = error else {
+    let Error::VersionMismatch { order_id, version } = error else {
         return error.into();
     };
     let tag = Tag::new(Representation::Details, order_id, version, caller);

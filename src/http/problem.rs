@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::auth::Rejection;
 use crate::domain::ids::OrderId;
-use crate::orders::{Error, Refusal};
+use crate::orders::{Error, StateConflict};
 
 mod kind;
 
@@ -193,25 +193,26 @@ impl From<Error> for Problem {
         match error {
             Error::NotFound(_) | Error::NothingHere => Self::new(Kind::NotFound, error.to_string()),
             Error::Forbidden(why) => Self::new(Kind::Forbidden, why),
-            Error::NotNow(refusal @ Refusal::Cancel { .. }) => {
-                Self::new(Kind::CannotCancel, refusal.to_string())
+            Error::StateConflict(conflict @ StateConflict::NotCancellable { .. }) => {
+                Self::new(Kind::CannotCancel, conflict.to_string())
             }
-            Error::NotNow(refusal @ Refusal::Decision { .. }) => {
-                Self::new(Kind::NothingToDecide, refusal.to_string())
+            Error::StateConflict(conflict @ StateConflict::NotStuck { .. }) => {
+                Self::new(Kind::NothingToDecide, conflict.to_string())
             }
-            Error::NotNow(refusal @ (Refusal::Transition { .. } | Refusal::Standing { .. })) => {
-                Self::new(Kind::InvalidTransition, refusal.to_string())
-            }
-            Error::Changed { .. } => Self::new(
+            Error::StateConflict(
+                conflict @ (StateConflict::Transition { .. }
+                | StateConflict::AlreadyCancelling { .. }),
+            ) => Self::new(Kind::InvalidTransition, conflict.to_string()),
+            Error::VersionMismatch { .. } => Self::new(
                 Kind::PreconditionFailed,
                 format!("{error}; read it again, and send its ETag as If-Match"),
             ),
-            Error::NoSeat => Self::new(
+            Error::TooManyListeners => Self::new(
                 Kind::Unavailable,
                 "this process serves as many streams as it takes, or stops; try again",
             )
             .retry_after(5),
-            Error::TooManySeats(most) => Self::new(
+            Error::TooManyListenersOfCaller(most) => Self::new(
                 Kind::TooManyListeners,
                 format!("you follow {most} orders already; end a stream first"),
             )

@@ -1,4 +1,4 @@
-//! One order: what it is, and what has happened to it.
+//! One order, and its history.
 
 use crate::db::{self, run};
 use crate::domain::event::RecordedEvent;
@@ -13,7 +13,7 @@ use super::{Error, Orders};
 pub struct Tracking {
     /// The order.
     pub order: Order,
-    /// What has happened to it, oldest first.
+    /// Its events, oldest first.
     pub events: Vec<RecordedEvent>,
 }
 
@@ -23,7 +23,7 @@ impl Orders {
         self.find(caller.owner(), order_id).await
     }
 
-    /// Where the parcel is, and how it came there.
+    /// An order with its history, from one version.
     pub async fn tracking(&self, caller: &Principal, order_id: OrderId) -> Result<Tracking, Error> {
         let owner = caller.owner();
         let found = run!(self.db, |conn| async {
@@ -31,7 +31,7 @@ impl Orders {
                 return Ok(None);
             };
             let mut events = db::events::of_order(conn, order_id).await?;
-            // What has happened since the order was read belongs to a later version.
+            // Events written after the order was read belong to a later version.
             events.retain(|event| event.seq <= order.version);
             Ok(Some(Tracking { order, events }))
         });

@@ -1,96 +1,96 @@
-//! Why a use case did not do what was asked, sorted by what the caller can do about it.
+//! Errors of the use cases, sorted by what the caller can do about them.
 
 use crate::db;
 use crate::domain::ids::OrderId;
 
-/// Why a use case did not do what was asked.
+/// An error of a use case.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no such order, or it is somebody else's.
+    /// The order does not exist, or belongs to another customer.
     #[error("there is no order {0}")]
     NotFound(OrderId),
-    /// Nothing of the caller's may be found here.
+    /// The caller may not see the requested list.
     #[error("there is nothing here for this caller")]
     NothingHere,
-    /// The caller may not do this at all.
+    /// The caller's role does not allow the operation.
     #[error("{0}")]
     Forbidden(&'static str),
-    /// Not as the order now stands.
+    /// The order's state does not allow the operation.
     #[error("{0}")]
-    NotNow(Refusal),
-    /// The order is not at the version that the caller expects.
+    StateConflict(#[from] StateConflict),
+    /// The order is not at a version that the caller expects.
     #[error("order {order_id} has changed: it is at version {version}")]
-    Changed {
-        /// Which order.
+    VersionMismatch {
+        /// The order.
         order_id: OrderId,
-        /// Its version now.
+        /// Its current version.
         version: i32,
     },
-    /// This process has as many listeners as it takes, or is about to stop.
-    #[error("there is no place for another listener in this process")]
-    NoSeat,
-    /// The caller has as many listeners as it may have.
-    #[error("there are {0} listeners of this caller already")]
-    TooManySeats(usize),
-    /// The idempotency key was used for something else.
+    /// This process has reached its limit of listeners, or is stopping.
+    #[error("this process accepts no further listeners")]
+    TooManyListeners,
+    /// The caller has reached its limit of listeners, which is this number.
+    #[error("the caller has {0} listeners already")]
+    TooManyListenersOfCaller(usize),
+    /// The idempotency key was used for a different request.
     #[error("the idempotency key was used before, with another request")]
     KeyReused,
-    /// The order keeps changing under our hands.
+    /// The order changed during every attempt of the optimistic retry loop.
     #[error("the order is being changed by others")]
     Busy,
-    /// The database is away. Nothing is known about a write that was under way.
+    /// The database is not available. The outcome of a write is unknown.
     #[error("the database is not available")]
     Unavailable(#[source] db::Error),
-    /// A fault of ours.
+    /// The database refused a statement: a defect of this service.
     #[error("a statement was refused")]
     Database(#[source] db::Error),
-    /// A fault of ours.
+    /// A task panicked: a defect of this service.
     #[error("a task ended without an answer")]
     Crashed(#[source] tokio::task::JoinError),
 }
 
-/// What cannot be done as the order now stands, and why.
+/// An operation that the order's current state does not allow, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// It cannot be called off any more.
+pub enum StateConflict {
+    /// The order can no longer be cancelled.
     #[error("order {order_id} cannot be cancelled: {why}")]
-    Cancel {
-        /// Which order.
+    NotCancellable {
+        /// The order.
         order_id: OrderId,
-        /// Why, in the customer's words.
+        /// The reason, worded for the customer.
         why: &'static str,
     },
-    /// It is being called off, and nothing leads back from there.
+    /// The order is being cancelled, and cannot be completed.
     #[error("order {order_id} is being called off and cannot stand again; resolve it as cancelled")]
-    Standing {
-        /// Which order.
+    AlreadyCancelling {
+        /// The order.
         order_id: OrderId,
     },
-    /// It waits for nobody's decision.
+    /// The order's saga is not stuck.
     #[error("order {order_id} does not wait for a person's decision")]
-    Decision {
-        /// Which order.
+    NotStuck {
+        /// The order.
         order_id: OrderId,
     },
-    /// The statuses do not lead there.
+    /// The transition table does not lead from one status to the other.
     #[error("{field} of order {order_id} cannot go from {from} to {to}: {why}")]
     Transition {
-        /// Which order.
+        /// The order.
         order_id: OrderId,
-        /// Which status.
+        /// The name of the status field.
         field: &'static str,
-        /// Where it stands.
+        /// The current status.
         from: &'static str,
-        /// Where it was to go.
+        /// The requested status.
         to: &'static str,
-        /// What to do instead.
+        /// The reason, or what to do instead.
         why: &'static str,
     },
 }
 
 impl From<db::Error> for Error {
     fn from(error: db::Error) -> Self {
-        if error.passes() {
+        if error.is_transient() {
             Self::Unavailable(error)
         } else {
             Self::Database(error)

@@ -1,27 +1,29 @@
-//! The version at which a caller expects an order, so that a write never overwrites what it has not seen.
+//! Conditional writes: the versions at which a caller expects an order.
 
 use crate::domain::order::Order;
 
 use super::Error;
 
-/// At which versions an order may be for a write to go ahead. Compared with the order that the write then
-/// names by its version, in the statement itself: nothing comes in between.
+/// The versions at which a write may change an order. The write's statement names the version that was
+/// checked (optimistic concurrency), so that no change comes in between.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// At any.
+    /// Any version.
     Any,
-    /// At one of these.
+    /// One of these versions.
     OneOf(Vec<i32>),
 }
 
 impl Expected {
-    /// An error that names the order's version, unless it is an expected one.
+    /// [`Error::VersionMismatch`] unless the order is at an expected version.
     pub(super) fn check(&self, order: &Order) -> Result<(), Error> {
         match self {
-            Self::OneOf(versions) if !versions.contains(&order.version) => Err(Error::Changed {
-                order_id: order.order_id,
-                version: order.version,
-            }),
+            Self::OneOf(versions) if !versions.contains(&order.version) => {
+                Err(Error::VersionMismatch {
+                    order_id: order.order_id,
+                    version: order.version,
+                })
+            }
             _ => Ok(()),
         }
     }

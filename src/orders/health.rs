@@ -1,4 +1,4 @@
-//! Whether orders can be taken, and what an operator watches.
+//! The readiness check, the metrics that are read from the database, and the purge of idempotency keys.
 
 use crate::db::check_migrated;
 use crate::db::fulfilments::{count_open, due_lag};
@@ -8,12 +8,12 @@ use crate::db::run;
 use super::{Error, Orders};
 
 impl Orders {
-    /// Asks the database whether it is there, with the tables that this program was made for.
+    /// Checks that the database is reachable and migrated.
     pub async fn check_database(&self) -> Result<(), Error> {
         Ok(run!(self.db, |conn| check_migrated(conn)).await?)
     }
 
-    /// Refreshes the metrics that are read off the pool.
+    /// Refreshes the metrics of the connection pool.
     pub fn measure_pool(&self) {
         let usage = self.db.usage();
         let connections = &self.metrics.pool_connections;
@@ -29,7 +29,7 @@ impl Orders {
             .set(i64::try_from(usage.waiting).unwrap_or(i64::MAX));
     }
 
-    /// Forgets idempotency keys whose time is over.
+    /// Deletes idempotency keys past their retention.
     pub async fn purge_keys(&self) -> Result<(), Error> {
         loop {
             let older_than = self.settings.keys_kept;
@@ -40,12 +40,12 @@ impl Orders {
         }
     }
 
-    /// Refreshes the metrics that are read off the tables.
+    /// Refreshes the metrics of open sagas.
     pub async fn measure_fulfilments(&self) -> Result<(), Error> {
         let counts = run!(self.db, |conn| count_open(conn)).await?;
         let lag = run!(self.db, |conn| due_lag(conn)).await?;
         self.metrics.sagas_due_lag.set(lag);
-        // Those of which there are none are zero: an alert cannot tell absent from well.
+        // Phases without sagas are set to zero: an alert cannot tell a missing series from a healthy one.
         for phase in ["doing", "recalling", "undoing", "stuck"] {
             let open = counts.iter().find(|open| open.phase == phase);
             let ages = [

@@ -1,5 +1,5 @@
-//! Lists of orders: the caller's own, everybody's for staff, one customer's history. They may be read
-//! from a standby, which shows them a little later.
+//! Lists of orders: the caller's own, all orders for staff, or one customer's history. They may come from
+//! a standby, which lags slightly behind.
 
 use crate::db::order_list::{Listing, StatusCount, counts, follow};
 use crate::db::run;
@@ -9,7 +9,7 @@ use crate::domain::search::OrderListQuery;
 
 use super::{Error, Orders, for_staff, not_for_services};
 
-/// Reads from the standby where there is one, and from the primary when that is in trouble.
+/// Reads from the standby if there is one, and falls back to the primary when the standby fails.
 macro_rules! read {
     ($orders:expr, |$reads:ident| $work:expr) => {
         async {
@@ -17,7 +17,7 @@ macro_rules! read {
                 && let Some($reads) = replica.reads()
             {
                 match $work.await {
-                    Err(error) if replica.gives_way(&error) => {}
+                    Err(error) if replica.falls_back(&error) => {}
                     result => return result,
                 }
             }
@@ -28,7 +28,7 @@ macro_rules! read {
 }
 
 impl Orders {
-    /// The orders that the caller may see and the search lets through.
+    /// The orders that match the query and that the caller may see.
     pub async fn list(
         &self,
         caller: &Principal,
@@ -38,7 +38,7 @@ impl Orders {
         Ok(read!(self, |reads| reads.list(&search)).await?)
     }
 
-    /// The same without counting: a piece of a list that is read to its end.
+    /// The same without a count, for a caller that reads the whole list page by page.
     pub async fn follow(
         &self,
         caller: &Principal,
@@ -51,7 +51,7 @@ impl Orders {
         .await?)
     }
 
-    /// How many orders have each status; for staff.
+    /// The number of orders per status; for staff.
     pub async fn counts(&self, caller: &Principal) -> Result<Vec<StatusCount>, Error> {
         for_staff(caller)?;
         Ok(read!(self, |reads| run!(reads.database(), |conn| counts(conn))).await?)
@@ -73,7 +73,7 @@ impl Orders {
     }
 }
 
-/// The search within what the caller may see.
+/// Restricts a query to the orders that the caller may see.
 fn scoped(caller: &Principal, mut search: OrderListQuery) -> Result<OrderListQuery, Error> {
     not_for_services(caller)?;
     if search.filter.needs_attention.is_some() && caller.role != Role::Staff {

@@ -1,10 +1,10 @@
-//! Place an order: commit it, begin with its fulfilment, wait a while for it to settle.
+//! Place an order: commit it, start its saga, and wait for it to settle, up to a limit.
 
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::db::fulfilments::{Fulfilment, of_identity};
-use crate::db::idempotency::{self, Key};
+use crate::db::idempotency::{self, IdempotencyKey};
 use crate::db::orders::{Placement, find, place};
 use crate::db::run;
 use crate::domain::cart::Cart;
@@ -12,40 +12,20 @@ use crate::domain::order::Order;
 use crate::domain::principal::Principal;
 use crate::failpoints;
 
+use super::idempotency::{ClientKey, replayed};
 use super::{Error, Orders, not_for_services};
 
-/// What makes a request repeatable.
-#[derive(Clone, Debug)]
-pub struct ClientKey {
-    /// The caller's text, 1 to 255 visible characters.
-    pub key: String,
-    /// SHA-256 of what is asked for.
-    pub fingerprint: Vec<u8>,
-}
-
-impl ClientKey {
-    /// The key in its scope: the caller and what is asked for.
-    pub(super) fn of(self, caller: &Principal, operation: &'static str) -> Key {
-        Key {
-            scope: caller.actor().as_str().to_owned(),
-            operation,
-            key: self.key,
-            fingerprint: self.fingerprint,
-        }
-    }
-}
-
-/// A placed order, as it stands when the wait is over.
+/// A placed order, as read when the wait is over.
 #[derive(Clone, Debug)]
 pub struct Placed {
     /// The order.
     pub order: Order,
-    /// Whether it had been placed before, with the same key.
+    /// Whether an earlier request with the same idempotency key placed it.
     pub replayed: bool,
 }
 
 impl Orders {
-    /// Whether the caller may place orders at all.
+    /// Checks that the caller may place orders.
     pub fn may_place(caller: &Principal) -> Result<(), Error> {
         not_for_services(caller)
     }
@@ -62,7 +42,7 @@ impl Orders {
         key: Option<ClientKey>,
     ) -> Result<Placed, E> {
         Self::may_place(caller)?;
-        let key = key.map(|key| key.of(caller, "create"));
+        let key = key.map(|key| key.scoped(caller, "create"));
         match (cart, key) {
             (Ok(cart), key) => Ok(self.place_cart(caller, cart, key).await?),
             (Err(rejected), None) => Err(rejected),
@@ -78,12 +58,12 @@ impl Orders {
         &self,
         caller: &Principal,
         cart: Cart,
-        key: Option<Key>,
+        key: Option<IdempotencyKey>,
     ) -> Result<Placed, Error> {
         let actor = caller.actor();
         let this = self.clone();
         self.detached(async move {
-            let begins_here = this.notifications.try_reserve();
+            let permit = this.notifications.try_reserve();
             let leased_at = Instant::now();
             let identity = Uuid::now_v7();
             let placement = Placement {
@@ -92,12 +72,12 @@ impl Orders {
                 actor: &actor,
                 key: key.as_ref(),
                 identity,
-                lease: begins_here.is_some().then_some(this.settings.lease),
+                lease: permit.is_some().then_some(this.settings.lease),
             };
             failpoints::pass(&["orders", "place", "before_write"]);
             let placed = match run!(this.db, |conn| place(conn, &placement)).await? {
                 Some(order) => Some(order),
-                None => this.placed_as(identity).await?,
+                None => this.find_placed(identity).await?,
             };
             let Some(order) = placed else {
                 let key = key.ok_or(Error::Busy)?;
@@ -105,12 +85,12 @@ impl Orders {
             };
             failpoints::pass(&["orders", "place", "after_write"]);
             this.metrics.orders_placed.inc();
-            let settling = this.notifications.subscribe_settled(order.order_id);
-            // What has changed since it was placed is read by whoever claims it.
-            if let Some(begins_here) = begins_here.filter(|_| order.version == 1) {
-                begins_here.notify_placed(Fulfilment::begun(order.clone(), identity), leased_at);
+            let settled = this.notifications.subscribe_settled(order.order_id);
+            // A changed order is left to the next claim, which reads it again.
+            if let Some(permit) = permit.filter(|_| order.version == 1) {
+                permit.notify_placed(Fulfilment::begun(order.clone(), identity), leased_at);
             }
-            let order = this.settle(order, settling).await;
+            let order = this.settle(order, settled).await;
             Ok(Placed {
                 order,
                 replayed: false,
@@ -119,8 +99,8 @@ impl Orders {
         .await
     }
 
-    /// The order that was placed under this identity, by an attempt whose answer was lost.
-    async fn placed_as(&self, identity: Uuid) -> Result<Option<Order>, Error> {
+    /// The order that an attempt with this identity committed without an acknowledgement.
+    async fn find_placed(&self, identity: Uuid) -> Result<Option<Order>, Error> {
         let found = run!(self.db, |conn| async {
             match of_identity(conn, identity).await? {
                 Some(order_id) => find(conn, None, order_id).await,
@@ -130,17 +110,14 @@ impl Orders {
         Ok(found.await?)
     }
 
-    async fn replay(&self, key: &Key) -> Result<Option<Placed>, Error> {
-        let found = run!(self.db, |conn| idempotency::find(conn, key)).await?;
-        let Some(found) = found else {
+    async fn replay(&self, key: &IdempotencyKey) -> Result<Option<Placed>, Error> {
+        let earlier = run!(self.db, |conn| idempotency::find(conn, key)).await?;
+        let Some(order_id) = replayed(key, earlier)? else {
             return Ok(None);
         };
-        if found.fingerprint != key.fingerprint {
-            return Err(Error::KeyReused);
-        }
-        let settling = self.notifications.subscribe_settled(found.order_id);
-        let order = self.find(None, found.order_id).await?;
-        let order = self.settle(order, settling).await;
+        let settled = self.notifications.subscribe_settled(order_id);
+        let order = self.find(None, order_id).await?;
+        let order = self.settle(order, settled).await;
         Ok(Some(Placed {
             order,
             replayed: true,

@@ -1,4 +1,4 @@
-//! Wait, bounded, until an order rests: it stands, or it is called off.
+//! Wait, up to a limit, until an order has settled: it is confirmed or cancelled.
 
 use std::time::Duration;
 
@@ -10,40 +10,36 @@ use crate::notifications::SettledSubscription;
 
 use super::Orders;
 
-/// How soon to look when another process drives the order; doubles with each look.
-const FIRST_LOOK: Duration = Duration::from_millis(200);
+/// The pause before the first read, for orders that another process fulfils; doubles with each read.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 impl Orders {
-    /// The order as it stands when it rests, or when the wait is over. A read that does not succeed
-    /// does not make a committed order fail: the caller then gets the order as it was last seen.
-    pub(super) async fn settle(
-        &self,
-        mut order: Order,
-        mut settling: SettledSubscription,
-    ) -> Order {
+    /// The order once it has settled or the wait is over. The order is committed, so a failed read is no
+    /// error: the result is then the order as last read.
+    pub(super) async fn settle(&self, mut order: Order, mut settled: SettledSubscription) -> Order {
         let deadline = Instant::now() + self.settings.settle_wait;
-        let mut pause = FIRST_LOOK;
+        let mut pause = FIRST_PAUSE;
         while !is_settled(&order) && Instant::now() < deadline {
-            let look_at = deadline.min(Instant::now() + pause);
-            let announced = tokio::select! {
-                () = settling.notified() => true,
-                () = sleep_until(look_at) => false,
+            let read_at = deadline.min(Instant::now() + pause);
+            let is_notified = tokio::select! {
+                () = settled.notified() => true,
+                () = sleep_until(read_at) => false,
             };
             pause *= 2;
-            if announced {
-                // Before the look, so that nothing is missed in between.
-                settling = self.notifications.subscribe_settled(order.order_id);
+            if is_notified {
+                // Subscribe before the read, so that no notification is missed in between.
+                settled = self.notifications.subscribe_settled(order.order_id);
             }
-            let found = timeout_at(deadline + FIRST_LOOK, self.find(None, order.order_id)).await;
-            // After a failover that forgot the order, its number may be somebody else's.
+            let found = timeout_at(deadline + FIRST_PAUSE, self.find(None, order.order_id)).await;
+            // A failover may lose the order, and its id may then belong to another order.
             if let Ok(Ok(fresh)) = found
                 && fresh.created_at == order.created_at
             {
                 order = fresh;
             }
-            // At rest without being settled: a person has to look. What was announced may also have
-            // come before a wish to cancel, which is then still open.
-            if announced && !order.cancel_requested {
+            // A notified saga that has not settled is stuck. With an open cancel request, the
+            // notification may be older than the request.
+            if is_notified && !order.cancel_requested {
                 break;
             }
         }
@@ -51,7 +47,7 @@ impl Orders {
     }
 }
 
-/// Whether nothing more is decided about the order without somebody asking.
+/// Whether the order is confirmed or cancelled, without an open cancel request.
 pub(super) fn is_settled(order: &Order) -> bool {
     !matches!(
         order.state.order_status,

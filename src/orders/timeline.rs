@@ -1,7 +1,7 @@
-//! An order's numbered events, read a page at a time.
+//! An order's numbered events, page by page.
 
 use crate::db;
-use crate::db::events::Part;
+use crate::db::events::EventPage;
 use crate::db::run;
 use crate::domain::ids::OrderId;
 use crate::domain::principal::Principal;
@@ -16,8 +16,8 @@ impl Orders {
         order_id: OrderId,
         after: i32,
         limit: u32,
-    ) -> Result<Part, Error> {
-        let found = run!(self.db, |conn| db::events::part(
+    ) -> Result<EventPage, Error> {
+        let found = run!(self.db, |conn| db::events::page(
             conn,
             caller.owner(),
             order_id,

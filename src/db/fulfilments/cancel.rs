@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 
 use crate::db::Error;
 use crate::db::events::Columns;
-use crate::db::idempotency::Key;
+use crate::db::idempotency::IdempotencyKey;
 use crate::domain::cancel_reason::CancelReason;
 use crate::domain::event::{Actor, OrderEvent};
 use crate::domain::order::Order;
@@ -18,7 +18,7 @@ pub async fn request_cancel(
     order: &Order,
     reason: CancelReason,
     actor: &Actor,
-    key: Option<&Key>,
+    key: Option<&IdempotencyKey>,
 ) -> Result<Option<Order>, Error> {
     let events = Columns::new(&[OrderEvent::CancelRequested { reason }], actor);
     let event = sqlx::query!(

@@ -24,7 +24,7 @@ use crate::http::extract::PathOrder;
 use crate::http::links::Here;
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
-use crate::orders::{Listening, Part};
+use crate::orders::{EventPage, LiveEvents};
 
 use super::views::{EventList, EventView};
 
@@ -148,7 +148,7 @@ async fn list(
     if let Some(same) = not_modified(orders, caller, order_id, representation, headers).await? {
         return Ok(same);
     }
-    let Part {
+    let EventPage {
         version, events, ..
     } = orders
         .timeline(caller, order_id, asked.after, asked.limit)
@@ -177,7 +177,7 @@ async fn follow(
 ) -> Result<Response, Problem> {
     let left = until.saturating_sub(clock::now().unix_timestamp());
     let left = Duration::from_secs(u64::try_from(left).unwrap_or_default());
-    let listening = shared.orders.listen(caller, order_id, asked.after, left);
+    let listening = shared.orders.subscribe(caller, order_id, asked.after, left);
     let Some(listening) = listening.await? else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
@@ -200,7 +200,7 @@ async fn follow(
 }
 
 /// The next event on the wire; a stream that cannot write one ends, and its client comes again.
-async fn next(listening: &mut Listening, caller: &Principal) -> Option<Sent> {
+async fn next(listening: &mut LiveEvents, caller: &Principal) -> Option<Sent> {
     let event = listening.next().await?;
     let sent = Sent::default().id(event.seq.to_string()).event(&event.code);
     sent.json_data(EventView::new(&event, caller)).ok()

@@ -16,11 +16,11 @@ use crate::http::docs::ProblemSchema;
 use crate::http::etag::{self, Representation, Tag, refused};
 use crate::http::extract::{JsonBody, PathOrder};
 use crate::http::problem::Problem;
-use crate::orders::{News, Orders};
+use crate::orders::{Orders, StatusUpdate};
 
 use super::views::OrderView;
 
-/// News of an order; at least one of the three.
+/// A status update of an order; at least one of the three.
 #[derive(Deserialize, ToSchema)]
 #[schema(min_properties = 1)]
 #[expect(
@@ -116,7 +116,7 @@ pub async fn update_order(
     Ok(response)
 }
 
-fn news(document: &Value, faults: &mut Faults) -> Option<News> {
+fn news(document: &Value, faults: &mut Faults) -> Option<StatusUpdate> {
     let object = body::Object::at(document, "", faults)?;
     let fields = ["order_status", "payment_status", "shipping_status"];
     if fields.iter().all(|field| object.optional(field).is_none()) {
@@ -127,7 +127,7 @@ fn news(document: &Value, faults: &mut Faults) -> Option<News> {
         );
         return None;
     }
-    Some(News {
+    Some(StatusUpdate {
         order_status: status(&object, "order_status", faults),
         payment_status: status(&object, "payment_status", faults),
         shipping_status: shipping_status(&object, faults),

@@ -70,11 +70,11 @@ pub async fn cancel(
     let caller = &visitor.principal;
     match shared.orders.cancel(caller, order_id, None, expected).await {
         Ok(_) => Ok(redirect(&format!("/v1/orders/{order_id}/details/"))),
-        Err(Error::Changed { .. }) => confirm(&shared, visitor, order_id, true).await,
-        Err(Error::NotNow(refusal)) => {
+        Err(Error::VersionMismatch { .. }) => confirm(&shared, visitor, order_id, true).await,
+        Err(Error::StateConflict(conflict)) => {
             let trouble = Some((
                 StatusCode::CONFLICT,
-                format!("Nothing was changed: {refusal}."),
+                format!("Nothing was changed: {conflict}."),
             ));
             with_trouble(&shared, visitor, order_id, trouble).await
         }

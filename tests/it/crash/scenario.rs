@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use order_service::domain::ids::OrderId;
-use order_service::orders::{ClientKey, Decision, Error, Expected};
+use order_service::orders::{ClientKey, Error, Expected, Resolution};
 use sandbox::Fault;
 
 use super::environment::World;
@@ -162,10 +162,10 @@ impl Story {
     async fn retry(&self, world: &World, life: &Life, order_id: OrderId) -> Option<()> {
         world.sandbox.clear_faults();
         let (orders, staff) = (life.orders(), world.staff.clone());
-        let decision = Decision::Retry;
+        let decision = Resolution::Retry;
         let deciding = async move {
             let reason = "the peer is in order again".to_owned();
-            orders.decide(&staff, order_id, decision, reason).await
+            orders.resolve(&staff, order_id, decision, reason).await
         };
         let decided = life.live(deciding).await?;
         (decided.is_ok() || !life.watch.is_dead()).then_some(())

@@ -12,7 +12,7 @@ use crate::http::Shared;
 use crate::http::attention::MAX_REASON_CHARS;
 use crate::http::extract::PathOrder;
 use crate::http::problem::Problem;
-use crate::orders::{Decision, Error, Standing, Tracking};
+use crate::orders::{Error, Resolution, Standing, Tracking};
 
 use super::super::forms::{Fields, Form};
 use super::super::order::{OrderShown, shown};
@@ -80,12 +80,12 @@ pub async fn decide(
             let caller = &visitor.principal;
             let decided = shared
                 .orders
-                .decide(caller, order_id, decision, reason.to_owned());
+                .resolve(caller, order_id, decision, reason.to_owned());
             match decided.await {
                 Ok(_) => return Ok(redirect(&format!("/desk/orders/{order_id}/"))),
-                Err(Error::NotNow(refusal)) => (
+                Err(Error::StateConflict(conflict)) => (
                     StatusCode::CONFLICT,
-                    format!("Nothing was changed: {refusal}."),
+                    format!("Nothing was changed: {conflict}."),
                 ),
                 Err(error) => return Err(error.into()),
             }
@@ -95,7 +95,7 @@ pub async fn decide(
     with_trouble(&shared, visitor, order_id, Some(trouble), reason).await
 }
 
-fn read(fields: &Fields) -> Result<Decision, String> {
+fn read(fields: &Fields) -> Result<Resolution, String> {
     let reason = fields.get("reason");
     let fits = (1..=MAX_REASON_CHARS).contains(&reason.chars().count());
     if !fits || reason.contains(char::is_control) {
@@ -104,9 +104,9 @@ fn read(fields: &Fields) -> Result<Decision, String> {
         ));
     }
     match fields.get("decision") {
-        "retry" => Ok(Decision::Retry),
-        "completed" => Ok(Decision::Completed),
-        "cancelled" => Ok(Decision::Cancelled),
+        "retry" => Ok(Resolution::Retry),
+        "completed" => Ok(Resolution::Completed),
+        "cancelled" => Ok(Resolution::Cancelled),
         _ => Err("Nothing was changed: choose what to do.".to_owned()),
     }
 }
