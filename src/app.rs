@@ -12,13 +12,13 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::{SignIn, Verifier};
 use crate::config::{Config, Listen, Reconciling};
 use crate::db::{self, Database, Replica};
-use crate::fulfilment::Fulfilments;
 use crate::http::{self, Cursors, Edge, Forms, Parts, Shared};
 use crate::metrics::Metrics;
 use crate::notifications::{Notifications, WakeUp};
 use crate::orders::Orders;
 use crate::peers::Peers;
 use crate::reconciliation::Reconciliation;
+use crate::saga::SagaExecutor;
 use crate::server;
 
 /// How often expired idempotency keys are deleted.
@@ -99,7 +99,7 @@ struct Components {
     verifier: Arc<Verifier>,
     users: Arc<dyn SignIn>,
     orders: Orders,
-    fulfilments: Fulfilments,
+    fulfilments: SagaExecutor,
     reconciliation: Reconciliation,
     wake_ups: mpsc::Receiver<WakeUp>,
 }
@@ -127,7 +127,7 @@ impl Components {
             notifications.clone(),
             config.orders.clone(),
         );
-        let fulfilments = Fulfilments::new(
+        let fulfilments = SagaExecutor::new(
             database.clone(),
             peers.clone(),
             metrics.clone(),
@@ -324,7 +324,7 @@ pub fn reconciliation(config: Reconciling) -> Result<Reconciliation, Error> {
     let peers = Peers::new(config.peers, metrics.clone())?;
     let database = Database::new(config.database, config.limits, metrics.clone())?;
     let (notifications, _) = Notifications::new();
-    let fulfilments = Fulfilments::new(
+    let fulfilments = SagaExecutor::new(
         database.clone(),
         peers.clone(),
         metrics.clone(),

@@ -11,7 +11,8 @@ use url::Url;
 use crate::db::pool::{Limits, Pooler};
 use crate::domain::money::{Currency, Money, MoneyError, parse_decimal};
 use crate::domain::order::PricingRules;
-use crate::{auth, fulfilment, http, orders, peers, reconciliation, server};
+use crate::domain::saga::RetryPolicy;
+use crate::{auth, http, orders, peers, reconciliation, saga, server};
 
 mod edge;
 mod environment;
@@ -58,7 +59,7 @@ pub struct Config {
     /// How the use cases work.
     pub orders: orders::OrdersSettings,
     /// How fulfilment works.
-    pub fulfilment: fulfilment::Settings,
+    pub fulfilment: saga::SagaSettings,
     /// How orders are compared with the peers' ledgers.
     pub reconciliation: reconciliation::Settings,
     /// How clients reach the service, where that is known.
@@ -281,7 +282,7 @@ fn fee(text: &str, currency: Option<Currency>) -> Result<Option<Money>, MoneyErr
 fn fulfilment_settings(
     reader: &mut Reader<'_>,
     lease: Option<Duration>,
-) -> Option<fulfilment::Settings> {
+) -> Option<saga::SagaSettings> {
     let progress_delay = milliseconds(reader, "PROGRESS_DELAY_MS", 0..=10_000);
     let retry_base = milliseconds(reader, "RETRY_BASE_MS", 1..=60_000);
     let follow_interval = milliseconds(reader, "FOLLOW_INTERVAL_MS", 100..=86_400_000);
@@ -289,13 +290,15 @@ fn fulfilment_settings(
     let sweep_after = milliseconds(reader, "SWEEP_AFTER_MS", 0..=86_400_000);
     let max_sagas = reader.number("MAX_SAGAS", 1..=10_000);
     let carrier = reader.value("CARRIER", |text| Ok(text.to_owned()));
-    Some(fulfilment::Settings {
+    Some(saga::SagaSettings {
         lease: lease?,
         progress_delay: progress_delay?,
-        retry_base: retry_base?,
-        retry_cap: RETRY_CAP,
-        follow_interval: follow_interval?,
-        sweep_after: sweep_after?,
+        retry: RetryPolicy {
+            base: retry_base?,
+            cap: RETRY_CAP,
+            follow_interval: follow_interval?,
+            sweep_after: sweep_after?,
+        },
         poll_interval: poll_interval?,
         max_sagas: usize::try_from(max_sagas?).ok()?,
         carrier: carrier?,

@@ -2,9 +2,9 @@
 //! its own transaction, so that nothing stays open while a peer is called and a transaction pooler
 //! may stand in between. `run!` brings functions and connections together.
 
+mod change;
 pub mod error;
 pub mod events;
-pub mod fulfilments;
 pub mod histories;
 pub mod idempotency;
 pub mod optimistic;
@@ -16,6 +16,7 @@ pub mod pool;
 pub mod replica;
 mod rows;
 pub mod run;
+pub mod sagas;
 mod together;
 
 pub use error::Error;

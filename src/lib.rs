@@ -8,8 +8,8 @@
 //! | what a request does to an order | [`orders`], a use case each |
 //! | which status follows which | [`domain::status`], and `order_status_reaches` in `migrations/` |
 //! | totals, tax, rounding | [`domain::order`], [`domain::money`] |
-//! | what fulfilment does next, and when it gives up | [`domain::plan`] |
-//! | how a step is done and undone, retries, leases | [`fulfilment`], a file for each step |
+//! | what fulfilment does next, and when it gives up | [`domain::saga::plan`] |
+//! | how a step is done and undone, retries, leases | [`saga`], a file for each step |
 //! | how a peer is asked and its answer understood | [`peers`] |
 //! | what is compared with the peers' ledgers, and mended | [`reconciliation`] |
 //! | a query, an index, a table | [`db`] and `migrations/`; then `docs/development.md` |
@@ -34,7 +34,6 @@ pub mod db;
 pub mod dev;
 pub mod domain;
 pub mod failpoints;
-pub mod fulfilment;
 pub mod generate;
 pub mod http;
 pub mod import;
@@ -44,5 +43,6 @@ pub mod notifications;
 pub mod orders;
 pub mod peers;
 pub mod reconciliation;
+pub mod saga;
 pub mod server;
 pub mod telemetry;

@@ -9,8 +9,8 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::Span;
 
-use crate::db::fulfilments::Fulfilment;
 use crate::domain::ids::OrderId;
+use crate::domain::saga::Saga;
 
 /// The capacity of each channel.
 const CAPACITY: usize = 1024;
@@ -20,7 +20,7 @@ const CAPACITY: usize = 1024;
 pub enum WakeUp {
     /// This process has placed the order and holds its lease since the instant; the span is that of
     /// the request.
-    Placed(Box<Fulfilment>, Instant, Span),
+    Placed(Box<Saga>, Instant, Span),
     /// The order's fulfilment has something new to decide; the span is that of the sender.
     Due(OrderId, Span),
 }
@@ -41,8 +41,8 @@ pub struct WakeUpPermit(mpsc::OwnedPermit<WakeUp>);
 
 impl WakeUpPermit {
     /// Sends the placed order, whose lease started no earlier than `leased_at`.
-    pub fn notify_placed(self, fulfilment: Fulfilment, leased_at: Instant) {
-        let placed = WakeUp::Placed(Box::new(fulfilment), leased_at, Span::current());
+    pub fn notify_placed(self, saga: Saga, leased_at: Instant) {
+        let placed = WakeUp::Placed(Box::new(saga), leased_at, Span::current());
         self.0.send(placed);
     }
 }

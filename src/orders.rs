@@ -33,8 +33,8 @@ mod timeline;
 mod update_status;
 
 pub use crate::db::events::EventPage;
-pub use crate::db::fulfilments::{Attention, Standing};
 pub use crate::db::order_list::{Listing, StatusCount};
+pub use crate::db::sagas::SagaStatus;
 pub use cancel::Cancelled;
 pub use details::Tracking;
 pub use error::{Error, StateConflict};

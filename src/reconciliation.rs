@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::db::Database;
-use crate::fulfilment::Fulfilments;
 use crate::metrics::Metrics;
 use crate::peers::Peers;
+use crate::saga::SagaExecutor;
 
 pub mod daily;
 pub mod finding;
@@ -46,7 +46,7 @@ pub struct Settings {
 pub struct Reconciliation {
     db: Database,
     peers: Peers,
-    fulfilments: Fulfilments,
+    fulfilments: SagaExecutor,
     metrics: Arc<Metrics>,
     settings: Arc<Settings>,
 }
@@ -57,7 +57,7 @@ impl Reconciliation {
     pub fn new(
         db: Database,
         peers: Peers,
-        fulfilments: Fulfilments,
+        fulfilments: SagaExecutor,
         metrics: Arc<Metrics>,
         settings: Settings,
     ) -> Self {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::db::pool::Limits;
-use crate::{fulfilment, peers, reconciliation};
+use crate::{peers, reconciliation, saga};
 
 use super::{
     Reader, database, fulfilment_settings, milliseconds, peer_settings, pool_limits, seconds,
@@ -27,7 +27,7 @@ pub struct Reconciling {
     /// Where the peers are.
     pub peers: peers::PeerSettings,
     /// How fulfilment works.
-    pub fulfilment: fulfilment::Settings,
+    pub fulfilment: saga::SagaSettings,
     /// How orders are compared with the peers' ledgers.
     pub reconciliation: reconciliation::Settings,
 }
@@ -56,7 +56,7 @@ impl Reconciling {
 pub(super) fn settings(
     reader: &mut Reader<'_>,
     peers: Option<&peers::PeerSettings>,
-    fulfilment: Option<&fulfilment::Settings>,
+    fulfilment: Option<&saga::SagaSettings>,
 ) -> Option<reconciliation::Settings> {
     let every_h = reader.number("RECONCILE_EVERY_HOURS", 0..=8760);
     let days = reader.number("RECONCILE_DAYS", 1..=3650);
@@ -65,7 +65,7 @@ pub(super) fn settings(
     Some(reconciliation::Settings {
         every: (!every.is_zero()).then_some(every),
         look_back: Duration::from_secs(days? * 86_400),
-        grace: fulfilment.sweep_after.max(LEAST_GRACE),
+        grace: fulfilment.retry.sweep_after.max(LEAST_GRACE),
         at_a_time: (peers.limits.max_concurrent_calls / SHARE).max(1),
         lease: fulfilment.lease,
     })

@@ -12,11 +12,12 @@ use crate::domain::event::{Actor, OrderEvent};
 use crate::domain::ids::{CustomerId, OrderId};
 use crate::domain::money::Currency;
 use crate::domain::order::{Item, Order, OrderState};
+use crate::domain::saga::first_epoch;
 use crate::domain::status::Status;
 
 use super::Error;
+use super::change::change_order;
 use super::events::Columns;
-use super::fulfilments::first_epoch;
 use super::idempotency::IdempotencyKey;
 use super::rows::{gather, joined};
 
@@ -271,33 +272,23 @@ pub async fn advance(
     actor: &Actor,
 ) -> Result<bool, Error> {
     let events = Columns::new(facts, actor);
-    let written = sqlx::query!(
-        r#"
-        with moved as (
-            update orders set order_status = $3, payment_status = $4, shipping_status = $5,
-                cancel_reason = $6, carrier = $7, tracking_no = $8,
-                version = version + cardinality($9::text[]), updated_at = now()
-            where order_id = $1 and version = $2
-            returning order_id
-        )
-        insert into order_events (order_id, seq, code, actor, data)
-        select moved.order_id, $2 + event.place, event.code, event.actor, event.data
-        from moved, unnest($9::text[], $10::text[], $11::jsonb[])
-            with ordinality as event (code, actor, data, place)
-        "#,
+    let changed = change_order!(
+        guard: "guard as (select 1)",
+        set: "order_status = $6, payment_status = $7, shipping_status = $8, cancel_reason = $9,
+            carrier = $10, tracking_no = $11,",
+        saga: "",
+        select: "select version from changed",
         order.order_id.0,
         order.version,
+        events,
         state.order_status.as_str(),
         state.payment_status.as_str(),
         state.shipping_status.as_str(),
         state.cancel_reason.map(|reason| reason.as_str()),
         state.carrier,
         state.tracking_no,
-        &events.codes,
-        &events.actors,
-        &events.data,
     )
-    .execute(conn)
+    .fetch_optional(conn)
     .await?;
-    Ok(written.rows_affected() > 0)
+    Ok(changed.is_some())
 }

@@ -7,8 +7,8 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::cancel_reason::CancelReason;
-use super::plan::Step;
 use super::status::{PaymentStatus, ShippingStatus, Status};
+use super::step::Step;
 
 /// Defines [`OrderEvent`] from entries of the form
 /// `"code" => Variant { field: Type, … }, "message for the customer";`.

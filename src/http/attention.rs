@@ -10,7 +10,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::clock;
-use crate::orders::{Attention, Orders, Resolution};
+use crate::domain::step::Step;
+use crate::orders::{Orders, Resolution, SagaStatus};
 
 use super::Shared;
 use super::body::{Faults, Object};
@@ -50,10 +51,10 @@ struct AttentionView {
     /// `stuck`: nothing happens without a decision. `doing`, `recalling`, `undoing`: it goes on by
     /// itself, but has been at this for a quarter of an hour.
     #[schema(example = "stuck")]
-    phase: String,
+    phase: &'static str,
     /// The step: `reserve_stock`, `charge_payment`, `create_shipment` or `commit_stock`.
     #[schema(example = "charge_payment")]
-    step: Option<String>,
+    step: Option<&'static str>,
     /// Since when it stands there.
     #[serde(with = "time::serde::rfc3339")]
     since: OffsetDateTime,
@@ -71,13 +72,13 @@ struct AttentionView {
     due_at: Option<OffsetDateTime>,
 }
 
-impl From<Attention> for AttentionView {
-    fn from(found: Attention) -> Self {
+impl From<SagaStatus> for AttentionView {
+    fn from(found: SagaStatus) -> Self {
         Self {
             order_id: found.order_id,
             customer_id: found.customer_id,
-            phase: found.phase,
-            step: found.step,
+            phase: found.phase.as_str(),
+            step: found.step.map(Step::as_str),
             since: found.since,
             age_s: (clock::now() - found.since).whole_seconds().max(0),
             attempts: found.attempts,

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::db::fulfilments::{Attention, Standing, needing_attention, standing_of};
 use crate::db::run;
+use crate::db::sagas::{SagaStatus, needing_attention, status_of};
 use crate::domain::ids::OrderId;
 use crate::domain::principal::Principal;
 
@@ -17,7 +17,7 @@ const MAX_LISTED: i64 = 100;
 impl Orders {
     /// The sagas that are stuck, and those that have been at one step for a quarter of an hour, longest
     /// first; for staff.
-    pub async fn needing_attention(&self, caller: &Principal) -> Result<Vec<Attention>, Error> {
+    pub async fn needing_attention(&self, caller: &Principal) -> Result<Vec<SagaStatus>, Error> {
         for_staff(caller)?;
         let slow_after_s = SLOW_AFTER.as_secs_f64();
         let found = run!(self.db, |conn| needing_attention(
@@ -29,12 +29,12 @@ impl Orders {
     }
 
     /// The status of an order's saga; `None` for orders without one, such as imported orders. For staff.
-    pub async fn standing(
+    pub async fn saga_status(
         &self,
         caller: &Principal,
         order_id: OrderId,
-    ) -> Result<Option<Standing>, Error> {
+    ) -> Result<Option<SagaStatus>, Error> {
         for_staff(caller)?;
-        Ok(run!(self.db, |conn| standing_of(conn, order_id)).await?)
+        Ok(run!(self.db, |conn| status_of(conn, order_id)).await?)
     }
 }

@@ -1,7 +1,7 @@
 //! Cancel an order: write a cancel request, which the saga honours at its next safe point.
 
-use crate::db::fulfilments::request_cancel;
 use crate::db::idempotency::{self, IdempotencyKey};
+use crate::db::sagas::request_cancel;
 use crate::db::{optimistic, run};
 use crate::domain::ids::OrderId;
 use crate::domain::order::Order;

@@ -1,9 +1,10 @@
 //! The readiness check, the metrics that are read from the database, and the purge of idempotency keys.
 
 use crate::db::check_migrated;
-use crate::db::fulfilments::{count_open, due_lag};
 use crate::db::idempotency::purge;
 use crate::db::run;
+use crate::db::sagas::{count_open, due_lag};
+use crate::domain::saga::Phase;
 
 use super::{Error, Orders};
 
@@ -46,7 +47,7 @@ impl Orders {
         let lag = run!(self.db, |conn| due_lag(conn)).await?;
         self.metrics.sagas_due_lag.set(lag);
         // Phases without sagas are set to zero: an alert cannot tell a missing series from a healthy one.
-        for phase in ["doing", "recalling", "undoing", "stuck"] {
+        for phase in Phase::OPEN {
             let open = counts.iter().find(|open| open.phase == phase);
             let ages = [
                 ("under_1m", open.map(|open| open.under_1m)),
@@ -56,8 +57,11 @@ impl Orders {
             ];
             for (age, count) in ages {
                 let gauge = match phase {
-                    "stuck" => self.metrics.sagas_stuck.with_label_values(&[age]),
-                    _ => self.metrics.sagas_open.with_label_values(&[phase, age]),
+                    Phase::Stuck => self.metrics.sagas_stuck.with_label_values(&[age]),
+                    _ => self
+                        .metrics
+                        .sagas_open
+                        .with_label_values(&[phase.as_str(), age]),
                 };
                 gauge.set(count.unwrap_or(0));
             }

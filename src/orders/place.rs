@@ -3,13 +3,14 @@
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::db::fulfilments::{Fulfilment, of_identity};
 use crate::db::idempotency::{self, IdempotencyKey};
 use crate::db::orders::{Placement, find, place};
 use crate::db::run;
+use crate::db::sagas::find_by_identity;
 use crate::domain::cart::Cart;
 use crate::domain::order::Order;
 use crate::domain::principal::Principal;
+use crate::domain::saga::Saga;
 use crate::failpoints;
 
 use super::idempotency::{ClientKey, replayed};
@@ -88,7 +89,7 @@ impl Orders {
             let settled = this.notifications.subscribe_settled(order.order_id);
             // A changed order is left to the next claim, which reads it again.
             if let Some(permit) = permit.filter(|_| order.version == 1) {
-                permit.notify_placed(Fulfilment::begun(order.clone(), identity), leased_at);
+                permit.notify_placed(Saga::placed(order.clone(), identity), leased_at);
             }
             let order = this.settle(order, settled).await;
             Ok(Placed {
@@ -102,7 +103,7 @@ impl Orders {
     /// The order that an attempt with this identity committed without an acknowledgement.
     async fn find_placed(&self, identity: Uuid) -> Result<Option<Order>, Error> {
         let found = run!(self.db, |conn| async {
-            match of_identity(conn, identity).await? {
+            match find_by_identity(conn, identity).await? {
                 Some(order_id) => find(conn, None, order_id).await,
                 None => Ok(None),
             }

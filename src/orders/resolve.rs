@@ -1,13 +1,13 @@
 //! Resolve a stuck saga: an operator decides how it continues.
 
-use crate::db::fulfilments::{Ruling, hasten, plan_of, rule};
+use crate::db::sagas::{ManualResolution, hasten, plan_of, resolve_stuck};
 use crate::db::{events, optimistic, run};
 use crate::domain::cancel_reason::CancelReason;
 use crate::domain::event::OrderEvent;
 use crate::domain::ids::OrderId;
 use crate::domain::order::Order;
-use crate::domain::plan::Plan;
 use crate::domain::principal::Principal;
+use crate::domain::saga::plan::Plan;
 use crate::domain::status::PaymentStatus;
 use crate::failpoints;
 
@@ -85,16 +85,16 @@ impl Orders {
         events.insert(0, resolved.clone());
         let (state, events) = order.state.after(events);
         let actor = caller.actor();
-        let ruling = Ruling {
+        let manual = ManualResolution {
             plan,
             // No late-arrival check after a manual compensation: Payment may not know of the refund.
             due: resolution != Resolution::Cancelled,
             state: &state,
-            facts: &events,
+            events: &events,
             actor: &actor,
         };
         failpoints::pass(&["orders", "decide", "before_write"]);
-        let written = run!(self.db, |conn| rule(conn, &order, &ruling)).await?;
+        let written = run!(self.db, |conn| resolve_stuck(conn, &order, &manual)).await?;
         let seq = order.version + 1;
         // A write that changed nothing may repeat one that committed without an acknowledgement.
         let is_committed = written
@@ -179,8 +179,8 @@ fn cancelled(order: &Order) -> Result<Vec<OrderEvent>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::plan::Step;
     use crate::domain::status::{OrderStatus, ShippingStatus};
+    use crate::domain::step::Step;
     use crate::orders::samples::order;
 
     const STUCK: Plan = Plan::Stuck {

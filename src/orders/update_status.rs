@@ -1,7 +1,7 @@
 //! Update an order's statuses as reported by staff and peer services. Repeated, late and out-of-order
 //! updates are harmless: a status behind the current one changes nothing.
 
-use crate::db::fulfilments::hasten;
+use crate::db::sagas::hasten;
 use crate::db::{self, optimistic, run};
 use crate::domain::event::OrderEvent;
 use crate::domain::ids::OrderId;

@@ -1,7 +1,7 @@
 //! What does not agree between an order and a peer's ledger.
 
 use crate::domain::ids::OrderId;
-use crate::domain::plan::Step;
+use crate::domain::step::Step;
 
 /// What kind of discrepancy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,12 +3,13 @@
 use rust_decimal::Decimal;
 use time::OffsetDateTime;
 
-use crate::db::fulfilments::{OrderSnapshot, SagaSnapshot};
+use crate::db::sagas::{OrderSnapshot, SagaSnapshot};
 use crate::domain::ids::OrderId;
-use crate::domain::plan::Step;
+use crate::domain::saga::Phase;
 use crate::domain::status::{PaymentStatus, ShippingStatus};
-use crate::fulfilment::{Keys, may_be_ours};
+use crate::domain::step::Step;
 use crate::peers::{PaymentRecord, PaymentRecordStatus, ReservationRecord, ShipmentRecord};
+use crate::saga::{CallKeys, may_be_ours};
 
 use super::finding::{Finding, Kind, Remedy};
 
@@ -51,7 +52,7 @@ pub(super) enum Skipped {
 pub(super) struct Rested<'a> {
     order: &'a OrderSnapshot,
     saga: &'a SagaSnapshot,
-    keys: Keys,
+    keys: CallKeys,
     /// Whether the order stands; else it was called off.
     stands: bool,
     window: Window,
@@ -72,10 +73,10 @@ impl<'a> Rested<'a> {
     /// Takes an order that rests.
     pub fn of(order: &'a OrderSnapshot, window: Window) -> Result<Self, Skipped> {
         let saga = order.saga.as_ref().ok_or(Skipped::Imported)?;
-        let stands = match saga.phase.as_str() {
-            "completed" => true,
-            "undone" => false,
-            "stuck" => return Err(Skipped::WithPerson),
+        let stands = match saga.phase {
+            Phase::Completed => true,
+            Phase::Undone => false,
+            Phase::Stuck => return Err(Skipped::WithPerson),
             _ => return Err(Skipped::UnderWay),
         };
         if saga.has_open_work || saga.since > window.until {
@@ -87,14 +88,14 @@ impl<'a> Rested<'a> {
         Ok(Self {
             order,
             saga,
-            keys: Keys::of_reservation(saga.identity, saga.lapsed),
+            keys: CallKeys::of_reservation(saga.identity, saga.lapsed),
             stands,
             window,
         })
     }
 
     /// The keys of its calls.
-    pub fn keys(&self) -> &Keys {
+    pub fn keys(&self) -> &CallKeys {
         &self.keys
     }
 
@@ -351,7 +352,7 @@ pub(super) fn orphan_reservation(
 /// The numbers under which an order may have reserved, in the order in which they lapsed.
 fn reservation_numbers(saga: &SagaSnapshot) -> impl Iterator<Item = String> + use<> {
     let identity = saga.identity;
-    (0..=saga.lapsed).map(move |lapsed| Keys::of_reservation(identity, lapsed).reservation_id)
+    (0..=saga.lapsed).map(move |lapsed| CallKeys::of_reservation(identity, lapsed).reservation_id)
 }
 
 fn owner_of_charge(order: &OrderSnapshot, saga: &SagaSnapshot, record: &PaymentRecord) -> Owner {
@@ -371,7 +372,7 @@ fn owner(
     key: Option<&str>,
     made: Option<OffsetDateTime>,
 ) -> Owner {
-    let our_key = Keys::of_reservation(saga.identity, saga.lapsed).key(operation);
+    let our_key = CallKeys::of_reservation(saga.identity, saga.lapsed).key(operation);
     match (may_be_ours(order.created_at, &our_key, key, made), key) {
         (false, _) => Owner::Foreign,
         (true, Some(_)) => Owner::Ours,

@@ -7,12 +7,12 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::db;
-use crate::db::fulfilments::OrderSnapshot;
+use crate::db::sagas::OrderSnapshot;
 use crate::domain::ids::OrderId;
-use crate::fulfilment::Keys;
 use crate::peers::{
     CallOutcome, ListingCursor, ListingPage, PaymentRecord, ReservationRecord, ShipmentRecord,
 };
+use crate::saga::CallKeys;
 
 use super::finding::{Finding, Outcome, Remedy};
 use super::judge::{
@@ -105,7 +105,7 @@ impl Run {
         now: OffsetDateTime,
         sink: Sink<'_>,
     ) -> Result<(), db::Error> {
-        let keys = Keys::of_reservation(Uuid::new_v4(), 0);
+        let keys = CallKeys::of_reservation(Uuid::new_v4(), 0);
         let (mut records, mut unattributed) = (0, 0);
         let mut descent = Descent {
             last: None,
@@ -151,7 +151,7 @@ impl Run {
     async fn page(
         &self,
         ledger: Ledger,
-        keys: &Keys,
+        keys: &CallKeys,
         at: &ListingCursor,
         now: OffsetDateTime,
     ) -> Option<Result<ListingPage<Entry>, Unanswered>> {

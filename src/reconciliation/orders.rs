@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::db;
-use crate::db::fulfilments::{self, OrderSnapshot};
 use crate::db::run;
+use crate::db::sagas::{self, OrderSnapshot};
 use crate::domain::ids::OrderId;
 use crate::peers::{PaymentRecord, ShipmentRecord};
 
@@ -65,7 +65,7 @@ impl Run {
         after: (time::OffsetDateTime, OrderId),
     ) -> Result<Vec<OrderSnapshot>, db::Error> {
         run!(self.reconciliation.db, |conn| {
-            fulfilments::order_snapshots_after(conn, after, self.window.until, BATCH)
+            sagas::order_snapshots_after(conn, after, self.window.until, BATCH)
         })
         .await
     }
@@ -115,7 +115,7 @@ impl Run {
 
     /// The orders of these numbers.
     pub async fn orders_of(&self, order_ids: &[OrderId]) -> Result<Vec<OrderSnapshot>, db::Error> {
-        run!(self.reconciliation.db, |conn| fulfilments::order_snapshots(
+        run!(self.reconciliation.db, |conn| sagas::order_snapshots(
             conn, order_ids
         ))
         .await

@@ -5,11 +5,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::db;
-use crate::db::fulfilments::{self, Claim, OrderSnapshot};
 use crate::db::run;
+use crate::db::sagas::{self, OrderSnapshot};
 use crate::domain::event::OrderEvent;
-use crate::domain::plan::Step;
-use crate::fulfilment::Surplus;
+use crate::domain::saga::{Claim, Phase};
+use crate::domain::step::Step;
+use crate::saga::Surplus;
 
 use super::finding::{Finding, Kind, Outcome, Remedy};
 use super::run::Run;
@@ -55,7 +56,7 @@ impl Run {
                     let stop = CancellationToken::new();
                     let cause = tracing::Span::current();
                     fulfilments
-                        .drive_claim(claim, Instant::now(), cause, &stop)
+                        .execute_claim(claim, Instant::now(), cause, &stop)
                         .await;
                     None
                 }
@@ -83,7 +84,7 @@ impl Run {
             return Ok(findings);
         };
         let saga = now.saga.as_ref();
-        if saga.is_some_and(|saga| saga.phase == "stuck") {
+        if saga.is_some_and(|saga| saga.phase == Phase::Stuck) {
             set(&mut findings, |_| Outcome::HandedOver);
             return Ok(findings);
         }
@@ -113,7 +114,7 @@ impl Run {
         found: OrderEvent,
     ) -> Result<Option<Claim>, db::Error> {
         let lease = self.reconciliation.settings.lease;
-        run!(self.reconciliation.db, |conn| fulfilments::take_in_hand(
+        run!(self.reconciliation.db, |conn| sagas::claim_settled(
             conn,
             order,
             found.clone(),
@@ -129,7 +130,7 @@ impl Run {
         step: Step,
         reason: &str,
     ) -> Result<bool, db::Error> {
-        let written = run!(self.reconciliation.db, |conn| fulfilments::leave_to_person(
+        let written = run!(self.reconciliation.db, |conn| sagas::leave_to_person(
             conn,
             order,
             found.clone(),

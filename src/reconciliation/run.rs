@@ -7,8 +7,8 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use crate::db;
-use crate::db::fulfilments;
 use crate::db::run;
+use crate::db::sagas;
 
 use super::Reconciliation;
 use super::finding::{Finding, Kind};
@@ -113,7 +113,7 @@ impl Reconciliation {
     /// Compares, tells `sink` what it finds, and mends it if so asked.
     #[tracing::instrument(name = "reconciliation.run", skip_all)]
     pub async fn run(&self, scope: Scope, sink: Sink<'_>) -> Result<Summary, db::Error> {
-        let now = run!(self.db, |conn| fulfilments::clock(conn)).await?;
+        let now = run!(self.db, |conn| sagas::clock(conn)).await?;
         let grace = scope.grace.unwrap_or(self.settings.grace);
         let settled = now - grace;
         let run = Arc::new(Run {

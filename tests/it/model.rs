@@ -1,7 +1,7 @@
 //! The protocol of fulfilment, explored exhaustively with a model checker: two workers, their leases
 //! and epochs, the requests that are under way, and peers that do what they are asked to, sooner,
-//! later, twice or not at all. `domain::plan` itself decides; what surrounds it here (claims, writes,
-//! what is sent for each plan) follows `db::fulfilments` and `fulfilment` by hand. `policy` explores
+//! later, twice or not at all. `domain::saga::plan` itself decides; what surrounds it here (claims, writes,
+//! what is sent for each plan) follows `db::sagas` and `fulfilment` by hand. `policy` explores
 //! the plan alone, with a database that dies and forgets, and peers that refuse what they have done.
 //!
 //! What is taken for granted:
@@ -23,7 +23,7 @@
 
 use std::time::Instant;
 
-use order_service::domain::plan::Plan;
+use order_service::domain::saga::plan::Plan;
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
 use action::Action;
@@ -128,7 +128,7 @@ fn reached() -> Vec<Property<Saga>> {
         Property::sometimes("the sweep has something to do", |_, world: &World| {
             world.row.now.plan == Plan::Undone
                 && world.row.due
-                && world.is_at_rest()
+                && world.is_settled()
                 && !has_nothing(world)
         }),
         Property::sometimes(
@@ -142,7 +142,7 @@ fn reached() -> Vec<Property<Saga>> {
 }
 
 fn stands(world: &World) -> bool {
-    world.is_at_rest()
+    world.is_settled()
         && world.row.now.plan == Plan::Completed
         && world.row.followed
         && !world.row.now.wish
@@ -157,7 +157,7 @@ fn has_everything(world: &World) -> bool {
 }
 
 fn is_swept(world: &World) -> bool {
-    world.is_at_rest() && world.row.now.plan == Plan::Undone && !world.row.due
+    world.is_settled() && world.row.now.plan == Plan::Undone && !world.row.due
 }
 
 fn has_nothing(world: &World) -> bool {

@@ -1,4 +1,4 @@
-//! The policy of fulfilment, `domain::plan`, explored exhaustively: every answer of every peer,
+//! The policy of fulfilment, `domain::saga::plan`, explored exhaustively: every answer of every peer,
 //! crashes of the worker and of the database at every point, a cancel at any moment. Whatever
 //! happens, an order that stands has everything, and one that was called off has nothing.
 //!
@@ -6,19 +6,20 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use order_service::domain::plan::{Doubt, Outcome, Plan, Step};
+use order_service::domain::saga::plan::{Doubt, Plan, StepOutcome};
+use order_service::domain::step::Step;
 
 /// A policy: where an attempt leads, where a takeover leads, where a wish to cancel leads.
 #[derive(Clone, Copy)]
 struct Policy {
-    after: fn(Plan, Outcome) -> Plan,
+    after: fn(Plan, StepOutcome) -> Plan,
     taken_over: fn(Plan) -> Plan,
     cancelled: fn(Plan) -> Option<Plan>,
 }
 
 const OURS: Policy = Policy {
     after: Plan::after,
-    taken_over: Plan::taken_over,
+    taken_over: Plan::in_doubt,
     cancelled: Plan::cancelled,
 };
 
@@ -115,14 +116,14 @@ impl World {
     }
 
     /// Everything that an attempt can come to: what the peer does, and what it says.
-    fn attempts(&self) -> Vec<(Done, Outcome)> {
+    fn attempts(&self) -> Vec<(Done, StepOutcome)> {
         let done = self.done;
         let undo = |bits: Done| {
             vec![
-                (done & !bits, Outcome::Done),
-                (done & !bits, Outcome::Unclear),
-                (done, Outcome::Unclear),
-                (done, Outcome::NotSent),
+                (done & !bits, StepOutcome::Done),
+                (done & !bits, StepOutcome::Unclear),
+                (done, StepOutcome::Unclear),
+                (done, StepOutcome::NotSent),
             ]
         };
         match self.plan.plan() {
@@ -132,22 +133,22 @@ impl World {
                 ..
             } if done & (bit(step) | bit(Step::ReserveStock)) == 0 => {
                 vec![
-                    (done, Outcome::Lapsed),
-                    (done, Outcome::Refused),
-                    (done, Outcome::Unclear),
-                    (done, Outcome::NotSent),
+                    (done, StepOutcome::Lapsed),
+                    (done, StepOutcome::Refused),
+                    (done, StepOutcome::Unclear),
+                    (done, StepOutcome::NotSent),
                 ]
             }
             Plan::Doing { step, doubt } => {
                 let mut attempts = vec![
-                    (done | bit(step), Outcome::Done),
-                    (done | bit(step), Outcome::Unclear),
-                    (done, Outcome::Unclear),
-                    (done, Outcome::NotSent),
+                    (done | bit(step), StepOutcome::Done),
+                    (done | bit(step), StepOutcome::Unclear),
+                    (done, StepOutcome::Unclear),
+                    (done, StepOutcome::NotSent),
                 ];
                 // A peer may refuse what it has done before, if nobody had heard of that.
                 if done & bit(step) == 0 || doubt != Doubt::None {
-                    attempts.push((done, Outcome::Refused));
+                    attempts.push((done, StepOutcome::Refused));
                 }
                 attempts
             }
@@ -157,14 +158,14 @@ impl World {
             Plan::Undoing(step @ Step::ChargePayment) => undo(bit(step)),
             Plan::Undoing(step @ Step::CreateShipment) => {
                 let mut attempts = undo(bit(step));
-                attempts.push((done, Outcome::Refused));
+                attempts.push((done, StepOutcome::Refused));
                 attempts
             }
             Plan::Recalling { .. } => {
                 let step = Step::CreateShipment;
                 let mut attempts = undo(bit(step));
                 if done & bit(step) != 0 {
-                    attempts.push((done, Outcome::Refused));
+                    attempts.push((done, StepOutcome::Refused));
                 }
                 attempts
             }
@@ -177,10 +178,13 @@ impl World {
         let mut worlds = Vec::new();
         for (done, outcome) in self.attempts() {
             let after = (policy.after)(plan, outcome);
-            let lazy = outcome == Outcome::Done && !after.is_at_rest();
+            let lazy = outcome == StepOutcome::Done && !after.is_settled();
             let mut world = self.marked(after, done, lazy);
             // What could not be called back goes on, and the wish is refused.
-            world.wish &= !matches!((plan, outcome), (Plan::Recalling { .. }, Outcome::Refused));
+            world.wish &= !matches!(
+                (plan, outcome),
+                (Plan::Recalling { .. }, StepOutcome::Refused)
+            );
             worlds.push(world);
             // The worker dies before it can write that down.
             let taken_over = (policy.taken_over)(plan);
@@ -198,7 +202,7 @@ impl World {
             }
         }
         // A reservation ends by itself, unless it was handed out.
-        if self.done & bit(Step::CommitStock) == 0 && !plan.is_at_rest() {
+        if self.done & bit(Step::CommitStock) == 0 && !plan.is_settled() {
             let done = self.done & !bit(Step::ReserveStock);
             worlds.push(Self {
                 done,
@@ -293,7 +297,7 @@ fn is_found_faulty(policy: Policy) {
 fn the_checker_rejects_unclear_as_refused() {
     is_found_faulty(Policy {
         after: |plan, outcome| match outcome {
-            Outcome::Unclear => plan.after(Outcome::Refused),
+            StepOutcome::Unclear => plan.after(StepOutcome::Refused),
             other => plan.after(other),
         },
         ..OURS
@@ -304,7 +308,7 @@ fn the_checker_rejects_unclear_as_refused() {
 fn the_checker_rejects_forgetting_doubt() {
     is_found_faulty(Policy {
         after: |plan, outcome| match (plan, outcome) {
-            (Plan::Doing { .. }, Outcome::Unclear) => plan,
+            (Plan::Doing { .. }, StepOutcome::Unclear) => plan,
             _ => plan.after(outcome),
         },
         ..OURS
@@ -352,7 +356,7 @@ fn the_checker_rejects_doubting_only_the_last_recorded_step() {
 fn the_checker_rejects_continuing_on_a_lapsed_reservation() {
     is_found_faulty(Policy {
         after: |plan, outcome| match outcome {
-            Outcome::Lapsed => plan.after(Outcome::Done),
+            StepOutcome::Lapsed => plan.after(StepOutcome::Done),
             _ => plan.after(outcome),
         },
         ..OURS
@@ -363,7 +367,7 @@ fn the_checker_rejects_continuing_on_a_lapsed_reservation() {
 fn the_checker_rejects_an_incomplete_undo() {
     is_found_faulty(Policy {
         after: |plan, outcome| match (plan, outcome) {
-            (Plan::Undoing(Step::ChargePayment), Outcome::Done) => Plan::Undone,
+            (Plan::Undoing(Step::ChargePayment), StepOutcome::Done) => Plan::Undone,
             _ => plan.after(outcome),
         },
         ..OURS

@@ -9,8 +9,8 @@ use order_service::domain::cancel_reason::CancelReason;
 use order_service::domain::event::OrderEvent;
 use order_service::domain::money::{Currency, Money, parse_decimal};
 use order_service::domain::order::{OrderState, PricingRules};
-use order_service::domain::plan::Step;
 use order_service::domain::status::{OrderStatus, PaymentStatus, ShippingStatus, Status};
+use order_service::domain::step::Step;
 use proptest::prelude::*;
 use rust_decimal::{Decimal, RoundingStrategy};
 

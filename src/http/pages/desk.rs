@@ -7,11 +7,12 @@ use axum::response::Response;
 use crate::clock;
 use crate::domain::search::SortBy;
 use crate::domain::status::Status as _;
+use crate::domain::step::Step;
 use crate::http::Shared;
 use crate::http::links::Here;
 use crate::http::orders::search::{self, neighbours};
 use crate::http::problem::Problem;
-use crate::orders::{Attention, Error, Listing, StatusCount};
+use crate::orders::{Error, Listing, SagaStatus, StatusCount};
 
 use super::history::{Day, Filters, days, filters};
 use super::session::Visitor;
@@ -65,21 +66,21 @@ impl From<StatusCount> for Count {
 struct Stuck {
     order_id: i64,
     customer_id: i64,
-    phase: String,
-    step: String,
+    phase: &'static str,
+    step: &'static str,
     since: Moment,
     age: String,
     attempts: i32,
     last_answer: String,
 }
 
-impl From<Attention> for Stuck {
-    fn from(found: Attention) -> Self {
+impl From<SagaStatus> for Stuck {
+    fn from(found: SagaStatus) -> Self {
         Self {
             order_id: found.order_id,
             customer_id: found.customer_id,
-            phase: found.phase,
-            step: found.step.unwrap_or_default(),
+            phase: found.phase.as_str(),
+            step: found.step.map_or("", Step::as_str),
             since: found.since.into(),
             age: lasting(clock::now() - found.since),
             attempts: found.attempts,

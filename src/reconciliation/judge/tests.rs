@@ -4,25 +4,26 @@ use time::Duration;
 use uuid::Uuid;
 
 use crate::domain::money::{Currency, Money, parse_decimal};
+use crate::domain::saga::Phase;
 
 use super::*;
 
 const ACCEPTED: OffsetDateTime = time::macros::datetime!(2025-01-01 12:00 UTC);
 
-fn order(phase: &str, payment_id: Option<&str>) -> OrderSnapshot {
+fn order(phase: Phase, payment_id: Option<&str>) -> OrderSnapshot {
     OrderSnapshot {
         order_id: OrderId(42),
         created_at: ACCEPTED,
         order_total: Money::parse_price("10", Currency::from_code("USD").unwrap()).unwrap(),
         payment_status: match phase {
-            "completed" => PaymentStatus::Paid,
+            Phase::Completed => PaymentStatus::Paid,
             _ => PaymentStatus::Refunded,
         },
         shipping_status: ShippingStatus::Pending,
         version: 5,
         saga: Some(SagaSnapshot {
             identity: Uuid::nil(),
-            phase: phase.to_owned(),
+            phase,
             lapsed: 0,
             payment_id: payment_id.map(str::to_owned),
             shipment_id: None,
@@ -61,12 +62,12 @@ fn judge(order: &OrderSnapshot, charges: &[PaymentRecord]) -> Vec<(Kind, Remedy)
 fn without_a_key_only_a_known_payment_id_identifies_a_charge() {
     use PaymentRecordStatus::Taken;
     let live = [charge("7", Taken)];
-    let known = order("undone", Some("7"));
+    let known = order(Phase::Undone, Some("7"));
     assert_eq!(
         judge(&known, &live),
         [(Kind::UnrefundedCharge, Remedy::Sweep)]
     );
-    let unknown = order("undone", None);
+    let unknown = order(Phase::Undone, None);
     assert_eq!(
         judge(&unknown, &live),
         [(Kind::UnrefundedCharge, Remedy::None)]
@@ -74,13 +75,13 @@ fn without_a_key_only_a_known_payment_id_identifies_a_charge() {
     // Listed newest first.
     let two = [charge("8", Taken), charge("7", Taken)];
     for payment_id in [Some("7"), None] {
-        let standing = order("completed", payment_id);
+        let standing = order(Phase::Completed, payment_id);
         assert_eq!(
             judge(&standing, &two),
             [(Kind::DuplicateCharge, Remedy::None)]
         );
     }
-    let standing = order("completed", Some("8"));
+    let standing = order(Phase::Completed, Some("8"));
     let found = Rested::of(&standing, window()).unwrap().charges(&two);
     assert_eq!(found[0].record_id.as_deref(), Some("7"));
 }
@@ -89,7 +90,7 @@ fn without_a_key_only_a_known_payment_id_identifies_a_charge() {
 fn a_record_older_than_its_order_is_an_orphan() {
     let mut old = charge("7", PaymentRecordStatus::Taken);
     old.created_at = Some(ACCEPTED - Duration::HOUR);
-    let called_off = order("undone", None);
+    let called_off = order(Phase::Undone, None);
     assert_eq!(
         judge(&called_off, &[old]),
         [(Kind::OrphanCharge, Remedy::None)]
@@ -99,7 +100,7 @@ fn a_record_older_than_its_order_is_an_orphan() {
 #[test]
 fn an_open_charge_is_neither_missing_nor_surplus() {
     use PaymentRecordStatus::{Failed, Other, Refunded, Taken};
-    let standing = order("completed", Some("7"));
+    let standing = order(Phase::Completed, Some("7"));
     for (states, expected) in [
         (vec![Other], vec![]),
         (vec![Other, Taken], vec![]),
@@ -124,7 +125,7 @@ fn an_open_charge_is_neither_missing_nor_surplus() {
 fn a_fresh_record_is_not_compared() {
     let mut young = charge("8", PaymentRecordStatus::Taken);
     young.created_at = Some(ACCEPTED + Duration::DAY * 2);
-    let standing = order("completed", Some("7"));
+    let standing = order(Phase::Completed, Some("7"));
     assert_eq!(
         judge(
             &standing,
@@ -134,5 +135,5 @@ fn a_fresh_record_is_not_compared() {
     );
     // But it is there.
     assert_eq!(judge(&standing, &[young.clone()]), []);
-    assert_eq!(judge(&order("undone", None), &[young]), []);
+    assert_eq!(judge(&order(Phase::Undone, None), &[young]), []);
 }

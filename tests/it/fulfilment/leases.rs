@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use order_service::app::App;
 use order_service::config::Config;
-use order_service::db::fulfilments::{
-    self, Claim, Fulfilment, Mark, Next, Written, claim_due, first_epoch, give_back, load, renew,
+use order_service::db::sagas::{CommitResult, claim_due, commit, give_back, load, renew};
+use order_service::domain::event::Actor;
+use order_service::domain::saga::plan::Plan;
+use order_service::domain::saga::{
+    Claim, Doubt, Durability, NextRun, Saga, Transition, first_epoch,
 };
-use order_service::domain::plan::{Doubt, Plan, Step};
+use order_service::domain::step::Step;
 use sandbox::{Fault, Kind, Operation};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -53,7 +56,7 @@ async fn claim(conn: &mut PgConnection) -> Claim {
     claims[0]
 }
 
-async fn held(conn: &mut PgConnection, claim: Claim) -> Fulfilment {
+async fn held(conn: &mut PgConnection, claim: Claim) -> Saga {
     load(conn, claim).await.unwrap().unwrap()
 }
 
@@ -63,20 +66,21 @@ async fn a_superseded_lease_holder_writes_nothing() {
     let lost = claim(&mut conn).await;
     let fulfilment = held(&mut conn, lost).await;
     let current = claim(&mut conn).await;
-    let undone = Fulfilment {
+    let undone = Saga {
         plan: Plan::Undone,
         ..fulfilment.clone()
     };
-    let mark = Mark {
-        after: &undone,
-        facts: &[],
-        next: Next::Never,
+    let transition = Transition {
+        saga: undone,
+        events: Vec::new(),
+        next_run: NextRun::Never,
+        durability: Durability::Synchronous,
         last_answer: None,
         cancel_decided: false,
-        lazy: false,
+        operation: ("undo", "reserve_stock"),
     };
-    let written = fulfilments::record(&mut conn, &fulfilment, &mark).await;
-    assert_eq!(written.unwrap(), Written::Superseded);
+    let committed = commit(&mut conn, &fulfilment, &transition, &Actor::saga(), None).await;
+    assert_eq!(committed.unwrap(), CommitResult::Superseded);
     assert!(!renew(&mut conn, lost, LEASE).await.unwrap());
     give_back(&mut conn, &fulfilment).await.unwrap();
     assert!(load(&mut conn, lost).await.unwrap().is_none());

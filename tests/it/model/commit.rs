@@ -1,7 +1,7 @@
-//! Writing down how a turn ended, as `fulfilment::drive` and `db::fulfilments::record` do: under the
+//! Writing down how a turn ended, as `saga::execution` and `db::sagas::commit` do: under the
 //! claim's epoch and the order's version, or not at all.
 
-use order_service::domain::plan::{Outcome, Plan};
+use order_service::domain::saga::plan::{Plan, StepOutcome};
 
 use super::protocol::Protocol;
 use super::system::{Row, World, spend};
@@ -29,15 +29,15 @@ fn on_attempt(held: &Fulfilment, ending: &Ending) -> Decision {
     let plan = held.plan.after(ending.outcome);
     let calls_off = matches!(
         (held.plan, ending.outcome),
-        (Plan::Doing { .. } | Plan::Completed, Outcome::Refused)
-            | (Plan::Recalling { .. }, Outcome::Done)
+        (Plan::Doing { .. } | Plan::Completed, StepOutcome::Refused)
+            | (Plan::Recalling { .. }, StepOutcome::Done)
     );
     let stands = matches!(
         (held.plan, ending.outcome),
-        (Plan::Recalling { .. }, Outcome::Refused)
+        (Plan::Recalling { .. }, StepOutcome::Refused)
     );
     let stuck = matches!(plan, Plan::Stuck { .. });
-    let arrives = plan != held.plan && plan.is_at_rest() && plan != Plan::Completed;
+    let arrives = plan != held.plan && plan.is_settled() && plan != Plan::Completed;
     Decision {
         plan,
         facts: ending.facts || calls_off || stands || arrives,
@@ -88,7 +88,7 @@ impl Draft {
     fn then(self, decision: &Decision, ending: Option<&Ending>) -> Self {
         let before = self.after;
         let outcome = ending.map(|ending| ending.outcome);
-        let open = matches!(outcome, Some(Outcome::Unclear | Outcome::NotSent));
+        let open = matches!(outcome, Some(StepOutcome::Unclear | StepOutcome::NotSent));
         let (leased, due) = match decision.plan {
             Plan::Stuck { .. } => (false, false),
             Plan::Undone => (false, before.plan != Plan::Undone || open),
@@ -96,12 +96,12 @@ impl Draft {
             _ => (!open, true),
         };
         let lazy =
-            outcome == Some(Outcome::Done) && !decision.plan.is_at_rest() && !decision.decided;
+            outcome == Some(StepOutcome::Done) && !decision.plan.is_settled() && !decision.decided;
         Self {
             after: Fulfilment {
                 plan: decision.plan,
                 turns: before.turns + 1,
-                lapsed: before.lapsed + u8::from(outcome == Some(Outcome::Lapsed)),
+                lapsed: before.lapsed + u8::from(outcome == Some(StepOutcome::Lapsed)),
                 wish: before.wish && !decision.decided,
                 payment: ending.and_then(|ending| ending.payment).or(before.payment),
                 parcel: ending.and_then(|ending| ending.parcel).or(before.parcel),
@@ -110,7 +110,7 @@ impl Draft {
             facts: self.facts || decision.facts,
             leased,
             due,
-            quiet: ending.is_some_and(|ending| ending.quiet && ending.outcome == Outcome::Done),
+            quiet: ending.is_some_and(|ending| ending.quiet && ending.outcome == StepOutcome::Done),
             stands: decision.plan == Plan::Completed && before.plan == Plan::Completed,
             lazy: self.lazy && lazy,
             can_wait: self.can_wait && lazy && matches!(decision.plan, Plan::Doing { .. }),
@@ -246,7 +246,7 @@ impl World {
             match row.now.turns.checked_sub(since.turns) {
                 _ if !protocol.counts_turns => {
                     if row.now.plan != since.plan {
-                        let plan = row.now.plan.taken_over();
+                        let plan = row.now.plan.in_doubt();
                         self.workers[w] = Worker::working(Fulfilment { plan, ..row.now });
                         return;
                     }
@@ -262,7 +262,7 @@ impl World {
                 }
             }
             let plan = match *has_lost_marks {
-                true => row.now.plan.taken_over(),
+                true => row.now.plan.in_doubt(),
                 false => row.now.plan,
             };
             *since = Fulfilment { plan, ..row.now };

@@ -1,8 +1,8 @@
 //! What is checked: the protocol as it is; with one thing done otherwise it has a fault.
 
-use order_service::domain::plan::{Doubt, Plan};
+use order_service::domain::saga::plan::{Doubt, Plan};
 
-/// Whatever could be done otherwise. The rest of the policy is `domain::plan` itself.
+/// Whatever could be done otherwise. The rest of the policy is `domain::saga::plan` itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Protocol {
     /// Where a wish to cancel leads, if this is a safe point.

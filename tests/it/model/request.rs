@@ -2,7 +2,8 @@
 //! crash, a wish or a late request between it and the call that follows is one between the
 //! call's sending and its arrival.
 
-use order_service::domain::plan::{Doubt, Outcome, Plan, Step};
+use order_service::domain::saga::plan::{Doubt, Plan, StepOutcome};
+use order_service::domain::step::Step;
 
 use super::peers::{Call, Parcel, Peers};
 use super::protocol::Protocol;
@@ -95,7 +96,7 @@ fn charge(peers: &Peers, protocol: &Protocol, doubt: Doubt, key: u8) -> (Vec<Cal
                 payment: Some(payment),
                 ..Ending::done(true)
             },
-            None => Ending::new(Outcome::Refused),
+            None => Ending::new(StepOutcome::Refused),
         };
         return (vec![], ending);
     }
@@ -122,7 +123,7 @@ fn create(peers: &Peers, protocol: &Protocol, doubt: Doubt) -> (Vec<Call>, Endin
             );
         }
         if !protocol.doubts_what_is_not_found {
-            return (vec![], Ending::new(Outcome::Refused));
+            return (vec![], Ending::new(StepOutcome::Refused));
         }
     }
     (vec![Call::Create], Ending::done(true))
@@ -139,7 +140,7 @@ fn follow(held: &Fulfilment, peers: &Peers, protocol: &Protocol) -> (Vec<Call>, 
         .find(|(number, _)| ours(number))
         .is_some_and(|(_, parcel)| *parcel == Parcel::Cancelled);
     let ending = match cancelled {
-        true => Ending::new(Outcome::Refused),
+        true => Ending::new(StepOutcome::Refused),
         false => Ending::done(false),
     };
     (recalls(surplus), ending)

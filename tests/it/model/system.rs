@@ -1,7 +1,7 @@
 //! The world of one order: its row, two workers, what is under way to peers, the peers; and what
 //! becomes of it.
 
-use order_service::domain::plan::{Doubt, Outcome, Plan};
+use order_service::domain::saga::plan::{Doubt, Plan, StepOutcome};
 
 use super::action::Action;
 use super::peers::{Call, Peers};
@@ -92,7 +92,7 @@ impl World {
             Action::Claim { w } => self.claim(w, protocol)?,
             Action::GiveBack { w } => self.give_back(w, protocol),
             Action::Begin { w } => self.begin(w, protocol)?,
-            Action::NotSent { w } => self.end(w, Ending::new(Outcome::NotSent)),
+            Action::NotSent { w } => self.end(w, Ending::new(StepOutcome::NotSent)),
             Action::Answer { w, willing } => self.answer(w, willing)?,
             Action::AnswerTwice { w, willing } => {
                 spend(&mut self.left.doubled)?;
@@ -104,7 +104,7 @@ impl World {
                 spend(&mut self.left.unclear)?;
                 let call = self.under_way(w)?;
                 self.delay(call)?;
-                self.no_answer(w, Outcome::Unclear);
+                self.no_answer(w, StepOutcome::Unclear);
             }
             Action::Write { w } => self.write(w, protocol),
             Action::Keep { w } => self.keep(w)?,
@@ -174,7 +174,7 @@ impl World {
         }
         let now = &mut self.row.now;
         if self.row.leased {
-            now.plan = now.plan.taken_over();
+            now.plan = now.plan.in_doubt();
         }
         if protocol.raises_epochs {
             now.epoch += 1;
@@ -209,7 +209,7 @@ impl World {
                     }
                 )
             {
-                row.now.plan = row.now.plan.taken_over();
+                row.now.plan = row.now.plan.in_doubt();
             }
             row.flushed = row.now;
         }
@@ -262,8 +262,8 @@ impl World {
             }
         } else {
             let outcome = match call {
-                Call::Commit(0) => Outcome::Lapsed,
-                _ => Outcome::Refused,
+                Call::Commit(0) => StepOutcome::Lapsed,
+                _ => StepOutcome::Refused,
             };
             self.no_answer(w, outcome);
         }
@@ -271,7 +271,7 @@ impl World {
     }
 
     /// An attempt comes to an early end.
-    fn no_answer(&mut self, w: usize, outcome: Outcome) {
+    fn no_answer(&mut self, w: usize, outcome: StepOutcome) {
         let Worker::Working {
             held,
             stage: Stage::Calling { ending, .. },
@@ -287,7 +287,7 @@ impl World {
                 ..*ending
             },
             _ => Ending {
-                facts: outcome != Outcome::Unclear,
+                facts: outcome != StepOutcome::Unclear,
                 ..Ending::new(outcome)
             },
         };
@@ -324,7 +324,7 @@ impl World {
     }
 
     /// Whether nothing is under way and nobody at work.
-    pub fn is_at_rest(&self) -> bool {
+    pub fn is_settled(&self) -> bool {
         self.late.is_empty() && !self.row.leased && self.workers == [Worker::Idle, Worker::Idle]
     }
 

@@ -1,6 +1,6 @@
 //! A worker: what it holds of a fulfilment, and how far it is with its turn.
 
-use order_service::domain::plan::{Outcome, Plan};
+use order_service::domain::saga::plan::{Plan, StepOutcome};
 
 use super::peers::{Call, Peers};
 
@@ -85,7 +85,7 @@ pub enum Then {
 /// How an attempt ends, unless a call goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ending {
-    pub outcome: Outcome,
+    pub outcome: StepOutcome,
     /// Whether there are events to be written.
     pub facts: bool,
     pub payment: Option<u8>,
@@ -95,7 +95,7 @@ pub struct Ending {
 }
 
 impl Ending {
-    pub fn new(outcome: Outcome) -> Self {
+    pub fn new(outcome: StepOutcome) -> Self {
         Self {
             outcome,
             facts: false,
@@ -108,7 +108,7 @@ impl Ending {
     pub fn done(facts: bool) -> Self {
         Self {
             facts,
-            ..Self::new(Outcome::Done)
+            ..Self::new(StepOutcome::Done)
         }
     }
 }

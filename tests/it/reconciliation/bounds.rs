@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use order_service::db::fulfilments::{leave_to_person, order_snapshots, take_in_hand};
+use order_service::db::sagas::{claim_settled, leave_to_person, order_snapshots};
 use order_service::domain::event::OrderEvent;
 use order_service::domain::ids::OrderId;
-use order_service::domain::plan::Step;
+use order_service::domain::step::Step;
 use sandbox::{Fault, Kind, Operation};
 use sqlx::Connection as _;
 
@@ -181,7 +181,7 @@ async fn an_order_that_moved_after_its_comparison_is_not_repaired() {
         tx.rollback().await.unwrap();
         assert_eq!(left.unwrap(), as_compared, "{sql}");
         let mut tx = conn.begin().await.unwrap();
-        let taken = take_in_hand(&mut tx, &compared[0], found(), lease).await;
+        let taken = claim_settled(&mut tx, &compared[0], found(), lease).await;
         tx.rollback().await.unwrap();
         assert_eq!(taken.unwrap().is_some(), as_compared, "{sql}");
     }

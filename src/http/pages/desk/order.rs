@@ -8,11 +8,13 @@ use serde_json::Value;
 
 use crate::domain::event::{RecordedEvent, customer_message};
 use crate::domain::ids::OrderId;
+use crate::domain::saga::Phase;
+use crate::domain::step::Step;
 use crate::http::Shared;
 use crate::http::attention::MAX_REASON_CHARS;
 use crate::http::extract::PathOrder;
 use crate::http::problem::Problem;
-use crate::orders::{Error, Resolution, Standing, Tracking};
+use crate::orders::{Error, Resolution, SagaStatus, Tracking};
 
 use super::super::forms::{Fields, Form};
 use super::super::order::{OrderShown, shown};
@@ -37,8 +39,8 @@ struct Page {
 
 /// Where a fulfilment stands.
 struct StandingShown {
-    phase: String,
-    step: Option<String>,
+    phase: &'static str,
+    step: Option<&'static str>,
     since: Moment,
     due_at: Option<Moment>,
     attempts: i32,
@@ -120,7 +122,7 @@ async fn with_trouble(
 ) -> Result<Response, Problem> {
     let caller = &visitor.principal;
     let Tracking { order, events } = shared.orders.tracking(caller, order_id).await?;
-    let standing = shared.orders.standing(caller, order_id).await?;
+    let standing = shared.orders.saga_status(caller, order_id).await?;
     let (status, trouble) = trouble.unzip();
     let mut response = page(&Page {
         proof: visitor.proof.clone(),
@@ -139,15 +141,13 @@ async fn with_trouble(
     Ok(response)
 }
 
-impl From<Standing> for StandingShown {
-    fn from(standing: Standing) -> Self {
-        let is_stuck = standing.phase == "stuck";
+impl From<SagaStatus> for StandingShown {
+    fn from(standing: SagaStatus) -> Self {
         Self {
-            is_open: is_stuck
-                || matches!(standing.phase.as_str(), "doing" | "recalling" | "undoing"),
-            is_stuck,
-            phase: standing.phase,
-            step: standing.step,
+            is_open: Phase::OPEN.contains(&standing.phase),
+            is_stuck: standing.phase == Phase::Stuck,
+            phase: standing.phase.as_str(),
+            step: standing.step.map(Step::as_str),
             since: standing.since.into(),
             due_at: standing.due_at.map(Moment::from),
             attempts: standing.attempts,

@@ -1,0 +1,303 @@
+//! The policy of the saga: a state machine that decides which step follows an outcome. A pure value; the
+//! worker only executes it.
+
+use std::fmt;
+
+use crate::domain::step::Step;
+
+/// How an attempt at a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StepOutcome {
+    /// The peer confirmed the step.
+    Done,
+    /// The peer refused the step definitely.
+    Refused,
+    /// The peer refused the step because an earlier reservation has expired.
+    Lapsed,
+    /// The outcome is unknown: no answer, or none that proves anything. The worker repeats the call with
+    /// the same idempotency key.
+    Unclear,
+    /// This attempt did not reach the peer; an earlier one may have.
+    NotSent,
+    /// The peer did something other than it was asked for. A person decides.
+    Wrong,
+}
+
+/// Which requests may have reached a peer without a known outcome: the steps in doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Doubt {
+    /// None.
+    None,
+    /// The current step.
+    Step,
+    /// The current step and every later one: a worker died, and its last progress updates may be lost.
+    Rest,
+}
+
+/// The position of a saga in the state machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Plan {
+    /// A step is being executed.
+    Doing {
+        /// The step.
+        step: Step,
+        /// Which requests may have been sent before.
+        doubt: Doubt,
+    },
+    /// A cancel request arrived when the parcel was announced already: recall the parcel, then cancel
+    /// the order.
+    Recalling {
+        /// Whether the stock was committed, that is, the order was confirmed.
+        committed: bool,
+    },
+    /// A step is being compensated.
+    Undoing(Step),
+    /// Every step is done; the parcel is tracked.
+    Completed,
+    /// Every step is compensated.
+    Undone,
+    /// The saga waits for a person's decision.
+    Stuck {
+        /// The step it stopped at.
+        step: Step,
+        /// Whether the step was being compensated.
+        undoing: bool,
+    },
+}
+
+impl Plan {
+    /// The position of a new saga.
+    pub const START: Self = Self::Doing {
+        step: Step::ReserveStock,
+        doubt: Doubt::None,
+    };
+
+    /// The position after an attempt has ended.
+    ///
+    /// A step that may have been executed before it was refused is compensated as well, because a refused
+    /// reservation may hold the lines that it took before it failed.
+    pub fn after(self, outcome: StepOutcome) -> Self {
+        match (self, outcome) {
+            (same, StepOutcome::NotSent) => same,
+            (Self::Doing { step, doubt }, StepOutcome::Done) => {
+                let doubt = if doubt == Doubt::Rest {
+                    Doubt::Rest
+                } else {
+                    Doubt::None
+                };
+                step.next()
+                    .map_or(Self::Completed, |step| Self::Doing { step, doubt })
+            }
+            (
+                Self::Doing {
+                    step,
+                    doubt: Doubt::None,
+                },
+                StepOutcome::Unclear,
+            ) => Self::Doing {
+                step,
+                doubt: Doubt::Step,
+            },
+            (
+                Self::Doing {
+                    doubt: Doubt::Rest, ..
+                },
+                StepOutcome::Refused,
+            ) => Self::Undoing(Step::CommitStock),
+            (
+                Self::Doing {
+                    step,
+                    doubt: Doubt::Step,
+                },
+                StepOutcome::Refused,
+            )
+            | (
+                Self::Doing {
+                    step: step @ Step::ReserveStock,
+                    ..
+                },
+                StepOutcome::Refused,
+            ) => Self::Undoing(step),
+            (Self::Doing { step, .. }, StepOutcome::Refused)
+            | (Self::Undoing(step), StepOutcome::Done) => {
+                step.previous().map_or(Self::Undone, Self::Undoing)
+            }
+            // Reserve again; the later steps are found done.
+            (Self::Doing { .. }, StepOutcome::Lapsed) => Self::Doing {
+                step: Step::ReserveStock,
+                doubt: Doubt::Rest,
+            },
+            // The carrier has cancelled the parcel.
+            (Self::Completed, StepOutcome::Refused) => Self::Undoing(Step::ChargePayment),
+            (Self::Recalling { .. }, StepOutcome::Done) => Self::Undoing(Step::ChargePayment),
+            (Self::Recalling { committed: true }, StepOutcome::Refused) => Self::Completed,
+            (Self::Recalling { committed: false }, StepOutcome::Refused) => {
+                Self::begin(Step::CommitStock)
+            }
+            (Self::Doing { step, .. }, StepOutcome::Wrong) => Self::Stuck {
+                step,
+                undoing: false,
+            },
+            (Self::Recalling { .. }, StepOutcome::Wrong) => Self::Stuck {
+                step: Step::CreateShipment,
+                undoing: true,
+            },
+            (Self::Undoing(step), StepOutcome::Refused | StepOutcome::Wrong) => Self::Stuck {
+                step,
+                undoing: true,
+            },
+            // A late arrival that cannot be compensated.
+            (Self::Undone, StepOutcome::Refused | StepOutcome::Wrong) => Self::Stuck {
+                step: Step::CreateShipment,
+                undoing: true,
+            },
+            (same, _) => same,
+        }
+    }
+
+    /// The position after a cancel request, or `None` where the saga refuses it for now: a step in doubt
+    /// must get its definite answer first.
+    pub fn cancelled(self) -> Option<Self> {
+        match self {
+            Self::Doing {
+                doubt: Doubt::Step | Doubt::Rest,
+                ..
+            } => None,
+            Self::Doing {
+                step: Step::CommitStock,
+                ..
+            } => Some(Self::Recalling { committed: false }),
+            Self::Doing { step, .. } => Some(Self::Undoing(step.previous().unwrap_or(step))),
+            Self::Completed => Some(Self::Recalling { committed: true }),
+            Self::Recalling { .. } | Self::Undoing(_) | Self::Undone | Self::Stuck { .. } => None,
+        }
+    }
+
+    /// The position of a new lease holder, whose predecessor did not give the lease back, or of a worker
+    /// whose progress updates are lost: this step and the later ones are in doubt.
+    pub fn in_doubt(self) -> Self {
+        match self {
+            Self::Doing { step, .. } => Self::Doing {
+                step,
+                doubt: Doubt::Rest,
+            },
+            same => same,
+        }
+    }
+
+    /// Where a stuck saga continues when a person retries it; `None` when it is not stuck.
+    pub fn retried(self) -> Option<Self> {
+        match self {
+            Self::Stuck {
+                step,
+                undoing: true,
+            } => Some(Self::Undoing(step)),
+            Self::Stuck {
+                step,
+                undoing: false,
+            } => Some(Self::Doing {
+                step,
+                doubt: Doubt::Rest,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Whether the saga has settled: the order is confirmed, is cancelled, or waits for a person.
+    pub fn is_settled(self) -> bool {
+        matches!(self, Self::Completed | Self::Undone | Self::Stuck { .. })
+    }
+
+    /// Whether the saga is compensating or has compensated.
+    pub fn is_undoing(self) -> bool {
+        matches!(self, Self::Undoing(_) | Self::Undone)
+    }
+
+    /// The phase of this position.
+    pub fn phase(self) -> Phase {
+        match self {
+            Self::Doing { .. } => Phase::Doing,
+            Self::Recalling { .. } => Phase::Recalling,
+            Self::Undoing(_) => Phase::Undoing,
+            Self::Completed => Phase::Completed,
+            Self::Undone => Phase::Undone,
+            Self::Stuck { .. } => Phase::Stuck,
+        }
+    }
+
+    /// The direction and name of the operation at this position, as metrics and failpoints name them.
+    pub fn operation(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Doing { step, .. } => ("do", step.as_str()),
+            Self::Undoing(step) => ("undo", step.as_str()),
+            Self::Recalling { .. } => ("undo", Step::CreateShipment.as_str()),
+            Self::Undone => ("undo", "sweep"),
+            Self::Completed | Self::Stuck { .. } => ("do", "follow_shipment"),
+        }
+    }
+
+    fn begin(step: Step) -> Self {
+        Self::Doing {
+            step,
+            doubt: Doubt::None,
+        }
+    }
+}
+
+/// The phases of a saga, as the column `phase` stores them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Executes the steps.
+    Doing,
+    /// Recalls a parcel for a cancel request.
+    Recalling,
+    /// Compensates the steps.
+    Undoing,
+    /// The order is confirmed.
+    Completed,
+    /// The order is cancelled.
+    Undone,
+    /// Waits for a person's decision.
+    Stuck,
+}
+
+impl Phase {
+    /// Every phase.
+    pub const ALL: [Self; 6] = [
+        Self::Doing,
+        Self::Recalling,
+        Self::Undoing,
+        Self::Completed,
+        Self::Undone,
+        Self::Stuck,
+    ];
+
+    /// The phases in which work or a decision is left.
+    pub const OPEN: [Self; 4] = [Self::Doing, Self::Recalling, Self::Undoing, Self::Stuck];
+
+    /// The name in the database, in metrics and in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Doing => "doing",
+            Self::Recalling => "recalling",
+            Self::Undoing => "undoing",
+            Self::Completed => "completed",
+            Self::Undone => "undone",
+            Self::Stuck => "stuck",
+        }
+    }
+
+    /// Parses a name; `None` when no phase has it.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|phase| phase.as_str() == name)
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! Repairs of confirmed orders: refunds surplus charges and recalls surplus parcels that reconciliation has
+//! found.
+
+use crate::db::sagas::CommitResult;
+use crate::db::{self, run, sagas};
+use crate::domain::event::{Actor, OrderEvent};
+use crate::domain::saga::{Claim, Saga, StepOutcome, StepResult, Transition};
+
+use super::backoff::wait;
+use super::{CallKeys, SagaExecutor};
+
+/// How many times a repair is committed anew when the order changes meanwhile.
+const TRIES: usize = 5;
+
+/// Records of one order at its peers, each made under the order's own key, beside the one that counts.
+#[derive(Clone, Debug, Default)]
+pub struct Surplus {
+    /// Charges of the order's total.
+    pub payment_ids: Vec<String>,
+    /// Parcels.
+    pub shipment_ids: Vec<String>,
+}
+
+enum SurplusRecord {
+    Charge(String),
+    Parcel(String),
+}
+
+impl SagaExecutor {
+    /// Refunds and recalls the surplus of a confirmed order under a claim made for it, and gives the claim
+    /// back. Returns why a part of it remains, if one does.
+    pub async fn take_back(
+        &self,
+        claim: Claim,
+        surplus: Surplus,
+    ) -> Result<Option<String>, db::Error> {
+        let Some(mut saga) = self.load(claim).await? else {
+            return Ok(Some("another worker has claimed the order".to_owned()));
+        };
+        let mut events = Vec::new();
+        let mut reason = None;
+        let charges = surplus.payment_ids.into_iter().map(SurplusRecord::Charge);
+        let parcels = surplus.shipment_ids.into_iter().map(SurplusRecord::Parcel);
+        for record in charges.chain(parcels) {
+            if !self.renew(claim).await? {
+                return Ok(Some("another worker has claimed the order".to_owned()));
+            }
+            let result = self.take_back_one(&saga, record).await;
+            events.extend(result.events.into_iter().map(of_surplus));
+            if result.outcome != StepOutcome::Done {
+                reason = Some(result.reason.unwrap_or_default());
+                break;
+            }
+        }
+        for _ in 0..TRIES {
+            let transition = saga.apply_repair(&events, reason.as_deref(), &self.settings.retry);
+            match self.commit_repair(&saga, &transition).await? {
+                CommitResult::Committed(_) => return Ok(reason),
+                CommitResult::Superseded => break,
+                CommitResult::Conflict => {}
+            }
+            match self.load(claim).await? {
+                Some(row) => saga = row,
+                None => break,
+            }
+        }
+        Ok(reason.or(Some("the repair could not be committed".to_owned())))
+    }
+
+    async fn take_back_one(&self, saga: &Saga, record: SurplusRecord) -> StepResult {
+        match record {
+            SurplusRecord::Charge(payment_id) => {
+                self.refund(saga, vec![payment_id], "charged twice").await
+            }
+            SurplusRecord::Parcel(shipment_id) => {
+                let keys = CallKeys::of(saga);
+                match self.cancel_shipments(&keys, vec![shipment_id]).await {
+                    Ok(events) => StepResult::done(events),
+                    Err(result) => result,
+                }
+            }
+        }
+    }
+
+    async fn commit_repair(
+        &self,
+        saga: &Saga,
+        transition: &Transition,
+    ) -> Result<CommitResult, db::Error> {
+        let actor = Actor::saga();
+        let wait = wait(transition.next_run);
+        run!(self.db, |conn| sagas::commit(
+            conn, saga, transition, &actor, wait
+        ))
+        .await
+    }
+}
+
+/// The event of a repair: unlike a refund or a recall, it leaves the order's state as it is.
+fn of_surplus(event: OrderEvent) -> OrderEvent {
+    match event {
+        OrderEvent::PaymentRefunded { payment_id } => {
+            OrderEvent::SurplusPaymentRefunded { payment_id }
+        }
+        OrderEvent::ShipmentCancelled { shipment_id } => {
+            OrderEvent::SurplusShipmentCancelled { shipment_id }
+        }
+        other => other,
+    }
+}
