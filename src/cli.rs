@@ -43,7 +43,7 @@ enum Command {
     #[cfg(feature = "sandbox")]
     Dev(dev::Args),
     /// Bring the database's tables up to date
-    Migrate,
+    Migrate(migrate::Args),
     /// Run stand-ins for Inventory, Payment, Shipping and UserService
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::Args),
@@ -115,7 +115,7 @@ fn run(command: Command) -> Result<ExitCode> {
             Command::Serve => serve::run(&environment).await,
             #[cfg(feature = "sandbox")]
             Command::Dev(args) => dev::run(args, environment).await,
-            Command::Migrate => migrate::run(&environment).await,
+            Command::Migrate(args) => migrate::run(&args, &environment).await,
             #[cfg(feature = "sandbox")]
             Command::Sandbox(args) => sandbox::run(args, &environment).await,
             Command::Token(args) => token::run(&args, &environment),

@@ -3,12 +3,11 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 
 use crate::config::{self, DEV_DATABASE, Environment};
-use crate::db;
+use crate::db::migrations::{self, MIGRATIONS, MigrationError, MigrationPolicy, MigrationProgress};
 use private_postgres::{Durability, Postgres, Settings};
 
 use super::{Result, files, prepare};
@@ -106,20 +105,21 @@ async fn create(server: &PgConnectOptions) -> Result {
 }
 
 async fn migrate(options: &PgConnectOptions) -> Result {
-    let mut conn = PgConnection::connect_with(options)
+    let policy = MigrationPolicy::default();
+    let report = &mut |progress: MigrationProgress<'_>| eprintln!("{progress}");
+    migrations::migrate(options, &MIGRATIONS, policy, report)
         .await
-        .map_err(|error| format!("cannot connect to the database: {error}"))?;
-    db::MIGRATIONS.run(&mut conn).await.map_err(explain)?;
-    conn.close().await?;
+        .map_err(explain)?;
     Ok(())
 }
 
 /// What to do about tables that another version of the program has made.
-fn explain(error: MigrateError) -> String {
+fn explain(error: MigrationError) -> Box<dyn std::error::Error + Send + Sync> {
     match error {
-        MigrateError::VersionMismatch(_) | MigrateError::VersionMissing(_) => format!(
+        MigrationError::Changed { .. } | MigrationError::Missing { .. } => format!(
             "the tables were made by another version of this program ({error}); start anew with --fresh"
-        ),
-        other => format!("the tables cannot be brought up to date: {other}"),
+        )
+        .into(),
+        other => other.into(),
     }
 }
