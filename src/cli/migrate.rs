@@ -45,10 +45,7 @@ pub async fn run(args: &Args, environment: &Environment) -> Result {
     if let Some(version) = summary.newer {
         print_newer(version);
     }
-    println!(
-        "the tables are up to date ({} migrations)",
-        summary.known
-    );
+    println!("the tables are up to date ({} migrations)", summary.known);
     Ok(())
 }
 
@@ -101,7 +98,10 @@ fn print_pending(statuses: &[MigrationStatus]) -> Result {
     for version in pending {
         if let Some(migration) = migrations::find(&MIGRATIONS, version) {
             let mode = Mode::of(migration);
-            say(&format!("would apply {version:04} {}, {mode}", migration.description));
+            say(&format!(
+                "would apply {version:04} {}, {mode}",
+                migration.description
+            ));
         }
     }
     Ok(())

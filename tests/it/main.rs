@@ -39,6 +39,7 @@ mod import;
 mod keys;
 mod large;
 mod live;
+mod migrations;
 mod model;
 mod monitoring;
 mod pages;

@@ -52,10 +52,12 @@ async fn limit_lock_waits(
         Mode::ConcurrentIndex(_) => Duration::ZERO,
         _ => lock_timeout,
     };
-    sqlx::query("select set_config('lock_timeout', $1, false), set_config('statement_timeout', '0', false)")
-        .bind(format!("{}ms", lock_timeout.as_millis()))
-        .execute(conn)
-        .await?;
+    sqlx::query(
+        "select set_config('lock_timeout', $1, false), set_config('statement_timeout', '0', false)",
+    )
+    .bind(format!("{}ms", lock_timeout.as_millis()))
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use private_postgres::{Durability, Postgres, Settings};
 use sandbox::Sandbox;
-use sqlx::{Connection as _, PgConnection};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::app::{TestApp, environment_of};
 use crate::support::client::{Client, Reply, cart, send};
+use crate::support::database::create_tables;
 use crate::support::ledger::{judge, until_charged};
 use crate::support::service::{Service, eventually};
 
@@ -148,11 +148,7 @@ async fn a_database_restart_under_load_loses_and_repeats_nothing() {
     };
     let server = Postgres::start(settings(None), |_| {}).await.unwrap();
     let port = server.port();
-    let mut conn = PgConnection::connect_with(&server.options("postgres"))
-        .await
-        .unwrap();
-    order_service::db::MIGRATIONS.run(&mut conn).await.unwrap();
-    drop(conn);
+    create_tables(&server.options("postgres")).await;
     let mut environment = environment_of(&server.url("postgres"), &sandbox);
     for (name, value) in [
         ("LEASE_S", "1"),

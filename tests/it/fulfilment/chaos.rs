@@ -7,13 +7,12 @@ use private_postgres::{Durability, Postgres, Settings};
 use reqwest::Method;
 use sandbox::{Fault, Kind, Sandbox};
 use serde_json::Value;
-use sqlx::{Connection as _, PgConnection};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::app::{TestApp, environment_of};
 use crate::support::client::{Client, cart};
-use crate::support::database::TestDatabase;
+use crate::support::database::{TestDatabase, create_tables};
 use crate::support::ledger::{judge, until_charged};
 use crate::support::replicated::crash;
 use crate::support::service::{Service, eventually};
@@ -183,11 +182,7 @@ async fn a_database_crash_under_load_loses_no_acknowledged_order() {
     };
     let mut server = Postgres::start(settings(None), |_| {}).await.unwrap();
     let port = server.port();
-    let mut conn = PgConnection::connect_with(&server.options("postgres"))
-        .await
-        .unwrap();
-    order_service::db::MIGRATIONS.run(&mut conn).await.unwrap();
-    drop(conn);
+    create_tables(&server.options("postgres")).await;
     let environment = impatient(&server.url("postgres"), &sandbox);
     let service = Service::start(&environment).await;
 

@@ -13,16 +13,14 @@ use std::sync::OnceLock;
 use std::{env, fs, thread};
 
 use aws_lc_rs::digest::{Context, SHA256};
+use order_service::db::migrations::{MIGRATIONS, MigrationPolicy, migrate};
 use private_postgres::{Durability, Postgres, Settings};
-use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 mod large;
-
-static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 
 static SERVER: OnceLock<Server> = OnceLock::new();
 
@@ -253,14 +251,7 @@ async fn make_template(options: &PgConnectOptions, admin: &mut PgConnection, nam
     )
     .await;
     run(admin, format!("create database {unfinished}")).await;
-    let mut connection = options
-        .clone()
-        .database(&unfinished)
-        .connect()
-        .await
-        .unwrap();
-    MIGRATOR.run(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
+    create_tables(&options.clone().database(&unfinished)).await;
     run(
         admin,
         format!("alter database {unfinished} rename to {name}"),
@@ -268,9 +259,17 @@ async fn make_template(options: &PgConnectOptions, admin: &mut PgConnection, nam
     .await;
 }
 
+/// Creates the tables of an empty database.
+pub async fn create_tables(options: &PgConnectOptions) {
+    let policy = MigrationPolicy::default();
+    migrate(options, &MIGRATIONS, policy, &mut |_| {})
+        .await
+        .unwrap();
+}
+
 fn template_name() -> String {
     let mut context = Context::new(&SHA256);
-    for migration in MIGRATOR.iter() {
+    for migration in MIGRATIONS.iter() {
         context.update(&migration.version.to_be_bytes());
         context.update(&migration.checksum);
     }

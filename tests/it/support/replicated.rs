@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use tempfile::TempDir;
 use tokio::process::Command;
 
+use super::database::create_tables;
 use super::service::eventually;
 
 /// Two servers with the service's tables. Each commit is confirmed by the standby as well, until
@@ -165,8 +166,7 @@ async fn prepare(primary: &Postgres) {
     .await;
     // What is lazy stays in memory.
     run(&options, "alter system set wal_writer_delay = '10s'").await;
-    let mut conn = PgConnection::connect_with(&options).await.unwrap();
-    order_service::db::MIGRATIONS.run(&mut conn).await.unwrap();
+    create_tables(&options).await;
 }
 
 async fn copy(from: &Path, to: &Path) {
