@@ -7,6 +7,7 @@ use private_postgres::{Durability, Postgres, Settings};
 use reqwest::Method;
 use sandbox::{Fault, Kind, Sandbox};
 use serde_json::Value;
+use sqlx::PgConnection;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
