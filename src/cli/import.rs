@@ -7,7 +7,7 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use sqlx::{Connection as _, PgConnection};
 
-use crate::import::{Files, Options, Stage, import};
+use crate::import::{ImportFiles, ImportOptions, ImportProgress, ImportStage, import};
 use crate::{config, db};
 
 use super::{Environment, Result};
@@ -38,19 +38,19 @@ pub async fn run(args: Args, environment: &Environment) -> Result {
         "{msg} {wide_bar} {bytes}/{total_bytes} {eta}",
     )?);
     bar.enable_steady_tick(Duration::from_millis(200));
-    let mut show = |progress: crate::import::Progress| {
+    let mut show = |progress: ImportProgress| {
         bar.set_message(match progress.stage {
-            Stage::Orders => "orders",
-            Stage::Items => "items",
+            ImportStage::Orders => "orders",
+            ImportStage::Items => "items",
         });
         bar.set_length(progress.bytes_total);
         bar.set_position(progress.bytes_read);
     };
-    let files = Files {
+    let files = ImportFiles {
         orders: args.orders,
         items: args.items,
     };
-    let imported = import(&mut conn, files, Options::new(currency), &mut show).await;
+    let imported = import(&mut conn, files, ImportOptions::new(currency), &mut show).await;
     bar.finish_and_clear();
     let summary = imported?;
     println!(

@@ -6,7 +6,7 @@ use std::path::Path;
 use sqlx::PgConnection;
 
 use crate::domain::money::Currency;
-use crate::import::{Files, Options, import};
+use crate::import::{ImportFiles, ImportOptions, import};
 
 use super::{Result, prepare};
 
@@ -22,12 +22,12 @@ pub async fn load(conn: &mut PgConnection, currency: Currency, folder: &Path) ->
         return Ok(());
     }
     let folder = prepare(&folder.join("demo"))?;
-    let files = Files {
+    let files = ImportFiles {
         orders: folder.join("orders.csv"),
         items: folder.join("items.csv"),
     };
     std::fs::write(&files.orders, ORDERS)?;
     std::fs::write(&files.items, ITEMS)?;
-    import(conn, files, Options::new(currency), &mut |_| {}).await?;
+    import(conn, files, ImportOptions::new(currency), &mut |_| {}).await?;
     Ok(())
 }

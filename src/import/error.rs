@@ -1,61 +1,61 @@
-//! What an import can end with, and how the rows that it rejects are told.
+//! The errors of an import, and the violations for which it rejects rows.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// How many faults are told; of the rest, how many there are.
-const TOLD: usize = 20;
-/// How much of a value is shown, in characters.
+/// How many violations a report lists; of the others it gives the number.
+const MAX_LISTED: usize = 20;
+/// How much of an invalid value a violation shows, in characters.
 const SHOWN_CHARS: usize = 40;
 
-/// Why nothing was imported.
+/// Why an import failed. The database is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file cannot be opened or read.
     #[error("cannot read {file}")]
     Read {
-        /// The file, as it was named.
+        /// The name of the file, as given.
         file: Arc<str>,
-        /// What the system says.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// The header of a file does not name every column that is needed, or one of them twice.
+    /// The header of a file lacks a required column or repeats one.
     #[error("{file}, line {line}: {problem}; the columns needed are {needed}")]
     Header {
-        /// The file, as it was named.
+        /// The name of the file, as given.
         file: Arc<str>,
         /// The line of the header, from 1.
         line: u64,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
-        /// The columns that the file must have.
+        /// The required columns, separated by commas.
         needed: String,
     },
-    /// Rows that cannot be imported.
+    /// At least one row violates the rules of the import.
     #[error(transparent)]
-    Rejected(#[from] Rejected),
-    /// The database does not do its part.
+    Rejected(#[from] RejectedRows),
+    /// A database error.
     #[error("the database refused the import")]
     Database(#[from] sqlx::Error),
-    /// The reading of a file was broken off.
+    /// The task that reads a file panicked or was cancelled.
     #[error("the reading of a file was broken off")]
     Interrupted(#[source] tokio::task::JoinError),
 }
 
-/// What is wrong with a row.
+/// A violation: why a row cannot be imported.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// The file, as it was named.
+pub struct RowViolation {
+    /// The name of the file, as given.
     pub file: Arc<str>,
-    /// The line on which the row begins, from 1.
+    /// The line on which the row starts, from 1.
     pub line: u64,
-    /// The column, where it is not about the row as a whole.
+    /// The column; `None` if the violation concerns the whole row.
     pub column: Option<&'static str>,
-    /// What is wrong, with the value.
+    /// The problem, with the invalid value.
     pub problem: String,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for RowViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, line {}", self.file, self.line)?;
         if let Some(column) = self.column {
@@ -65,20 +65,20 @@ impl fmt::Display for Fault {
     }
 }
 
-/// The faults for which an import was rejected.
+/// The violations for which an import was rejected.
 #[derive(Debug, thiserror::Error)]
-pub struct Rejected {
-    /// The first faults, at least one.
-    pub faults: Vec<Fault>,
-    /// How many more there are.
+pub struct RejectedRows {
+    /// The first violations, at least one.
+    pub violations: Vec<RowViolation>,
+    /// The number of further violations.
     pub more: u64,
 }
 
-impl fmt::Display for Rejected {
+impl fmt::Display for RejectedRows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, fault) in self.faults.iter().enumerate() {
+        for (at, violation) in self.violations.iter().enumerate() {
             let separator = if at == 0 { "" } else { "\n" };
-            write!(f, "{separator}{fault}")?;
+            write!(f, "{separator}{violation}")?;
         }
         match self.more {
             0 => Ok(()),
@@ -87,24 +87,25 @@ impl fmt::Display for Rejected {
     }
 }
 
-/// The faults that were found in one part of a file.
+/// The violations found in one batch or review of a file.
 #[derive(Debug)]
-pub(super) struct Findings {
+pub(super) struct FileViolations {
     file: Arc<str>,
-    faults: Vec<Fault>,
+    violations: Vec<RowViolation>,
 }
 
-impl Findings {
-    /// None so far, in `file`.
+impl FileViolations {
+    /// No violations yet, in `file`.
     pub fn new(file: Arc<str>) -> Self {
         Self {
             file,
-            faults: Vec::new(),
+            violations: Vec::new(),
         }
     }
 
-    /// Adds what is wrong with a value: `problem` goes on after it, as in "must be a number".
-    pub fn value(
+    /// Adds a violation of one field. `problem` continues a sentence that starts with the value, as in
+    /// "must be a number".
+    pub fn push_field(
         &mut self,
         line: u64,
         column: &'static str,
@@ -112,7 +113,7 @@ impl Findings {
         problem: impl fmt::Display,
     ) {
         let problem = format!("{} {problem}", quoted(&value.to_string()));
-        self.faults.push(Fault {
+        self.violations.push(RowViolation {
             file: Arc::clone(&self.file),
             line,
             column: Some(column),
@@ -120,9 +121,9 @@ impl Findings {
         });
     }
 
-    /// Adds what is wrong with a whole row.
-    pub fn row(&mut self, line: u64, problem: impl fmt::Display) {
-        self.faults.push(Fault {
+    /// Adds a violation of a whole row.
+    pub fn push_row(&mut self, line: u64, problem: impl fmt::Display) {
+        self.violations.push(RowViolation {
             file: Arc::clone(&self.file),
             line,
             column: None,
@@ -131,44 +132,44 @@ impl Findings {
     }
 }
 
-/// All faults of an import, of which only the first are kept.
+/// All violations of an import: the first [`MAX_LISTED`], and the number of the others.
 #[derive(Debug, Default)]
-pub(super) struct Faults {
-    told: Vec<Fault>,
+pub(super) struct ImportViolations {
+    listed: Vec<RowViolation>,
     more: u64,
 }
 
-impl Faults {
-    /// Whether there is none.
+impl ImportViolations {
+    /// Whether the import has no violation.
     pub fn is_empty(&self) -> bool {
-        self.told.is_empty()
+        self.listed.is_empty()
     }
 
-    /// Adds the faults of the next part, by their lines.
-    pub fn absorb(&mut self, mut findings: Findings) {
-        findings.faults.sort_by_key(|fault| fault.line);
-        for fault in findings.faults {
-            if self.told.len() < TOLD {
-                self.told.push(fault);
+    /// Adds the violations of the next batch, sorted by line.
+    pub fn absorb(&mut self, mut found: FileViolations) {
+        found.violations.sort_by_key(|violation| violation.line);
+        for violation in found.violations {
+            if self.listed.len() < MAX_LISTED {
+                self.listed.push(violation);
             } else {
                 self.more += 1;
             }
         }
     }
 
-    /// The rejection that follows from any fault.
-    pub fn into_result(self) -> Result<(), Rejected> {
-        if self.told.is_empty() {
+    /// Fails if the import has a violation.
+    pub fn into_result(self) -> Result<(), RejectedRows> {
+        if self.listed.is_empty() {
             return Ok(());
         }
-        Err(Rejected {
-            faults: self.told,
+        Err(RejectedRows {
+            violations: self.listed,
             more: self.more,
         })
     }
 }
 
-/// A value between quotes, shortened and without anything that a terminal would act on.
+/// The value in quotes, shortened, with control characters escaped so that a terminal ignores them.
 fn quoted(value: &str) -> String {
     let mut shown = String::from("\"");
     let mut chars = value.chars();

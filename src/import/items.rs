@@ -1,4 +1,4 @@
-//! The rows of the file of order lines.
+//! The rows of the file of items.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -6,14 +6,15 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 
-use super::cells::Cells;
-use super::error::Findings;
-use super::row::{Batch, Counts, Row, differing};
-use super::{Error, Stage, seen, values};
+use super::batch::{ImportRow, RowBatch, RowCounts, differing};
+use super::error::{Error, FileViolations};
+use super::fields::RecordFields;
+use super::progress::ImportStage;
+use super::{seen_ids, values};
 use crate::domain::event::OrderEvent;
 use crate::domain::money::{Currency, MAX_AMOUNT, Money};
 
-/// A line of an order of the earlier shop.
+/// An item of an order of the earlier shop.
 pub(super) struct ItemRow {
     order_item_id: i64,
     order_id: i64,
@@ -25,9 +26,9 @@ pub(super) struct ItemRow {
     line_total: Money,
 }
 
-/// A line that is there already.
+/// An item that exists already.
 #[derive(sqlx::FromRow)]
-struct Known {
+struct ExistingItem {
     order_item_id: i64,
     product_id: Option<i64>,
     sku: String,
@@ -36,8 +37,8 @@ struct Known {
     unit_price: Decimal,
 }
 
-impl Row for ItemRow {
-    const STAGE: Stage = Stage::Items;
+impl ImportRow for ItemRow {
+    const STAGE: ImportStage = ImportStage::Items;
     const COLUMNS: &'static [&'static str] = &[
         "order_item_id",
         "order_id",
@@ -49,19 +50,19 @@ impl Row for ItemRow {
     ];
     const OPTIONAL: &'static [&'static str] = &["name"];
 
-    fn read(cells: &mut Cells<'_>, currency: Currency) -> Option<Self> {
-        let order_item_id = cells.read("order_item_id", values::id);
-        let order_id = cells.read("order_id", values::id);
-        let product_id = cells.read("product_id", values::optional_id);
-        let sku = cells.read("sku", values::sku);
-        let name = cells.read("name", values::name);
-        let quantity = cells.read("quantity", values::quantity);
-        let unit_price = cells.read("unit_price", |text| values::amount(text, currency));
+    fn read(fields: &mut RecordFields<'_>, currency: Currency) -> Option<Self> {
+        let order_item_id = fields.read("order_item_id", values::id);
+        let order_id = fields.read("order_id", values::id);
+        let product_id = fields.read("product_id", values::optional_id);
+        let sku = fields.read("sku", values::sku);
+        let name = fields.read("name", values::name);
+        let quantity = fields.read("quantity", values::quantity);
+        let unit_price = fields.read("unit_price", |text| values::amount(text, currency));
         let (quantity, unit_price) = (quantity?, unit_price?);
         let line_total = line_total(quantity, unit_price);
         if line_total.is_none() {
             let problem = format!("times {unit_price} must be at most {MAX_AMOUNT}");
-            cells.reject("quantity", problem);
+            fields.reject("quantity", problem);
         }
         Some(Self {
             order_item_id: order_item_id?,
@@ -85,23 +86,24 @@ impl Row for ItemRow {
 
     async fn write(
         conn: &mut PgConnection,
-        batch: &mut Batch<Self>,
+        batch: &mut RowBatch<Self>,
         _: Currency,
-    ) -> Result<Counts, Error> {
-        reject_strays(conn, batch).await?;
+    ) -> Result<RowCounts, Error> {
+        reject_orphans(conn, batch).await?;
         let new = insert(conn, batch).await?;
         if !new.is_empty() {
             reject_additions(conn, batch, &new).await?;
         }
         if new.len() < batch.rows.len() {
-            compare(conn, batch, &new).await?;
+            reject_changed(conn, batch, &new).await?;
         }
-        Ok(Counts::of(batch, new.len()))
+        Ok(RowCounts::of(batch, new.len()))
     }
 
-    /// The numbers of lines are unique among all orders, though the key of their table is not: a
-    /// look at each batch would read the whole table each time, so this looks at all at once.
-    async fn review(conn: &mut PgConnection, file: Arc<str>) -> Result<Findings, Error> {
+    /// Rejects item ids that belong to an item of another order. Item ids are unique across orders, but the
+    /// primary key starts with the order id, so no index finds an item by its own id. One query for all
+    /// batches scans the table once instead of once per batch.
+    async fn review(conn: &mut PgConnection, file: Arc<str>) -> Result<FileViolations, Error> {
         let taken: Vec<(i64, i64, i64)> = sqlx::query_as(
             "select seen.line, seen.id, item.order_id
              from pg_temp.import_seen as seen
@@ -110,16 +112,16 @@ impl Row for ItemRow {
              where seen.stage = $1
              order by seen.line",
         )
-        .bind(seen::name(Self::STAGE))
+        .bind(seen_ids::stage_name(Self::STAGE))
         .fetch_all(conn)
         .await?;
-        let mut findings = Findings::new(file);
+        let mut violations = FileViolations::new(file);
         for (line, id, order_id) in taken {
             let problem = format!("is the number of a line of order {order_id} already");
             let line = u64::try_from(line).unwrap_or_default();
-            findings.value(line, "order_item_id", id, problem);
+            violations.push_field(line, "order_item_id", id, problem);
         }
-        Ok(findings)
+        Ok(violations)
     }
 }
 
@@ -128,29 +130,32 @@ fn line_total(quantity: i32, unit_price: Money) -> Option<Money> {
     (!total.exceeds_limit()).then_some(total)
 }
 
-/// Takes those lines out of `batch` whose order does not exist, and tells them.
-async fn reject_strays(conn: &mut PgConnection, batch: &mut Batch<ItemRow>) -> Result<(), Error> {
+/// Moves items without an order from `batch.rows` to its violations.
+async fn reject_orphans(
+    conn: &mut PgConnection,
+    batch: &mut RowBatch<ItemRow>,
+) -> Result<(), Error> {
     let orders: Vec<i64> =
         sqlx::query_scalar("select order_id from orders where order_id = any($1)")
             .bind(batch.column(|row| row.order_id))
             .fetch_all(conn)
             .await?;
     let orders: HashSet<_> = orders.into_iter().collect();
-    let findings = &mut batch.findings;
+    let violations = &mut batch.violations;
     batch.rows.retain(|numbered| {
         let order_id = numbered.row.order_id;
         let exists = orders.contains(&order_id);
         if !exists {
             let problem = "must be the number of an order, of the other file or here already";
-            findings.value(numbered.line, "order_id", order_id, problem);
+            violations.push_field(numbered.line, "order_id", order_id, problem);
         }
         exists
     });
     Ok(())
 }
 
-/// Writes those lines that are not there, and answers which these were.
-async fn insert(conn: &mut PgConnection, batch: &Batch<ItemRow>) -> Result<HashSet<i64>, Error> {
+/// Inserts the items that do not exist yet and returns their ids.
+async fn insert(conn: &mut PgConnection, batch: &RowBatch<ItemRow>) -> Result<HashSet<i64>, Error> {
     let new: Vec<i64> = sqlx::query_scalar(
         "insert into order_items
             (order_item_id, order_id, product_id, sku, quantity, unit_price, line_total, name)
@@ -172,11 +177,11 @@ async fn insert(conn: &mut PgConnection, batch: &Batch<ItemRow>) -> Result<HashS
     Ok(new.into_iter().collect())
 }
 
-/// Tells those new lines whose order was placed here: its lines and what it came to were agreed on,
-/// and nothing may be added to it.
+/// Rejects new items of orders that were placed in this service. Their items and total were agreed with the
+/// customer, so the import must not add to them.
 async fn reject_additions(
     conn: &mut PgConnection,
-    batch: &mut Batch<ItemRow>,
+    batch: &mut RowBatch<ItemRow>,
     new: &HashSet<i64>,
 ) -> Result<(), Error> {
     let placed: Vec<i64> = sqlx::query_scalar(
@@ -193,20 +198,20 @@ async fn reject_additions(
         if placed.contains(&row.order_id) && new.contains(&row.order_item_id) {
             let problem = "is the number of an order that was placed here, without this line";
             batch
-                .findings
-                .value(numbered.line, "order_id", row.order_id, problem);
+                .violations
+                .push_field(numbered.line, "order_id", row.order_id, problem);
         }
     }
     Ok(())
 }
 
-/// Tells those lines whose number belongs to another line of the same order.
-async fn compare(
+/// Rejects items whose id belongs to a different item of the same order.
+async fn reject_changed(
     conn: &mut PgConnection,
-    batch: &mut Batch<ItemRow>,
+    batch: &mut RowBatch<ItemRow>,
     new: &HashSet<i64>,
 ) -> Result<(), Error> {
-    let known: Vec<Known> = sqlx::query_as(
+    let known: Vec<ExistingItem> = sqlx::query_as(
         "select order_item_id, product_id, sku, name, quantity, unit_price
          from unnest($1::bigint[], $2::bigint[]) as row (order_id, order_item_id)
          join order_items using (order_id, order_item_id)",
@@ -227,7 +232,7 @@ async fn compare(
         let differing = differing(&[
             ("product_id", known.product_id != row.product_id),
             ("sku", known.sku != row.sku),
-            // A file without names says nothing about them.
+            // A file without the column `name` leaves the names unchanged.
             ("name", row.name.is_some() && known.name != row.name),
             ("quantity", known.quantity != row.quantity),
             ("unit_price", known.unit_price != row.unit_price.decimal()),
@@ -236,8 +241,8 @@ async fn compare(
             let problem =
                 format!("is the number of a line that is there already with another {columns}");
             batch
-                .findings
-                .value(numbered.line, "order_item_id", id, problem);
+                .violations
+                .push_field(numbered.line, "order_item_id", id, problem);
         }
     }
     Ok(())

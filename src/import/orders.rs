@@ -1,4 +1,4 @@
-//! The rows of the orders' file.
+//! The rows of the file of orders.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -7,11 +7,12 @@ use rust_decimal::Decimal;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::cells::Cells;
-use super::error::Findings;
-use super::row::{Batch, Counts, Row, differing};
-use super::statuses::{self, Statuses};
-use super::{Error, Stage, values};
+use super::batch::{ImportRow, RowBatch, RowCounts, differing};
+use super::error::{Error, FileViolations};
+use super::fields::RecordFields;
+use super::progress::ImportStage;
+use super::statuses::{self, ImportedStatuses};
+use super::values;
 use crate::domain::cancel_reason::CancelReason;
 use crate::domain::event::{Actor, OrderEvent};
 use crate::domain::money::{Currency, Money};
@@ -21,14 +22,14 @@ use crate::domain::status::Status;
 pub(super) struct OrderRow {
     order_id: i64,
     customer_id: i64,
-    statuses: Statuses,
+    statuses: ImportedStatuses,
     order_total: Money,
     created_at: OffsetDateTime,
 }
 
-/// What never changes about an order that is there already.
+/// The immutable columns of an order that exists already.
 #[derive(sqlx::FromRow)]
-struct Known {
+struct ExistingOrder {
     order_id: i64,
     customer_id: i64,
     order_total: Decimal,
@@ -36,8 +37,8 @@ struct Known {
     created_at: OffsetDateTime,
 }
 
-impl Row for OrderRow {
-    const STAGE: Stage = Stage::Orders;
+impl ImportRow for OrderRow {
+    const STAGE: ImportStage = ImportStage::Orders;
     const COLUMNS: &'static [&'static str] = &[
         "order_id",
         "customer_id",
@@ -47,15 +48,15 @@ impl Row for OrderRow {
         "created_at",
     ];
 
-    fn read(cells: &mut Cells<'_>, currency: Currency) -> Option<Self> {
-        let order_id = cells.read("order_id", values::id);
-        let customer_id = cells.read("customer_id", values::id);
-        let order_status = cells.read("order_status", statuses::order);
-        let payment_status = cells.read("payment_status", statuses::payment);
-        let order_total = cells.read("order_total", |text| values::amount(text, currency));
-        let created_at = cells.read("created_at", values::moment);
-        let statuses = statuses::taken_over(order_status?, payment_status?)
-            .map_err(|problem| cells.reject("payment_status", problem));
+    fn read(fields: &mut RecordFields<'_>, currency: Currency) -> Option<Self> {
+        let order_id = fields.read("order_id", values::id);
+        let customer_id = fields.read("customer_id", values::id);
+        let order_status = fields.read("order_status", statuses::order);
+        let payment_status = fields.read("payment_status", statuses::payment);
+        let order_total = fields.read("order_total", |text| values::amount(text, currency));
+        let created_at = fields.read("created_at", values::timestamp);
+        let statuses = statuses::imported(order_status?, payment_status?)
+            .map_err(|problem| fields.reject("payment_status", problem));
         Some(Self {
             order_id: order_id?,
             customer_id: customer_id?,
@@ -75,25 +76,25 @@ impl Row for OrderRow {
 
     async fn write(
         conn: &mut PgConnection,
-        batch: &mut Batch<Self>,
+        batch: &mut RowBatch<Self>,
         currency: Currency,
-    ) -> Result<Counts, Error> {
+    ) -> Result<RowCounts, Error> {
         let new = insert(conn, batch, currency).await?;
         if new.len() < batch.rows.len() {
-            compare(conn, batch, &new, currency).await?;
+            reject_changed(conn, batch, &new, currency).await?;
         }
-        Ok(Counts::of(batch, new.len()))
+        Ok(RowCounts::of(batch, new.len()))
     }
 
-    async fn review(_: &mut PgConnection, file: Arc<str>) -> Result<Findings, Error> {
-        Ok(Findings::new(file))
+    async fn review(_: &mut PgConnection, file: Arc<str>) -> Result<FileViolations, Error> {
+        Ok(FileViolations::new(file))
     }
 }
 
-/// Writes those orders that are not there, each with its one event, and answers which these were.
+/// Inserts the orders that do not exist yet, each with its one event, and returns their ids.
 async fn insert(
     conn: &mut PgConnection,
-    batch: &Batch<OrderRow>,
+    batch: &RowBatch<OrderRow>,
     currency: Currency,
 ) -> Result<HashSet<i64>, Error> {
     let new: Vec<i64> = sqlx::query_scalar(
@@ -110,7 +111,7 @@ async fn insert(
                     cancel_reason, order_total, created_at)
             on conflict (order_id) do nothing
             returning order_id, created_at
-        ), told as (
+        ), event as (
             insert into order_events (order_id, seq, code, actor, at)
             select order_id, 1, $10, $11, created_at from new
         )
@@ -132,15 +133,15 @@ async fn insert(
     Ok(new.into_iter().collect())
 }
 
-/// Tells those orders whose number belongs to another order. Statuses may differ: an imported order
-/// lives on here.
-async fn compare(
+/// Rejects orders whose id belongs to a different order. Statuses may differ, because an imported order
+/// changes after its import.
+async fn reject_changed(
     conn: &mut PgConnection,
-    batch: &mut Batch<OrderRow>,
+    batch: &mut RowBatch<OrderRow>,
     new: &HashSet<i64>,
     currency: Currency,
 ) -> Result<(), Error> {
-    let known: Vec<Known> = sqlx::query_as(
+    let known: Vec<ExistingOrder> = sqlx::query_as(
         "select order_id, customer_id, order_total, currency, created_at
          from orders where order_id = any($1)",
     )
@@ -169,8 +170,8 @@ async fn compare(
             let problem =
                 format!("is the number of an order that is there already with another {columns}");
             batch
-                .findings
-                .value(numbered.line, "order_id", row.order_id, problem);
+                .violations
+                .push_field(numbered.line, "order_id", row.order_id, problem);
         }
     }
     Ok(())

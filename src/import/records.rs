@@ -1,4 +1,4 @@
-//! Reads a CSV file record by record, knowing on which line each begins.
+//! Reads a CSV file record by record, with the line on which each record starts.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,54 +9,54 @@ use csv::{ByteRecord, ReaderBuilder, Terminator};
 
 use super::error::Error;
 
-/// No row of an order comes near this. A longer one is a quote that is never closed, which would
-/// otherwise take the rest of the file into memory as one value.
+/// The longest record. No valid row comes near this length. A longer record starts with an unclosed quote,
+/// which would otherwise read the rest of the file into memory as one field.
 const MAX_RECORD_BYTES: usize = 1 << 20;
 
-/// A file whose first record names the columns.
-pub(super) struct Records<R> {
+/// A CSV file with a header.
+pub(super) struct RecordReader<R> {
     file: Arc<str>,
     bytes_total: u64,
-    reader: csv::Reader<Input<R>>,
+    reader: csv::Reader<BoundedInput<R>>,
     record: ByteRecord,
     width: usize,
-    /// Where in a record the needed columns are, in the order in which they were asked for.
+    /// The position of each requested column in a record, in the order of the request.
     columns: Vec<usize>,
 }
 
-/// The values of a record.
+/// The fields of a record.
 #[derive(Clone, Copy)]
-pub(super) struct Record<'a> {
-    values: &'a ByteRecord,
+pub(super) struct CsvRecord<'a> {
+    fields: &'a ByteRecord,
     columns: &'a [usize],
 }
 
-impl<'a> Record<'a> {
-    /// The value in the needed column `at`, without the blanks around it.
-    pub fn value(self, at: usize) -> &'a [u8] {
+impl<'a> CsvRecord<'a> {
+    /// The field of the requested column `at`, without surrounding blanks.
+    pub fn field(self, at: usize) -> &'a [u8] {
         let column = self.columns.get(at).copied();
         column
-            .and_then(|column| self.values.get(column))
+            .and_then(|column| self.fields.get(column))
             .unwrap_or_default()
             .trim_ascii()
     }
 }
 
-/// What the next record turned out to be.
+/// The result of reading the next record.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    /// A record with a value for each column, beginning on this line.
+pub(super) enum NextRecord {
+    /// A record with a field for each column, starting on this line.
     Record(u64),
-    /// A record that makes no sense; the ones after it do.
-    Wrong(u64, String),
-    /// Something that leaves no telling where the next record begins.
-    Broken(u64, &'static str),
-    /// Nothing: the file has ended.
+    /// An invalid record; the records after it may be valid.
+    Invalid(u64, String),
+    /// A syntax error after which the start of the next record is unknown.
+    Unreadable(u64, &'static str),
+    /// The end of the file.
     End,
 }
 
-impl Records<File> {
-    /// Opens a file that has at least those of the columns that are not `optional`.
+impl RecordReader<File> {
+    /// Opens a file that has all `columns` except, possibly, the `optional` ones.
     pub fn open(
         path: &Path,
         columns: &'static [&'static str],
@@ -76,8 +76,8 @@ impl Records<File> {
     }
 }
 
-impl<R: Read> Records<R> {
-    /// Reads the first record, which must name those of the columns that are not `optional`.
+impl<R: Read> RecordReader<R> {
+    /// Reads the header, which must name all `columns` except, possibly, the `optional` ones.
     pub fn new(
         file: Arc<str>,
         input: R,
@@ -85,13 +85,13 @@ impl<R: Read> Records<R> {
         columns: &'static [&'static str],
         optional: &'static [&'static str],
     ) -> Result<Self, Error> {
-        // Only '\n' ends a record here; the '\r' before it is taken off the last value. With the
-        // two as one terminator the reader stops between them, and its line numbers are too low.
+        // Only '\n' ends a record; `field` trims the '\r' before it. With `Terminator::CRLF` the reader stops
+        // between the two characters, so its line numbers are too low.
         let reader = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
             .terminator(Terminator::Any(b'\n'))
-            .from_reader(Input::new(input));
+            .from_reader(BoundedInput::new(input));
         let mut records = Self {
             file,
             bytes_total,
@@ -104,39 +104,39 @@ impl<R: Read> Records<R> {
         Ok(records)
     }
 
-    /// The file, as it was named.
+    /// The name of the file, as given.
     pub fn file(&self) -> Arc<str> {
         Arc::clone(&self.file)
     }
 
-    /// How long the file was when it was opened.
+    /// The length of the file in bytes when it was opened.
     pub fn bytes_total(&self) -> u64 {
         self.bytes_total
     }
 
-    /// How much of the file has been read.
+    /// How many bytes of the file have been read.
     pub fn bytes_read(&self) -> u64 {
         self.reader.get_ref().bytes_read
     }
 
-    /// The record that was read last.
-    pub fn record(&self) -> Record<'_> {
-        Record {
-            values: &self.record,
+    /// The last record read.
+    pub fn record(&self) -> CsvRecord<'_> {
+        CsvRecord {
+            fields: &self.record,
             columns: &self.columns,
         }
     }
 
-    /// Goes on to the next record that is more than an empty line.
-    pub fn advance(&mut self) -> Result<Next, Error> {
+    /// Reads the next record, skipping blank lines.
+    pub fn advance(&mut self) -> Result<NextRecord, Error> {
         let next = self.read()?;
-        let Next::Record(line) = next else {
+        let NextRecord::Record(line) = next else {
             return Ok(next);
         };
         if self.record.len() != self.width {
             let (has, needs) = (self.record.len(), self.width);
             let problem = format!("has {has} values, the columns are {needs}");
-            return Ok(Next::Wrong(line, problem));
+            return Ok(NextRecord::Invalid(line, problem));
         }
         Ok(next)
     }
@@ -147,7 +147,7 @@ impl<R: Read> Records<R> {
         optional: &'static [&'static str],
     ) -> Result<(), Error> {
         let (line, problem) = match self.read()? {
-            Next::Record(line) => match columns(&self.record, names, optional) {
+            NextRecord::Record(line) => match columns(&self.record, names, optional) {
                 Ok(columns) => {
                     self.width = self.record.len();
                     self.columns = columns;
@@ -155,9 +155,9 @@ impl<R: Read> Records<R> {
                 }
                 Err(problem) => (line, problem),
             },
-            Next::Wrong(line, problem) => (line, problem),
-            Next::Broken(line, problem) => (line, problem.to_owned()),
-            Next::End => (1, "there is no header".to_owned()),
+            NextRecord::Invalid(line, problem) => (line, problem),
+            NextRecord::Unreadable(line, problem) => (line, problem.to_owned()),
+            NextRecord::End => (1, "there is no header".to_owned()),
         };
         let needed: Vec<&str> = names
             .iter()
@@ -172,13 +172,13 @@ impl<R: Read> Records<R> {
         })
     }
 
-    fn read(&mut self) -> Result<Next, Error> {
+    fn read(&mut self) -> Result<NextRecord, Error> {
         loop {
             let first_line = self.reader.position().line();
             self.reader.get_mut().record_bytes = 0;
             let found = self.reader.read_byte_record(&mut self.record);
             if self.reader.get_ref().too_long {
-                return Ok(Next::Broken(
+                return Ok(NextRecord::Unreadable(
                     first_line,
                     "the row goes on for more than a megabyte; is there a quote without its \
                      counterpart?",
@@ -189,27 +189,27 @@ impl<R: Read> Records<R> {
                 source: error.into(),
             })?;
             if !found {
-                return Ok(Next::End);
+                return Ok(NextRecord::End);
             }
-            // The reader stands behind the '\n' that ended the record. Its own idea of where a
-            // record began counts the empty lines before it as well.
+            // The reader is past the '\n' that ends the record, so count back from there. The start position
+            // that the reader reports includes the blank lines before the record.
             let bytes = self.record.as_slice();
-            let inner: u64 = bytes.iter().map(|byte| u64::from(*byte == b'\n')).sum();
-            let line = self.reader.position().line() - 1 - inner;
+            let newlines_inside: u64 = bytes.iter().map(|byte| u64::from(*byte == b'\n')).sum();
+            let line = self.reader.position().line() - 1 - newlines_inside;
             if self.reader.get_ref().ended {
-                return Ok(Next::Broken(
+                return Ok(NextRecord::Unreadable(
                     line + 1,
                     "there is a quote without its counterpart",
                 ));
             }
             if self.record.len() > 1 || !bytes.trim_ascii().is_empty() {
-                return Ok(Next::Record(line));
+                return Ok(NextRecord::Record(line));
             }
         }
     }
 }
 
-/// Where the columns are; beyond every record for one that is missing and may be.
+/// The position of each column; `usize::MAX`, which no record has, for a missing optional column.
 fn columns(header: &ByteRecord, wanted: &[&str], optional: &[&str]) -> Result<Vec<usize>, String> {
     let names: Vec<_> = header
         .iter()
@@ -218,8 +218,8 @@ fn columns(header: &ByteRecord, wanted: &[&str], optional: &[&str]) -> Result<Ve
     let mut columns = Vec::with_capacity(wanted.len());
     let mut missing = Vec::new();
     for &name in wanted {
-        let mut places = (0..names.len()).filter(|&at| names[at] == name.as_bytes());
-        match (places.next(), places.next()) {
+        let mut positions = (0..names.len()).filter(|&at| names[at] == name.as_bytes());
+        match (positions.next(), positions.next()) {
             (Some(at), None) => columns.push(at),
             (Some(_), Some(_)) => return Err(format!("the column {name} is there twice")),
             (None, _) if optional.contains(&name) => columns.push(usize::MAX),
@@ -233,9 +233,9 @@ fn columns(header: &ByteRecord, wanted: &[&str], optional: &[&str]) -> Result<Ve
     }
 }
 
-/// The bytes of a file, ended by a '\n' whether it has one or not: then the only record that meets
-/// the end of the file is one inside an open quote.
-struct Input<R> {
+/// The bytes of a file, with a limit for each record and a '\n' added at the end. Because of this newline, only
+/// a record inside an unclosed quote reaches the end of the input.
+struct BoundedInput<R> {
     inner: R,
     bytes_read: u64,
     record_bytes: usize,
@@ -244,7 +244,7 @@ struct Input<R> {
     ended: bool,
 }
 
-impl<R> Input<R> {
+impl<R> BoundedInput<R> {
     fn new(inner: R) -> Self {
         Self {
             inner,
@@ -257,7 +257,7 @@ impl<R> Input<R> {
     }
 }
 
-impl<R: Read> Read for Input<R> {
+impl<R: Read> Read for BoundedInput<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.record_bytes > MAX_RECORD_BYTES {
             self.too_long = true;
@@ -285,14 +285,14 @@ impl<R: Read> Read for Input<R> {
 mod tests {
     use super::*;
 
-    fn records(text: &[u8]) -> Result<Records<&[u8]>, Error> {
-        Records::new("some.csv".into(), text, 0, &["a", "b"], &[])
+    fn records(text: &[u8]) -> Result<RecordReader<&[u8]>, Error> {
+        RecordReader::new("some.csv".into(), text, 0, &["a", "b"], &[])
     }
 
-    fn walk(text: &[u8]) -> Vec<Next> {
+    fn read_all(text: &[u8]) -> Vec<NextRecord> {
         let mut records = records(text).unwrap();
         let mut found = Vec::new();
-        while found.last() != Some(&Next::End) {
+        while found.last() != Some(&NextRecord::End) {
             found.push(records.advance().unwrap());
         }
         found
@@ -301,30 +301,30 @@ mod tests {
     #[test]
     fn records_know_their_line_for_any_line_ending() {
         let expected = [
-            Next::Record(2),
-            Next::Record(5),
-            Next::Record(7),
-            Next::Wrong(8, "has 1 values, the columns are 2".to_owned()),
-            Next::Record(9),
-            Next::End,
+            NextRecord::Record(2),
+            NextRecord::Record(5),
+            NextRecord::Record(7),
+            NextRecord::Invalid(8, "has 1 values, the columns are 2".to_owned()),
+            NextRecord::Record(9),
+            NextRecord::End,
         ];
         let text = "a,b\n1,2\n\n \n3,\"x\ny\"\n4,5\nz\n6,7";
-        assert_eq!(walk(text.as_bytes()), expected);
-        assert_eq!(walk(text.replace('\n', "\r\n").as_bytes()), expected);
-        assert_eq!(walk(format!("{text}\n\n").as_bytes()), expected);
+        assert_eq!(read_all(text.as_bytes()), expected);
+        assert_eq!(read_all(text.replace('\n', "\r\n").as_bytes()), expected);
+        assert_eq!(read_all(format!("{text}\n\n").as_bytes()), expected);
     }
 
     #[test]
     fn columns_are_found_by_name_after_a_byte_order_mark() {
         let mut records = records(b"\xef\xbb\xbfc, B ,A\r\nx, 2,1 \r\n").unwrap();
-        assert_eq!(records.advance().unwrap(), Next::Record(2));
+        assert_eq!(records.advance().unwrap(), NextRecord::Record(2));
         let record = records.record();
-        assert_eq!((record.value(0), record.value(1)), (&b"1"[..], &b"2"[..]));
+        assert_eq!((record.field(0), record.field(1)), (&b"1"[..], &b"2"[..]));
     }
 
     #[test]
     fn an_invalid_header_is_reported_with_the_required_columns() {
-        for (text, told) in [
+        for (text, problem) in [
             ("", "there is no header"),
             ("a;b\n", "there are no columns a, b"),
             ("b\n", "there is no column a"),
@@ -333,29 +333,29 @@ mod tests {
             let error = records(text.as_bytes()).err().unwrap();
             assert_eq!(
                 error.to_string(),
-                format!("some.csv, line 1: {told}; the columns needed are a, b")
+                format!("some.csv, line 1: {problem}; the columns needed are a, b")
             );
         }
     }
 
     #[test]
     fn an_open_quote_does_not_swallow_the_rest_of_the_file() {
-        let found = walk_to_the_break(b"a,b\n1,2\n3,\"4\n5,6\n7,8\n");
+        let found = read_to_the_error(b"a,b\n1,2\n3,\"4\n5,6\n7,8\n");
         assert_eq!(found, (3, "there is a quote without its counterpart"));
         let mut long = b"a,b\n1,\"".to_vec();
         long.extend(std::iter::repeat_n(b"1,2\n", MAX_RECORD_BYTES).flatten());
-        let (line, problem) = walk_to_the_break(&long);
+        let (line, problem) = read_to_the_error(&long);
         assert_eq!(line, 2);
         assert!(problem.contains("more than a megabyte"), "{problem}");
     }
 
-    fn walk_to_the_break(text: &[u8]) -> (u64, &'static str) {
+    fn read_to_the_error(text: &[u8]) -> (u64, &'static str) {
         let mut records = records(text).unwrap();
         loop {
             match records.advance().unwrap() {
-                Next::Broken(line, problem) => return (line, problem),
-                Next::End => panic!("no break"),
-                Next::Record(_) | Next::Wrong(..) => {}
+                NextRecord::Unreadable(line, problem) => return (line, problem),
+                NextRecord::End => panic!("no syntax error"),
+                NextRecord::Record(_) | NextRecord::Invalid(..) => {}
             }
         }
     }

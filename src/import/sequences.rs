@@ -1,13 +1,13 @@
-//! Moves the sequences behind ids past those that the files brought along.
+//! Moves the sequences of the id columns past the imported ids.
 
 use sqlx::PgConnection;
 
-use super::Error;
+use super::error::Error;
 
-/// Makes the next number that the database gives to `column` larger than `id`.
+/// Makes the next value of the sequence of `column` larger than `id`.
 ///
-/// A sequence that is further already stays where it is. What was given out in the instant between
-/// looking and moving would have been an imported number anyway.
+/// A sequence beyond `id` stays unchanged. A value drawn between the check and `setval` is an
+/// imported id anyway.
 pub(super) async fn move_past(
     conn: &mut PgConnection,
     table: &'static str,

@@ -1,55 +1,54 @@
-//! What the earlier shop's statuses become here: the one table of it.
+//! Maps the statuses of the earlier shop to ours. This table is the only place that defines the mapping.
 //!
-//! | the file's order status | payment status | here: order, payment, shipping |
+//! | order status in the file | payment status in the file | imported as: order, payment, shipping |
 //! |---|---|---|
 //! | `CREATED`, `PENDING`, `CONFIRMED` | `SUCCESS`, `PAID` | `CONFIRMED`, `PAID`, `UNKNOWN` |
 //! | | `FAILED` | `CANCELLED` (`payment_declined`), `FAILED`, `CANCELLED` |
 //! | | `REFUNDED` | `CANCELLED` (`imported`), `REFUNDED`, `CANCELLED` |
-//! | | `PENDING` | not taken over |
-//! | `SHIPPED` | any | `SHIPPED`, as it is, `SHIPPED` |
-//! | `DELIVERED` | any | `DELIVERED`, as it is, `DELIVERED` |
-//! | `CANCELLING`, `CANCELLED` | any | `CANCELLED` (`imported`), as it is, `CANCELLED` |
+//! | | `PENDING` | rejected |
+//! | `SHIPPED` | any | `SHIPPED`, unchanged, `SHIPPED` |
+//! | `DELIVERED` | any | `DELIVERED`, unchanged, `DELIVERED` |
+//! | `CANCELLING`, `CANCELLED` | any | `CANCELLED` (`imported`), unchanged, `CANCELLED` |
 //!
-//! Nothing works on an imported order any more, so none may look as if something did: no `PENDING`
-//! and no `CANCELLING`. What follows from that:
+//! Imported orders have no fulfilment, so none may have a status of an order in progress (`PENDING`,
+//! `CANCELLING`). Therefore:
 //!
-//! - An order whose payment was refused would wait for ever, so it is called off, as it would have
-//!   been here.
-//! - An order that was paid stands. Where its parcel is nobody can say.
-//! - An order that still waits for its money is neither, and calling it off or confirming it would
-//!   be a guess about somebody's purchase. It is rejected: it can be settled where it was placed
-//!   and be imported then, since a second run brings what is new.
-//! - A cancelled order that was paid keeps `PAID`. Whether the money went back is not known, and
-//!   `PAID` beside `CANCELLED` is what makes a person look.
-//! - A delivered order whose payment failed is odd, but history.
+//! - An order with a failed payment is cancelled, as this service would have done. It would otherwise stay
+//!   open for ever.
+//! - A paid order is confirmed. The location of its parcel is unknown.
+//! - An order with a pending payment is rejected: to cancel or to confirm it would be a guess about a
+//!   purchase. Settle it in the earlier shop, then run the import again.
+//! - A cancelled order with a payment keeps `PAID`, because the files do not tell whether it was refunded.
+//!   `PAID` beside `CANCELLED` shows staff what to check.
+//! - A delivered order with a failed payment is imported unchanged, as history.
 
 use crate::domain::cancel_reason::CancelReason;
 use crate::domain::status::{OrderStatus, PaymentStatus, ShippingStatus, Status};
 
-/// The statuses with which an order is taken over.
+/// The statuses of an imported order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Statuses {
-    /// How far the order has come.
+pub(super) struct ImportedStatuses {
+    /// The order status.
     pub order: OrderStatus,
-    /// Where the money is.
+    /// The payment status.
     pub payment: PaymentStatus,
-    /// Where the parcel is.
+    /// The shipping status.
     pub shipping: ShippingStatus,
-    /// Why it was called off, if it was.
+    /// Why the order was cancelled; `None` if it was not.
     pub cancel_reason: Option<CancelReason>,
 }
 
-/// Reads an order status, in the earlier shop's words or in ours.
+/// Parses an order status of the earlier shop or of this service.
 pub(super) fn order(text: &str) -> Result<OrderStatus, String> {
     named("CREATED", OrderStatus::Pending, text)
 }
 
-/// Reads a payment status, in the earlier shop's words or in ours.
+/// Parses a payment status of the earlier shop or of this service.
 pub(super) fn payment(text: &str) -> Result<PaymentStatus, String> {
     named("SUCCESS", PaymentStatus::Paid, text)
 }
 
-/// Reads a name of ours, or `theirs`, which means `ours`.
+/// Parses the name of a status, or `theirs` as an alias of `ours`.
 fn named<S: Status>(theirs: &str, ours: S, text: &str) -> Result<S, String> {
     if text.eq_ignore_ascii_case(theirs) {
         return Ok(ours);
@@ -60,25 +59,25 @@ fn named<S: Status>(theirs: &str, ours: S, text: &str) -> Result<S, String> {
     })
 }
 
-/// What becomes of an order; the error is about its payment status.
-pub(super) fn taken_over(
+/// The statuses with which an order is imported. The error is a violation of its payment status.
+pub(super) fn imported(
     order: OrderStatus,
     payment: PaymentStatus,
-) -> Result<Statuses, &'static str> {
+) -> Result<ImportedStatuses, &'static str> {
     let (order, shipping, cancel_reason) = match (order, payment) {
         (OrderStatus::Pending | OrderStatus::Confirmed, payment) => match payment {
             PaymentStatus::Paid => (OrderStatus::Confirmed, ShippingStatus::Unknown, None),
-            PaymentStatus::Failed => called_off(CancelReason::PaymentDeclined),
-            PaymentStatus::Refunded => called_off(CancelReason::Imported),
+            PaymentStatus::Failed => cancelled(CancelReason::PaymentDeclined),
+            PaymentStatus::Refunded => cancelled(CancelReason::Imported),
             PaymentStatus::Pending => {
                 return Err("must be settled before the order can be taken over");
             }
         },
         (OrderStatus::Shipped, _) => (OrderStatus::Shipped, ShippingStatus::Shipped, None),
         (OrderStatus::Delivered, _) => (OrderStatus::Delivered, ShippingStatus::Delivered, None),
-        (OrderStatus::Cancelling | OrderStatus::Cancelled, _) => called_off(CancelReason::Imported),
+        (OrderStatus::Cancelling | OrderStatus::Cancelled, _) => cancelled(CancelReason::Imported),
     };
-    Ok(Statuses {
+    Ok(ImportedStatuses {
         order,
         payment,
         shipping,
@@ -86,7 +85,7 @@ pub(super) fn taken_over(
     })
 }
 
-fn called_off(reason: CancelReason) -> (OrderStatus, ShippingStatus, Option<CancelReason>) {
+fn cancelled(reason: CancelReason) -> (OrderStatus, ShippingStatus, Option<CancelReason>) {
     (
         OrderStatus::Cancelled,
         ShippingStatus::Cancelled,
@@ -101,7 +100,7 @@ mod tests {
     fn becomes(order_status: &str, payment_status: &str) -> String {
         let order = order(order_status).unwrap();
         let payment = payment(payment_status).unwrap();
-        match taken_over(order, payment) {
+        match imported(order, payment) {
             Ok(taken) => format!(
                 "{}/{}/{} {}",
                 taken.order,
@@ -147,7 +146,7 @@ mod tests {
     fn imported_orders_are_never_in_progress() {
         for &order in OrderStatus::ALL {
             for &payment in PaymentStatus::ALL {
-                let Ok(taken) = taken_over(order, payment) else {
+                let Ok(taken) = imported(order, payment) else {
                     continue;
                 };
                 assert!(!matches!(

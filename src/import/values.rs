@@ -1,4 +1,4 @@
-//! What a value of the files may be. Each reader answers with what the value must be instead.
+//! Parsers for the fields of the files. An error states what the field must be.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -11,15 +11,15 @@ use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
 use crate::domain::cart::{MAX_NAME_CHARS, MAX_SKU_CHARS};
 use crate::domain::money::{Currency, MAX_AMOUNT, Money, MoneyError, parse_decimal};
 
-/// The larger half of the numbers is left for the ids that the database will give.
+/// The largest importable id. The upper half of the range stays free for the sequences of the database.
 const MAX_ID: i64 = i64::MAX / 2;
 
-/// A number by which something is known.
+/// Parses an id.
 pub(super) fn id(text: &str) -> Result<i64, String> {
     whole(text, 1..=MAX_ID)
 }
 
-/// The same where there may be none.
+/// Parses an id; an empty field is `None`.
 pub(super) fn optional_id(text: &str) -> Result<Option<i64>, String> {
     match text {
         "" => Ok(None),
@@ -27,7 +27,7 @@ pub(super) fn optional_id(text: &str) -> Result<Option<i64>, String> {
     }
 }
 
-/// How many of something.
+/// Parses a quantity.
 pub(super) fn quantity(text: &str) -> Result<i32, String> {
     whole(text, 1..=i32::MAX)
 }
@@ -36,7 +36,7 @@ fn whole<T>(text: &str, range: RangeInclusive<T>) -> Result<T, String>
 where
     T: std::str::FromStr + PartialOrd + Display,
 {
-    // Numbers are also read with a sign before them, which no export writes.
+    // `parse` also accepts a leading sign, which the files must not have.
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse()
         .ok()
@@ -47,7 +47,7 @@ where
         })
 }
 
-/// An amount that is history: it may be nothing, but is never rounded.
+/// Parses a historical amount exactly. Unlike a price it may be zero.
 pub(super) fn amount(text: &str, currency: Currency) -> Result<Money, String> {
     let exact = parse_decimal(text).map_err(|error| error.to_string())?;
     if exact.is_sign_negative() && !exact.is_zero() {
@@ -62,7 +62,7 @@ pub(super) fn amount(text: &str, currency: Currency) -> Result<Money, String> {
     Ok(Money::round(exact, currency))
 }
 
-/// A stock keeping unit.
+/// Parses a stock keeping unit.
 pub(super) fn sku(text: &str) -> Result<String, String> {
     if text.is_empty() || text.chars().count() > MAX_SKU_CHARS {
         return Err(format!("must have 1 to {MAX_SKU_CHARS} characters"));
@@ -73,7 +73,7 @@ pub(super) fn sku(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// What something is called, if it says.
+/// Parses a product name; an empty field is `None`.
 pub(super) fn name(text: &str) -> Result<Option<String>, String> {
     if text.chars().count() > MAX_NAME_CHARS {
         return Err(format!("must have at most {MAX_NAME_CHARS} characters"));
@@ -84,9 +84,9 @@ pub(super) fn name(text: &str) -> Result<Option<String>, String> {
     Ok(Some(text.to_owned()).filter(|name| !name.is_empty()))
 }
 
-/// A moment, with a zone or in UTC, to the microsecond: what is finer would not survive the
-/// database, and a second run would take the order for another one.
-pub(super) fn moment(text: &str) -> Result<OffsetDateTime, &'static str> {
+/// Parses a timestamp with an offset, or in UTC without one. Truncates it to microseconds, the precision of the
+/// database: otherwise a second run would find a different order.
+pub(super) fn timestamp(text: &str) -> Result<OffsetDateTime, &'static str> {
     let zoneless = format_description!(
         version = 2,
         "[year]-[month]-[day] [hour]:[minute]:[second][optional [.[subsecond]]]"
@@ -94,12 +94,14 @@ pub(super) fn moment(text: &str) -> Result<OffsetDateTime, &'static str> {
     OffsetDateTime::parse(text, &Rfc3339)
         .or_else(|_| PrimitiveDateTime::parse(text, zoneless).map(PrimitiveDateTime::assume_utc))
         .ok()
-        .and_then(|moment| moment.checked_to_offset(UtcOffset::UTC))
-        // Years before that are slips of a hand or of a spreadsheet.
-        .filter(|moment| moment.year() >= 1970)
-        .map(|moment| {
-            let micros = moment.nanosecond() / 1_000;
-            moment.replace_nanosecond(micros * 1_000).unwrap_or(moment)
+        .and_then(|timestamp| timestamp.checked_to_offset(UtcOffset::UTC))
+        // Earlier years are typing or spreadsheet errors.
+        .filter(|timestamp| timestamp.year() >= 1970)
+        .map(|timestamp| {
+            let micros = timestamp.nanosecond() / 1_000;
+            timestamp
+                .replace_nanosecond(micros * 1_000)
+                .unwrap_or(timestamp)
         })
         .ok_or("must be a time such as 2024-09-18 14:40:32 (in UTC) or 2024-09-18T14:40:32+02:00")
 }
@@ -159,7 +161,7 @@ mod tests {
             "2024-09-18T12:00:00Z",
             "2024-09-18T14:00:00+02:00",
         ] {
-            assert_eq!(moment(text), Ok(noon), "{text}");
+            assert_eq!(timestamp(text), Ok(noon), "{text}");
         }
         for text in [
             "",
@@ -170,7 +172,7 @@ mod tests {
             "-2024-09-18 12:00:00",
             "9999-12-31T23:59:59-23:59",
         ] {
-            assert!(moment(text).is_err(), "{text}");
+            assert!(timestamp(text).is_err(), "{text}");
         }
     }
 }

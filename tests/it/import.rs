@@ -4,7 +4,9 @@ mod rejections;
 mod reruns;
 
 use order_service::domain::money::Currency;
-use order_service::import::{Error, Files, Options, Progress, Stage, Summary, import};
+use order_service::import::{
+    Error, ImportFiles, ImportOptions, ImportProgress, ImportStage, ImportSummary, import,
+};
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
 use tempfile::TempDir;
 use time::OffsetDateTime;
@@ -28,7 +30,7 @@ order_item_id,order_id,product_id,sku,quantity,unit_price
 90,4,,\"SKU, odd\",2,0
 ";
 
-const BOTH: Summary = Summary {
+const BOTH: ImportSummary = ImportSummary {
     orders_new: 5,
     orders_known: 0,
     items_new: 3,
@@ -57,7 +59,7 @@ impl Shop {
         &mut self,
         orders: impl AsRef<[u8]>,
         items: impl AsRef<[u8]>,
-    ) -> Result<Summary, Error> {
+    ) -> Result<ImportSummary, Error> {
         self.watched_import(orders, items, &mut |_| {}).await
     }
 
@@ -65,17 +67,17 @@ impl Shop {
         &mut self,
         orders: impl AsRef<[u8]>,
         items: impl AsRef<[u8]>,
-        progress: &mut (dyn FnMut(Progress) + Send),
-    ) -> Result<Summary, Error> {
-        let files = Files {
+        progress: &mut (dyn FnMut(ImportProgress) + Send),
+    ) -> Result<ImportSummary, Error> {
+        let files = ImportFiles {
             orders: self.folder.path().join("orders.csv"),
             items: self.folder.path().join("items.csv"),
         };
         std::fs::write(&files.orders, orders).unwrap();
         std::fs::write(&files.items, items).unwrap();
-        let options = Options {
+        let options = ImportOptions {
             batch_rows: 2,
-            ..Options::new(Currency::from_code("USD").unwrap())
+            ..ImportOptions::new(Currency::from_code("USD").unwrap())
         };
         import(&mut self.conn, files, options, progress).await
     }
@@ -247,8 +249,8 @@ async fn progress_reaches_the_total_of_both_files() {
         .unwrap();
 
     for (stage, text, rows) in [
-        (Stage::Orders, ORDERS, [0, 2, 4, 5]),
-        (Stage::Items, ITEMS, [0, 2, 3, 3]),
+        (ImportStage::Orders, ORDERS, [0, 2, 4, 5]),
+        (ImportStage::Items, ITEMS, [0, 2, 3, 3]),
     ] {
         let length = u64::try_from(text.len()).unwrap();
         let told: Vec<_> = told.iter().filter(|told| told.stage == stage).collect();

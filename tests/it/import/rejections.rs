@@ -208,11 +208,11 @@ async fn a_missing_file_is_reported_before_anything_is_read() {
     );
 
     let folder = shop.folder.path().to_owned();
-    let files = Files {
+    let files = ImportFiles {
         orders: folder.join("none.csv"),
         items: folder,
     };
-    let options = Options::new(Currency::from_code("USD").unwrap());
+    let options = ImportOptions::new(Currency::from_code("USD").unwrap());
     let error = import(&mut shop.conn, files, options, &mut |_| {})
         .await
         .unwrap_err();

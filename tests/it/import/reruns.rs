@@ -10,7 +10,7 @@ async fn a_second_import_changes_nothing() {
     let summary = shop.import(ORDERS, ITEMS).await.unwrap();
     assert_eq!(
         summary,
-        Summary {
+        ImportSummary {
             orders_new: 0,
             orders_known: 5,
             items_new: 0,
@@ -29,7 +29,7 @@ async fn a_longer_file_adds_only_new_orders() {
     let summary = shop.import(orders, items).await.unwrap();
     assert_eq!(
         summary,
-        Summary {
+        ImportSummary {
             orders_new: 1,
             orders_known: 5,
             items_new: 2,
@@ -70,7 +70,7 @@ async fn files_with_only_a_header_import_nothing() {
     let mut shop = Shop::new().await;
     let header = |text: &str| text.lines().next().unwrap().to_owned();
     let summary = shop.import(header(ORDERS), header(ITEMS)).await.unwrap();
-    assert_eq!(summary, Summary::default());
+    assert_eq!(summary, ImportSummary::default());
     assert_eq!(shop.place().await, (1, 1));
 }
 
@@ -83,10 +83,10 @@ async fn concurrent_imports_leave_one_set_of_orders() {
     let (orders, items) = (path("orders.csv"), path("items.csv"));
     std::fs::write(&orders, ORDERS).unwrap();
     std::fs::write(&items, ITEMS).unwrap();
-    let files = Files { orders, items };
-    let options = Options {
+    let files = ImportFiles { orders, items };
+    let options = ImportOptions {
         batch_rows: 1,
-        ..Options::new(Currency::from_code("USD").unwrap())
+        ..ImportOptions::new(Currency::from_code("USD").unwrap())
     };
     let mut quiet = |_| {};
     let mut silent = |_| {};

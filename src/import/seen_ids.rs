@@ -1,15 +1,16 @@
-//! The ids that the files have had so far. They are kept in a temporary table, since a set of them
-//! in memory would grow with the files.
+//! The ids seen so far, to find repeated rows. A temporary table holds them, because a set in memory
+//! would grow with the files.
 
 use std::collections::{HashMap, HashSet};
 
 use sqlx::PgConnection;
 
-use super::row::{Batch, Row};
-use super::{Error, Stage};
+use super::batch::{ImportRow, RowBatch};
+use super::error::Error;
+use super::progress::ImportStage;
 
-/// Creates the table; it goes with the transaction.
-pub(super) async fn prepare(conn: &mut PgConnection) -> Result<(), Error> {
+/// Creates the table. It is dropped at the end of the transaction.
+pub(super) async fn create_table(conn: &mut PgConnection) -> Result<(), Error> {
     sqlx::query(
         "create temporary table import_seen (
             stage    text   not null,
@@ -24,20 +25,20 @@ pub(super) async fn prepare(conn: &mut PgConnection) -> Result<(), Error> {
     Ok(())
 }
 
-/// The name under which the ids of a file are kept.
-pub(super) fn name(stage: Stage) -> &'static str {
+/// The name of a file in the column `stage` of the table.
+pub(super) fn stage_name(stage: ImportStage) -> &'static str {
     match stage {
-        Stage::Orders => "orders",
-        Stage::Items => "items",
+        ImportStage::Orders => "orders",
+        ImportStage::Items => "items",
     }
 }
 
-/// Takes those rows out of `batch` whose id an earlier line had, and tells them.
-pub(super) async fn reject_repeated<T: Row>(
+/// Moves rows whose id occurred on an earlier line from `batch.rows` to its violations.
+pub(super) async fn reject_repeated<T: ImportRow>(
     conn: &mut PgConnection,
-    batch: &mut Batch<T>,
+    batch: &mut RowBatch<T>,
 ) -> Result<(), Error> {
-    let lines: Vec<_> = batch.rows.iter().map(|row| line(row.line)).collect();
+    let lines: Vec<_> = batch.rows.iter().map(|row| db_line(row.line)).collect();
     let first: HashSet<i64> = sqlx::query_scalar(
         "insert into pg_temp.import_seen (stage, id, order_id, line)
          select $1, id, order_id, line
@@ -45,7 +46,7 @@ pub(super) async fn reject_repeated<T: Row>(
          on conflict do nothing
          returning line",
     )
-    .bind(name(T::STAGE))
+    .bind(stage_name(T::STAGE))
     .bind(batch.column(T::id))
     .bind(batch.column(T::order_id))
     .bind(lines)
@@ -59,13 +60,13 @@ pub(super) async fn reject_repeated<T: Row>(
 
     let (rows, repeated): (Vec<_>, Vec<_>) = std::mem::take(&mut batch.rows)
         .into_iter()
-        .partition(|row| first.contains(&line(row.line)));
+        .partition(|row| first.contains(&db_line(row.line)));
     batch.rows = rows;
     let ids: Vec<_> = repeated.iter().map(|row| row.row.id()).collect();
     let earlier: HashMap<i64, i64> = sqlx::query_as(
         "select id, line from pg_temp.import_seen where stage = $1 and id = any($2)",
     )
-    .bind(name(T::STAGE))
+    .bind(stage_name(T::STAGE))
     .bind(ids)
     .fetch_all(conn)
     .await?
@@ -77,12 +78,14 @@ pub(super) async fn reject_repeated<T: Row>(
             Some(line) => format!("is on line {line} already"),
             None => "is there twice".to_owned(),
         };
-        batch.findings.value(row.line, T::COLUMNS[0], id, problem);
+        batch
+            .violations
+            .push_field(row.line, T::COLUMNS[0], id, problem);
     }
     Ok(())
 }
 
-/// A line as the database counts.
-fn line(line: u64) -> i64 {
+/// A line number as a `bigint`.
+fn db_line(line: u64) -> i64 {
     i64::try_from(line).unwrap_or(i64::MAX)
 }
