@@ -1,10 +1,12 @@
-//! JSON that others have written, with two things in it refused that `serde_json` lets through.
+//! Parsing of untrusted JSON. Refuses two kinds of documents that `serde_json` accepts.
 //!
-//! Its private names: an object whose first name is one of these is read as a number, or as what a text in it
-//! holds, with a limit of depth of its own. Who nests such texts exhausts the stack, which ends the process.
+//! Private tokens: with the features `arbitrary_precision` and `raw_value`, `serde_json` represents numbers and raw
+//! values as objects whose only key is a private token (`$serde_json::private::…`). A client can send such an
+//! object. Its text then parses again as JSON and resets the recursion limit, so nested texts overflow the
+//! stack and abort the process.
 //!
-//! An object that names something twice. RFC 8259 leaves open which of two prices would count, RFC 7493
-//! (section 2.3) forbids them; taking either would be a guess about money.
+//! Duplicate keys: `serde_json` takes the last of two equal keys. RFC 8259 leaves the choice open and RFC 7493
+//! (I-JSON, section 2.3) forbids duplicates. To choose between two prices would be a guess about money.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -14,58 +16,63 @@ use serde::de::{
 };
 use serde_json::Value;
 
-/// How the names begin by which `serde_json` tells itself what a value was.
-const PRIVATE: &str = "$serde_json::private::";
-/// How much of a name is told.
-const TOLD_CHARS: usize = 100;
+/// The common prefix of the private tokens of `serde_json`.
+const PRIVATE_TOKEN: &str = "$serde_json::private::";
+/// How much of a duplicate key an error shows, in characters.
+const SHOWN_CHARS: usize = 100;
 
-/// Reads a document that has no private names.
+/// Parses a document.
+///
+/// # Errors
+///
+/// Fails on invalid JSON and on a document that contains a private token anywhere.
 pub fn read<T: DeserializeOwned>(document: &[u8]) -> Result<T, serde_json::Error> {
-    if mentions_private(document) {
-        let fault = format!("the text \"{PRIVATE}\" must not be in it");
-        return Err(Error::custom(fault));
+    if contains_private_token(document) {
+        let message = format!("the text \"{PRIVATE_TOKEN}\" must not be in it");
+        return Err(Error::custom(message));
     }
     serde_json::from_slice(document)
 }
 
-/// The same, if no object in it names something twice; an error tells what and where.
+/// Parses a document like [`read`], and refuses duplicate keys as well. The error names the key and its position.
 pub fn read_unambiguous(document: &[u8]) -> Result<Value, serde_json::Error> {
-    let Unambiguous = read(document)?;
+    let UniqueKeys = read(document)?;
     serde_json::from_slice(document)
 }
 
-/// Whether the beginning of a private name is anywhere, with or without escapes.
-fn mentions_private(document: &[u8]) -> bool {
+/// Whether the document contains the prefix of a private token, with or without `\u00XX` escapes. The search
+/// ignores the structure of the document: it may refuse a harmless text, but misses no token.
+fn contains_private_token(document: &[u8]) -> bool {
     let mut plain = Vec::with_capacity(document.len());
     let mut rest = document;
     while let [first, after @ ..] = rest {
         let escaped = rest
             .strip_prefix(b"\\u00")
             .and_then(|code| code.split_at_checked(2))
-            .and_then(|(digits, after)| Some((ascii(digits)?, after)));
+            .and_then(|(digits, after)| Some((hex_byte(digits)?, after)));
         let (byte, after) = escaped.unwrap_or((*first, after));
         plain.push(byte);
         rest = after;
     }
     plain
-        .windows(PRIVATE.len())
-        .any(|window| window == PRIVATE.as_bytes())
+        .windows(PRIVATE_TOKEN.len())
+        .any(|window| window == PRIVATE_TOKEN.as_bytes())
 }
 
-fn ascii(digits: &[u8]) -> Option<u8> {
+fn hex_byte(digits: &[u8]) -> Option<u8> {
     u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
-/// Any document without its contents, if no object in it names something twice.
-struct Unambiguous;
+/// Deserializes from any document without duplicate keys, and drops its content.
+struct UniqueKeys;
 
-impl<'de> Deserialize<'de> for Unambiguous {
+impl<'de> Deserialize<'de> for UniqueKeys {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Self)
     }
 }
 
-impl<'de> Visitor<'de> for Unambiguous {
+impl<'de> Visitor<'de> for UniqueKeys {
     type Value = Self;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -101,14 +108,14 @@ impl<'de> Visitor<'de> for Unambiguous {
         Ok(self)
     }
 
-    /// A number as well: one that is to be kept exact is shown as an object.
+    /// Visits an object, or a number: with `arbitrary_precision` a number arrives as an object with a private token.
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self, A::Error> {
-        let mut names = HashSet::new();
-        while let Some((name, Self)) = fields.next_entry::<String, Self>()? {
-            if let Some(name) = names.replace(name) {
-                let told: String = name.chars().take(TOLD_CHARS).collect();
-                let fault = format!("\"{told}\" is named twice in one object");
-                return Err(A::Error::custom(fault));
+        let mut keys = HashSet::new();
+        while let Some((key, Self)) = fields.next_entry::<String, Self>()? {
+            if let Some(key) = keys.replace(key) {
+                let shown: String = key.chars().take(SHOWN_CHARS).collect();
+                let message = format!("\"{shown}\" is named twice in one object");
+                return Err(A::Error::custom(message));
             }
         }
         Ok(self)

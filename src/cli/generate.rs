@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use sqlx::{Connection as _, PgConnection};
 use time::OffsetDateTime;
 
-use crate::generate::{ORDERS_PER_CUSTOMER, Options, Progress, generate};
+use crate::generate::{GenerateOptions, GenerateProgress, ORDERS_PER_CUSTOMER, generate};
 use crate::{clock, config, db};
 
 use super::{Environment, Result, moment};
@@ -44,7 +44,7 @@ pub async fn run(args: Args, environment: &Environment) -> Result {
         .map_err(|error| format!("cannot connect to the database: {error}"))?;
     db::check_migrated(&mut conn).await?;
     let until = args.until.unwrap_or_else(clock::now);
-    let options = Options {
+    let options = GenerateOptions {
         orders: args.orders,
         customers: args
             .customers
@@ -62,7 +62,7 @@ pub async fn run(args: Args, environment: &Environment) -> Result {
         "{msg:12} {wide_bar} {human_pos}/{human_len} orders {eta}",
     )?);
     bar.enable_steady_tick(Duration::from_millis(200));
-    let mut show = |progress: Progress| {
+    let mut show = |progress: GenerateProgress| {
         bar.set_message(progress.stage);
         bar.set_position(progress.orders);
     };

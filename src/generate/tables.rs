@@ -1,25 +1,25 @@
-//! The rows of made-up orders, in the text format of COPY.
+//! The rows of generated orders, in the text format of COPY.
 
 use std::fmt::Write as _;
 
-use super::shop::{Moment, Shop};
-use super::story::Story;
+use super::orders::GeneratedOrder;
+use super::population::{CopyTimestamp, Population};
 
-/// A table and how its rows of one order are written.
-pub struct Table {
-    /// Its name.
+/// A table, and the function that writes its rows of one order.
+pub struct CopyTable {
+    /// The name of the table.
     pub name: &'static str,
-    /// How rows are added.
+    /// The COPY statement that adds rows.
     pub copy: &'static str,
-    /// How rows are written to a table that is new in this transaction.
+    /// The COPY statement that adds frozen rows, for a table truncated in this transaction.
     pub copy_frozen: &'static str,
-    /// Appends the rows of the order of that number.
-    pub write: fn(&mut String, &mut Shop, u64),
+    /// Appends the rows of the order with this index.
+    pub write: fn(&mut String, &mut Population, u64),
 }
 
 macro_rules! table {
     ($name:literal, $columns:literal, $write:ident) => {
-        Table {
+        CopyTable {
             name: $name,
             copy: concat!("copy ", $name, " (", $columns, ") from stdin"),
             copy_frozen: concat!("copy ", $name, " (", $columns, ") from stdin with (freeze)"),
@@ -29,7 +29,7 @@ macro_rules! table {
 }
 
 /// Every table, the orders first.
-pub static TABLES: &[Table] = &[
+pub static TABLES: &[CopyTable] = &[
     table!(
         "orders",
         "order_id, customer_id, order_status, payment_status, shipping_status, cancel_reason, currency, \
@@ -55,92 +55,98 @@ pub static TABLES: &[Table] = &[
     ),
 ];
 
-fn order(rows: &mut String, shop: &mut Shop, number: u64) {
-    let story = Story::new(shop, number);
-    let Story {
+fn order(rows: &mut String, population: &mut Population, index: u64) {
+    let order = GeneratedOrder::new(population, index);
+    let GeneratedOrder {
         order_id,
-        customer,
-        fate,
+        customer_id,
+        scenario,
         shipping_fee,
         placed_at,
         ..
-    } = story;
-    let [order, payment, shipping] = fate.statuses();
-    let subtotal = story.subtotal();
+    } = order;
+    let [order_status, payment_status, shipping_status] = scenario.statuses();
+    let subtotal = order.subtotal();
     let _ = write!(
         rows,
-        "{order_id}\t{customer}\t{order}\t{payment}\t{shipping}\t{}\t{}\t{}\t0\t{}\t{}\tCARD\t{} Main Street, Springfield\t",
-        fate.cancel_reason(),
-        shop.currency(),
-        shop.amount(subtotal),
-        shop.amount(shipping_fee),
-        shop.amount(subtotal + shipping_fee),
-        customer % 400 + 1,
+        "{order_id}\t{customer_id}\t{order_status}\t{payment_status}\t{shipping_status}\t{}\t{}\t{}\t0\t{}\t{}\tCARD\t{} Main Street, Springfield\t",
+        scenario.cancel_reason(),
+        population.currency(),
+        population.amount(subtotal),
+        population.amount(shipping_fee),
+        population.amount(subtotal + shipping_fee),
+        customer_id % 400 + 1,
     );
-    let _ = match fate.has_parcel() {
+    let _ = match scenario.has_parcel() {
         true => write!(rows, "DHL\tTRK{:09}", 100_000_000 + order_id),
         false => write!(rows, "\\N\t\\N"),
     };
-    let version = fate.steps().len();
+    let version = scenario.events().len();
     let _ = writeln!(
         rows,
         "\t{version}\t{}\t{}",
-        Moment(placed_at),
-        Moment(story.changed_at())
+        CopyTimestamp(placed_at),
+        CopyTimestamp(order.changed_at())
     );
 }
 
-fn items(rows: &mut String, shop: &mut Shop, number: u64) {
-    let story = Story::new(shop, number);
-    for line in &story.lines {
+fn items(rows: &mut String, population: &mut Population, index: u64) {
+    let order = GeneratedOrder::new(population, index);
+    for item in &order.items {
         let _ = writeln!(
             rows,
             "{}\t{}\t{}\tSKU{:05}\t{}\t{}\t{}\t{}",
-            story.order_id,
-            shop.next_item(),
-            line.product,
-            line.product,
-            line.name,
-            line.quantity,
-            shop.amount(line.price),
-            shop.amount(line.price * line.quantity),
+            order.order_id,
+            population.next_item_id(),
+            item.product_id,
+            item.product_id,
+            item.name,
+            item.quantity,
+            population.amount(item.unit_price),
+            population.amount(item.unit_price * item.quantity),
         );
     }
 }
 
-fn events(rows: &mut String, shop: &mut Shop, number: u64) {
-    let story = Story::new(shop, number);
-    for (seq, (code, after_s, data)) in (1..).zip(story.fate.steps()) {
-        let _ = write!(rows, "{}\t{seq}\t{code}\t", story.order_id);
+fn events(rows: &mut String, population: &mut Population, index: u64) {
+    let order = GeneratedOrder::new(population, index);
+    for (seq, (code, after_s, data)) in (1..).zip(order.scenario.events()) {
+        let _ = write!(rows, "{}\t{seq}\t{code}\t", order.order_id);
         let _ = match *code {
-            "order_placed" | "cancel_requested" => write!(rows, "customer:{}", story.customer),
+            "order_placed" | "cancel_requested" => write!(rows, "customer:{}", order.customer_id),
             _ => write!(rows, "saga"),
         };
-        let _ = writeln!(rows, "\t{data}\t{}", Moment(story.placed_at + after_s));
+        let _ = writeln!(
+            rows,
+            "\t{data}\t{}",
+            CopyTimestamp(order.placed_at + after_s)
+        );
     }
 }
 
-fn fulfilment(rows: &mut String, shop: &mut Shop, number: u64) {
-    let mut story = Story::new(shop, number);
-    let Story { order_id, fate, .. } = story;
-    let (phase, step) = fate.plan();
-    let (high, low) = (story.chance.next(), story.chance.next());
+fn fulfilment(rows: &mut String, population: &mut Population, index: u64) {
+    let mut order = GeneratedOrder::new(population, index);
+    let GeneratedOrder {
+        order_id, scenario, ..
+    } = order;
+    let (phase, step) = scenario.plan();
+    let (high, low) = (order.random.next(), order.random.next());
     let identity =
         uuid::Builder::from_random_bytes((u128::from(high) << 64 | u128::from(low)).to_be_bytes())
             .into_uuid();
-    let changed_at = Moment(story.changed_at());
+    let changed_at = CopyTimestamp(order.changed_at());
     let _ = write!(rows, "{order_id}\t{identity}\t{phase}\t{step}\t");
-    // What is under way is due at once; what is settled is not looked at again.
+    // A fulfilment in progress is due at once; a settled one never again.
     let _ = match phase {
         "doing" => write!(rows, "0\t{changed_at}"),
         "stuck" => write!(rows, "1\t\\N"),
         _ => write!(rows, "0\t\\N"),
     };
-    let _ = match fate.has_payment() {
+    let _ = match scenario.has_payment() {
         true => write!(rows, "\t{}", 500_000_000 + order_id),
         false => write!(rows, "\t\\N"),
     };
-    let _ = match fate.has_parcel() {
+    let _ = match scenario.has_parcel() {
         true => write!(rows, "\t{}", 700_000_000 + order_id),
         false => write!(rows, "\t\\N"),
     };

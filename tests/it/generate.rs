@@ -1,15 +1,15 @@
 //! Made-up orders: as consistent as placed ones, and the same each time.
 
 use order_service::domain::money::Currency;
-use order_service::generate::{Error, Options, generate};
+use order_service::generate::{Error, GenerateOptions, generate};
 use sqlx::PgConnection;
 use time::macros::datetime;
 
 use crate::support::app::TestApp;
 use crate::support::database::TestDatabase;
 
-fn options(orders: u64) -> Options {
-    Options {
+fn options(orders: u64) -> GenerateOptions {
+    GenerateOptions {
         orders,
         customers: 50,
         seed: 7,
@@ -39,7 +39,7 @@ async fn the_seed_determines_the_generated_orders() {
     for seed in [7, 7, 8] {
         let database = TestDatabase::new().await;
         let mut conn = database.connection().await;
-        let options = Options {
+        let options = GenerateOptions {
             seed,
             ..options(500)
         };
@@ -103,7 +103,7 @@ async fn generate_keeps_existing_orders_unless_told_otherwise() {
     let refused = generate(&mut conn, options(10), &mut |_| {}).await;
     assert!(matches!(refused, Err(Error::NotEmpty)));
     assert_eq!(app.stored_orders().await, 1);
-    let add = Options {
+    let add = GenerateOptions {
         add: true,
         ..options(10)
     };

@@ -1,7 +1,7 @@
 //! The database of many orders, made once and kept beside the template.
 
 use order_service::domain::money::Currency;
-use order_service::generate::{Options, generate};
+use order_service::generate::{GenerateOptions, generate};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use time::macros::datetime;
@@ -43,7 +43,7 @@ pub async fn prepare(server: PgConnectOptions, orders: u64) -> PgConnectOptions 
             .connect()
             .await
             .unwrap();
-        let made = Options {
+        let made = GenerateOptions {
             orders,
             customers: orders / 8,
             seed: 1,
