@@ -1,4 +1,4 @@
-//! The language of orders: pure values and rules. No I/O, no async, no clock, no framework.
+//! The domain model: pure values and rules. No I/O, no async, no clock, no framework.
 
 pub mod cancel_reason;
 pub mod cart;

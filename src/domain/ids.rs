@@ -1,5 +1,5 @@
-//! The numbers by which orders and customers are known. 64-bit, because the peers' contracts carry
-//! numbers; ownership is enforced in SQL, so that guessing one gains nothing.
+//! Ids of orders and customers. They are 64-bit integers, because the contracts of the peers require integers. An id
+//! is no secret: every query checks the owner in SQL.
 
 use std::fmt;
 
@@ -18,10 +18,10 @@ macro_rules! id {
 }
 
 id! {
-    /// The number of an order, given by the database.
+    /// The id of an order, assigned by the database.
     OrderId
 }
 id! {
-    /// The number of a customer, given by UserService.
+    /// The id of a customer, assigned by UserService.
     CustomerId
 }

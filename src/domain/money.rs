@@ -1,19 +1,19 @@
-//! Money: exact decimals of one currency, rounded in one function, never a float.
+//! Money: exact decimals in one currency, rounded in one function, never floats.
 
 use std::fmt;
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
-/// The largest amount an order may come to, in the currency's main unit.
+/// The largest order total, in the major unit of the currency.
 pub const MAX_AMOUNT: i64 = 999_999_999;
 
-/// An ISO 4217 currency and with it the number of decimals its amounts have.
+/// An ISO 4217 currency, which defines the number of decimals of its amounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Currency(iso_currency::Currency);
 
 impl Currency {
-    /// The currency of a three-letter code in capitals, or `None` when ISO 4217 has no such code
-    /// or no minor unit for it (gold, test codes).
+    /// The currency with this three-letter code in capitals. Returns `None` if ISO 4217 has no such code, or no
+    /// minor unit for it (gold, test codes).
     pub fn from_code(code: &str) -> Option<Self> {
         let currency = iso_currency::Currency::from_code(code)?;
         currency.exponent().map(|_| Self(currency))
@@ -24,17 +24,17 @@ impl Currency {
         self.0.code()
     }
 
-    /// How many decimals an amount has: 2 for most, 0 for the yen, 3 for the Kuwaiti dinar.
+    /// The number of decimals of an amount: 2 for most currencies, 0 for the yen, 3 for the Kuwaiti dinar.
     pub fn decimals(self) -> u32 {
         self.0.exponent().unwrap_or(2).into()
     }
 }
 
-/// An amount in the order's currency, always at the scale of that currency.
+/// An amount in the currency of its order, always at the scale of that currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Money(Decimal);
 
-/// Why a text is no amount of money.
+/// Why a text is not a valid amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
     /// Not a decimal number.
@@ -52,7 +52,7 @@ pub enum MoneyError {
 }
 
 impl Money {
-    /// Rounds half-even to the currency's minor unit. The one place where money is rounded.
+    /// Rounds half to even to the currency's minor unit. No other function rounds money.
     pub fn round(exact: Decimal, currency: Currency) -> Self {
         let decimals = currency.decimals();
         let mut amount =
@@ -61,13 +61,13 @@ impl Money {
         Self(amount)
     }
 
-    /// Nothing, in `currency`.
+    /// Zero in `currency`.
     pub fn zero(currency: Currency) -> Self {
         Self::round(Decimal::ZERO, currency)
     }
 
-    /// Reads a price from the text of a number: exact, positive and within bounds. `1e-7` and
-    /// `1.005` are refused for a currency of two decimals rather than rounded.
+    /// Parses a price: exact, positive and within bounds. Does not round: `1e-7` and `1.005` are errors in a
+    /// currency with two decimals.
     pub fn parse_price(text: &str, currency: Currency) -> Result<Self, MoneyError> {
         let exact = parse_decimal(text).map_err(|error| match error {
             MoneyError::TooManyDecimals(_) => MoneyError::TooManyDecimals(currency.decimals()),
@@ -86,29 +86,29 @@ impl Money {
         Ok(Self::round(exact, currency))
     }
 
-    /// This price, `quantity` times; `None` when it exceeds what a decimal can hold.
+    /// The price of `quantity` units; `None` on overflow.
     pub fn times(self, quantity: u32) -> Option<Self> {
         self.0.checked_mul(Decimal::from(quantity)).map(Self)
     }
 
-    /// The sum; `None` when it exceeds what a decimal can hold.
+    /// The sum; `None` on overflow.
     pub fn plus(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).map(Self)
     }
 
-    /// `rate` (0.18 for 18 %) of this amount, rounded.
+    /// `rate` (0.18 for 18 %) of this amount, rounded; `None` on overflow.
     pub fn share(self, rate: Decimal, currency: Currency) -> Option<Self> {
         self.0
             .checked_mul(rate)
             .map(|exact| Self::round(exact, currency))
     }
 
-    /// Whether this is more than an order may come to.
+    /// Whether this exceeds [`MAX_AMOUNT`].
     pub fn exceeds_limit(self) -> bool {
         self.0 > Decimal::from(MAX_AMOUNT)
     }
 
-    /// The exact decimal, at the currency's scale.
+    /// The exact decimal, at the scale of the currency.
     pub fn decimal(self) -> Decimal {
         self.0
     }
@@ -120,8 +120,8 @@ impl fmt::Display for Money {
     }
 }
 
-/// Reads a plain or scientific decimal exactly. What a decimal cannot hold exactly is no number
-/// here: rounding it silently would change somebody's money.
+/// Parses a decimal in plain or scientific notation exactly. A number with more digits than [`Decimal`] holds is an
+/// error, because silent rounding would change an amount. (`Decimal::from_scientific` rounds.)
 pub fn parse_decimal(text: &str) -> Result<Decimal, MoneyError> {
     let looks_numeric = text.len() <= 64
         && text.bytes().any(|byte| byte.is_ascii_digit())

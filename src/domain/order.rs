@@ -1,4 +1,4 @@
-//! An order: what was bought, which never changes, and its state, which events move along.
+//! An order: the immutable purchase, and the state that events change.
 
 use rust_decimal::Decimal;
 use time::OffsetDateTime;
@@ -9,52 +9,51 @@ use super::ids::{CustomerId, OrderId};
 use super::money::{Currency, Money};
 use super::status::{OrderStatus, PaymentStatus, ShippingStatus, Status};
 
-/// One line of an order.
+/// A line of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// The number of the line, given by the database.
+    /// The id of the line, assigned by the database.
     pub order_item_id: i64,
-    /// The product's number, where the client named it.
+    /// The product id, if the client sent one.
     pub product_id: Option<i64>,
     /// The stock keeping unit.
     pub sku: String,
-    /// What it is called, where the client said.
+    /// The product name, if the client sent one.
     pub name: Option<String>,
-    /// How many, at least 1.
+    /// The quantity, at least 1.
     pub quantity: u32,
-    /// The price of one.
+    /// The price of one unit.
     pub unit_price: Money,
     /// `quantity × unit_price`.
     pub line_total: Money,
 }
 
-/// What an order comes to; frozen when it is accepted.
+/// The totals of an order, fixed at acceptance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Totals {
     /// The sum of the lines.
     pub subtotal: Money,
     /// Tax on the subtotal.
     pub tax: Money,
-    /// What shipping costs.
+    /// The shipping fee.
     pub shipping_fee: Money,
-    /// What is charged: the sum of the three.
+    /// The amount to charge: the sum of the three.
     pub order_total: Money,
 }
 
-/// What the shop adds to the lines of an order.
+/// The rules that turn a subtotal into an order total.
 #[derive(Clone, Copy, Debug)]
 pub struct PricingRules {
     /// The currency of every order.
     pub currency: Currency,
-    /// Tax as a share of the subtotal, 0.18 for 18 %.
+    /// The tax rate on the subtotal, 0.18 for 18 %.
     pub tax_rate: Decimal,
-    /// A flat fee for shipping.
+    /// The flat shipping fee.
     pub shipping_fee: Money,
 }
 
 impl PricingRules {
-    /// The totals of lines that come to `subtotal`, or `None` when that is more than an order may
-    /// come to.
+    /// The totals for this subtotal; `None` if the order total exceeds [`MAX_AMOUNT`](super::money::MAX_AMOUNT).
     pub fn totals(&self, subtotal: Money) -> Option<Totals> {
         let tax = subtotal.share(self.tax_rate, self.currency)?;
         let order_total = subtotal.plus(tax)?.plus(self.shipping_fee)?;
@@ -68,25 +67,25 @@ impl PricingRules {
     }
 }
 
-/// The part of an order that changes.
+/// The mutable part of an order: a state machine driven by events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderState {
-    /// How far the order has come.
+    /// The order status.
     pub order_status: OrderStatus,
-    /// Where the money is.
+    /// The payment status.
     pub payment_status: PaymentStatus,
-    /// Where the parcel is.
+    /// The shipping status.
     pub shipping_status: ShippingStatus,
-    /// Why it was called off, from the moment that this is decided.
+    /// Why the order is cancelled; set when compensation starts.
     pub cancel_reason: Option<CancelReason>,
-    /// Who carries the parcel.
+    /// The name of the carrier.
     pub carrier: Option<String>,
-    /// The carrier's number for the parcel.
+    /// The carrier's tracking number.
     pub tracking_no: Option<String>,
 }
 
 impl OrderState {
-    /// The state of an order that was just accepted.
+    /// The state of a newly accepted order.
     pub fn placed() -> Self {
         Self {
             order_status: OrderStatus::Pending,
@@ -98,9 +97,9 @@ impl OrderState {
         }
     }
 
-    /// Moves the state along with what happened. A fact that is behind the state changes nothing.
-    fn apply(&mut self, fact: &OrderEvent) {
-        match fact {
+    /// Applies one event. An event that the state has already passed changes nothing.
+    fn apply(&mut self, event: &OrderEvent) {
+        match event {
             OrderEvent::PaymentCharged { .. } => {
                 forward(&mut self.payment_status, PaymentStatus::Paid);
             }
@@ -108,7 +107,7 @@ impl OrderState {
                 forward(&mut self.payment_status, PaymentStatus::Failed);
             }
             OrderEvent::PaymentRefunded { .. } => {
-                // A charge whose answer never came may be found, and given back, in one go.
+                // A charge whose response was lost may be found and refunded at once: PENDING reaches REFUNDED.
                 forward(&mut self.payment_status, PaymentStatus::Refunded);
             }
             OrderEvent::ShipmentCreated {
@@ -156,23 +155,22 @@ impl OrderState {
         }
     }
 
-    /// The state once all of this has happened, and everything that has then happened: the facts and
-    /// what follows from them.
-    pub fn after(&self, mut facts: Vec<OrderEvent>) -> (Self, Vec<OrderEvent>) {
+    /// Applies `events` and the events that follow from them. Returns the new state and all events.
+    pub fn after(&self, mut events: Vec<OrderEvent>) -> (Self, Vec<OrderEvent>) {
         let mut state = self.clone();
-        for fact in &facts {
-            state.apply(fact);
+        for event in &events {
+            state.apply(event);
         }
-        let consequences = state.consequences();
-        for fact in &consequences {
-            state.apply(fact);
+        let derived = state.derived_events();
+        for event in &derived {
+            state.apply(event);
         }
-        facts.extend(consequences);
-        (state, facts)
+        events.extend(derived);
+        (state, events)
     }
 
-    /// What follows for the order from where its parcel is.
-    fn consequences(&self) -> Vec<OrderEvent> {
+    /// The events of the order that follow from its shipping status.
+    fn derived_events(&self) -> Vec<OrderEvent> {
         let (left, arrived) = match self.shipping_status {
             ShippingStatus::Shipped | ShippingStatus::Failed | ShippingStatus::Returned => {
                 (true, false)
@@ -180,9 +178,9 @@ impl OrderState {
             ShippingStatus::Delivered => (true, true),
             _ => (false, false),
         };
-        let mut facts = Vec::new();
+        let mut events = Vec::new();
         if left && self.order_status == OrderStatus::Confirmed {
-            facts.push(OrderEvent::OrderShipped);
+            events.push(OrderEvent::OrderShipped);
         }
         if arrived
             && matches!(
@@ -190,17 +188,17 @@ impl OrderState {
                 OrderStatus::Confirmed | OrderStatus::Shipped
             )
         {
-            facts.push(OrderEvent::OrderDelivered);
+            events.push(OrderEvent::OrderDelivered);
         }
-        facts
+        events
     }
 
-    /// Whether the statuses let the order be called off.
+    /// Whether the order status permits compensation, that is, a transition to `CANCELLING`.
     pub fn is_cancellable(&self) -> bool {
         self.order_status.reaches(OrderStatus::Cancelling)
     }
 
-    /// Whether a cancel can still be asked for.
+    /// Whether a client may still request a cancellation.
     pub fn accepts_cancel_request(&self) -> bool {
         matches!(
             self.order_status,
@@ -209,38 +207,38 @@ impl OrderState {
     }
 }
 
-/// Moves `status` to `to` where the table leads there.
+/// Sets `status` to `to` if the transition table permits it.
 fn forward<S: Status>(status: &mut S, to: S) {
     if status.reaches(to) {
         *status = to;
     }
 }
 
-/// An order with its lines and its state.
+/// An order with its items and its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// Its number.
+    /// The order id.
     pub order_id: OrderId,
-    /// Whose it is.
+    /// The customer who owns the order.
     pub customer_id: CustomerId,
-    /// The currency of its amounts.
+    /// The currency of all amounts.
     pub currency: Currency,
-    /// What it comes to.
+    /// The totals.
     pub totals: Totals,
-    /// Its lines; orders that were taken over from elsewhere may have none.
+    /// The lines; imported orders may have none.
     pub items: Vec<Item>,
-    /// How the customer wants to pay, in PaymentService's words.
+    /// The payment method, as PaymentService names it.
     pub payment_method: Option<String>,
-    /// Where the parcel goes.
+    /// The shipping address.
     pub shipping_address: Option<String>,
-    /// The part that changes.
+    /// The mutable part.
     pub state: OrderState,
-    /// Whether a cancel was asked for and is not decided so far.
+    /// Whether a cancel request is pending.
     pub cancel_requested: bool,
-    /// Counts its events: 1 when placed.
+    /// The number of events so far, 1 after placement; the version for optimistic concurrency.
     pub version: i32,
-    /// When it was accepted.
+    /// When the order was accepted.
     pub created_at: OffsetDateTime,
-    /// When it last changed.
+    /// When the order last changed.
     pub updated_at: OffsetDateTime,
 }

@@ -1,17 +1,17 @@
-//! Who calls, and what that allows.
+//! Authenticated callers and their permissions.
 
 use super::cancel_reason::CancelReason;
 use super::event::Actor;
 use super::ids::CustomerId;
 
-/// What a caller may do.
+/// The role of a caller, which decides its permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Sees and changes their own orders.
+    /// Reads and changes its own orders.
     Customer,
-    /// Sees and changes every order.
+    /// Reads and changes every order.
     Staff,
-    /// A peer service: reports news of any order.
+    /// A peer service: reports status changes of any order.
     Service,
 }
 
@@ -29,18 +29,18 @@ impl Role {
 /// An authenticated caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
-    /// What it may do.
+    /// The role.
     pub role: Role,
-    /// The customer that it is, if it is one.
+    /// The customer id, if the caller is a customer.
     pub customer_id: Option<CustomerId>,
-    /// How it is called in logs and events: the customer's number or the token's subject.
+    /// The name in logs and events: the customer id or the token's subject.
     pub name: String,
 }
 
 impl Principal {
-    /// Whose orders it may see: `None` means everybody's.
+    /// The customer whose orders the caller may read; `None` means every customer.
     ///
-    /// A customer without a number sees nobody's, which no positive number matches.
+    /// A customer without an id gets id 0, which matches no order.
     pub fn owner(&self) -> Option<CustomerId> {
         match self.role {
             Role::Customer => Some(self.customer_id.unwrap_or(CustomerId(0))),
@@ -48,12 +48,12 @@ impl Principal {
         }
     }
 
-    /// Whether it may see the orders of `customer_id`.
+    /// Whether the caller may read the orders of `customer_id`.
     pub fn may_see(&self, customer_id: CustomerId) -> bool {
         self.owner().is_none_or(|owner| owner == customer_id)
     }
 
-    /// The reason that a cancel by this caller gets.
+    /// The reason that the service records for a cancel request of this caller.
     pub fn cancel_reason(&self) -> CancelReason {
         match self.role {
             Role::Customer => CancelReason::CustomerRequest,
@@ -61,7 +61,7 @@ impl Principal {
         }
     }
 
-    /// As it appears in the history of an order.
+    /// The caller as originator of events.
     pub fn actor(&self) -> Actor {
         Actor::caller(self.role.as_str(), &self.name)
     }
