@@ -35,7 +35,7 @@ pub enum Error {
     /// The state file is there and cannot be read.
     #[error(
         "the sandbox's state file {} cannot be read: {reason}; remove it to start with a \
-         fresh world", path.display()
+         fresh state", path.display()
     )]
     StateFile {
         /// The file.

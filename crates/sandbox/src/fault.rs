@@ -1,4 +1,4 @@
-//! Faults: what a developer switches on to see the service cope.
+//! ActiveFaults: what a developer switches on to see the service cope.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use super::operation::Operation;
 /// A way for a stand-in to misbehave.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Fault {
-    /// The operation it befalls; `None` is every one, `*` on the wire.
+    /// The operation it applies_to; `None` is every one, `*` on the wire.
     #[serde(serialize_with = "operation_or_star")]
     pub operation: Option<Operation>,
     /// What happens.
     pub kind: Kind,
     /// Milliseconds to wait before it happens, or before the operation if it is only a delay.
     pub delay_ms: u64,
-    /// The share of calls that it befalls, 0 to 1.
+    /// The share of calls that it applies_to, 0 to 1.
     pub rate: f64,
-    /// How many calls it befalls before it is gone; `None` is no end.
+    /// How many calls it applies_to before it is gone; `None` is no end.
     pub times: Option<u32>,
 }
 
@@ -76,7 +76,7 @@ impl Kind {
     ];
 
     /// Whether it can befall this operation at all.
-    pub(super) fn befalls(self, operation: Operation) -> bool {
+    pub(super) fn applies_to(self, operation: Operation) -> bool {
         match self {
             Self::Partial => operation == Operation::Reserve,
             Self::Again => matches!(operation, Operation::Charge | Operation::Create),
@@ -86,7 +86,7 @@ impl Kind {
 }
 
 impl Fault {
-    /// A fault that befalls every call of this operation.
+    /// A fault that applies_to every call of this operation.
     pub fn new(operation: Operation, kind: Kind) -> Self {
         Self {
             operation: Some(operation),
@@ -94,7 +94,7 @@ impl Fault {
         }
     }
 
-    /// A fault that befalls every call of every operation.
+    /// A fault that applies_to every call of every operation.
     pub fn everywhere(kind: Kind) -> Self {
         Self {
             operation: None,
@@ -121,9 +121,9 @@ impl Fault {
         Self { times, ..self }
     }
 
-    fn befalls(&self, operation: Operation) -> bool {
+    fn applies_to(&self, operation: Operation) -> bool {
         self.operation.is_none_or(|own| own == operation)
-            && self.kind.befalls(operation)
+            && self.kind.applies_to(operation)
             && self.times != Some(0)
             && rand::random::<f64>() < self.rate
     }
@@ -131,18 +131,18 @@ impl Fault {
 
 /// The faults that are switched on, in the order they were.
 #[derive(Debug, Default)]
-pub(super) struct Faults(Vec<Fault>);
+pub(super) struct ActiveFaults(Vec<Fault>);
 
-/// What befalls one call.
+/// What applies_to one call.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Mishap {
+pub(super) struct InjectedFault {
     /// Waited for first.
     pub delay: Duration,
     /// Then this, if anything but the delay.
     pub kind: Option<Kind>,
 }
 
-impl Faults {
+impl ActiveFaults {
     /// Switch one on, in place of its like.
     pub fn set(&mut self, fault: Fault) {
         self.0
@@ -160,24 +160,24 @@ impl Faults {
         &self.0
     }
 
-    /// What befalls a call of this operation: every delay, and the first of the others.
-    pub fn draw(&mut self, operation: Operation) -> Mishap {
-        let mut mishap = Mishap::default();
+    /// What applies_to a call of this operation: every delay, and the first of the others.
+    pub fn draw(&mut self, operation: Operation) -> InjectedFault {
+        let mut injected = InjectedFault::default();
         for fault in &mut self.0 {
-            let taken = fault.kind != Kind::Delay && mishap.kind.is_some();
-            if taken || !fault.befalls(operation) {
+            let taken = fault.kind != Kind::Delay && injected.kind.is_some();
+            if taken || !fault.applies_to(operation) {
                 continue;
             }
-            mishap.delay = mishap
+            injected.delay = injected
                 .delay
                 .saturating_add(Duration::from_millis(fault.delay_ms));
             if fault.kind != Kind::Delay {
-                mishap.kind = Some(fault.kind);
+                injected.kind = Some(fault.kind);
             }
             fault.times = fault.times.map(|left| left.saturating_sub(1));
         }
         self.0.retain(|fault| fault.times != Some(0));
-        mishap
+        injected
     }
 }
 
@@ -194,11 +194,11 @@ mod tests {
 
     #[test]
     fn delay_faults_add_up_and_the_first_other_fault_wins() {
-        let mut faults = Faults::default();
+        let mut faults = ActiveFaults::default();
         faults.set(Fault::everywhere(Kind::Delay).after_ms(20));
         faults.set(Fault::new(Operation::Charge, Kind::Garbage).after_ms(5));
         faults.set(Fault::new(Operation::Charge, Kind::Refuse).times(1));
-        let both = Mishap {
+        let both = InjectedFault {
             delay: Duration::from_millis(25),
             kind: Some(Kind::Garbage),
         };
@@ -212,20 +212,20 @@ mod tests {
 
     #[test]
     fn a_fault_for_two_calls_ends_after_two() {
-        let mut faults = Faults::default();
+        let mut faults = ActiveFaults::default();
         faults.set(Fault::new(Operation::Reserve, Kind::Refuse).times(2));
         for _ in 0..2 {
-            assert_eq!(faults.draw(Operation::Release), Mishap::default());
+            assert_eq!(faults.draw(Operation::Release), InjectedFault::default());
             assert_eq!(faults.draw(Operation::Reserve).kind, Some(Kind::Refuse));
         }
         assert!(faults.active().is_empty());
-        assert_eq!(faults.draw(Operation::Reserve), Mishap::default());
+        assert_eq!(faults.draw(Operation::Reserve), InjectedFault::default());
     }
 
     #[test]
     fn a_fault_rate_of_zero_never_strikes() {
-        let mut faults = Faults::default();
+        let mut faults = ActiveFaults::default();
         faults.set(Fault::everywhere(Kind::ErrorBefore).at_rate(0.0));
-        assert!((0..100).all(|_| faults.draw(Operation::Create) == Mishap::default()));
+        assert!((0..100).all(|_| faults.draw(Operation::Create) == InjectedFault::default()));
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
-use super::cut::Scissors;
+use super::disconnect::Disconnector;
 use super::reply::Refusal;
 
 /// No key of a sane client is longer.
@@ -19,7 +19,7 @@ pub(super) struct Incoming {
     body: Bytes,
     key: Option<String>,
     /// Cuts the connection it came on.
-    pub scissors: Scissors,
+    pub disconnector: Disconnector,
 }
 
 impl Incoming {
@@ -57,10 +57,10 @@ impl<S: Send + Sync> FromRequest<S> for Incoming {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
-        let scissors = request
+        let disconnector = request
             .extensions()
-            .get::<ConnectInfo<Scissors>>()
-            .map(|ConnectInfo(scissors)| scissors.clone())
+            .get::<ConnectInfo<Disconnector>>()
+            .map(|ConnectInfo(disconnector)| disconnector.clone())
             .unwrap_or_default();
         let key = match request
             .headers()
@@ -79,16 +79,16 @@ impl<S: Send + Sync> FromRequest<S> for Incoming {
         Ok(Self {
             body,
             key,
-            scissors,
+            disconnector,
         })
     }
 }
 
 /// The number in the path; one that is no number names nothing.
 #[derive(Debug)]
-pub(super) struct Id(pub Option<u64>);
+pub(super) struct PathId(pub Option<u64>);
 
-impl<S: Send + Sync> FromRequestParts<S> for Id {
+impl<S: Send + Sync> FromRequestParts<S> for PathId {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
@@ -99,14 +99,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 
 /// The `order_id` in the query, if there is one.
 #[derive(Debug)]
-pub(super) struct OfOrder(pub Option<i64>);
+pub(super) struct OrderFilter(pub Option<i64>);
 
 #[derive(Deserialize)]
 struct OrderQuery {
     order_id: Option<String>,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for OfOrder {
+impl<S: Send + Sync> FromRequestParts<S> for OrderFilter {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {

@@ -5,8 +5,8 @@ use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::desk::Desk;
-use super::register::{Register, Row};
+use super::hub::Hub;
+use super::table::{Table, Row};
 use stock::Stock;
 
 mod commit;
@@ -18,7 +18,7 @@ mod stock;
 pub use stock::{Allocation, Line, StockRow};
 
 /// `/v1/inventory/…`.
-pub(super) fn routes() -> Router<Desk> {
+pub(super) fn routes() -> Router<Hub> {
     Router::new()
         .route("/v1/inventory/reserve", post(reserve::reserve))
         .route("/v1/inventory/release", post(release::release))
@@ -79,7 +79,7 @@ impl Row for Reservation {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Inventory {
     stock: Stock,
-    reservations: Register<Reservation>,
+    reservations: Table<Reservation>,
     /// How many reservations, from the oldest on, can no longer expire. They all last
     /// equally long, so nothing behind the first one held can have expired before it.
     #[serde(skip)]
@@ -91,7 +91,7 @@ impl Inventory {
     pub fn new() -> Self {
         Self {
             stock: Stock::catalogue(),
-            reservations: Register::default(),
+            reservations: Table::default(),
             settled: 0,
         }
     }
@@ -104,7 +104,7 @@ impl Inventory {
                     break;
                 }
                 row.state = ReservationState::Expired;
-                self.stock.unhold(&row.allocations);
+                self.stock.release(&row.allocations);
             }
             self.settled += 1;
         }
@@ -117,6 +117,6 @@ impl Inventory {
 
     /// The reservations of an order, or all; oldest first.
     pub fn reservations(&self, order: Option<i64>) -> Vec<&Reservation> {
-        self.reservations.of_order(order)
+        self.reservations.for_order(order)
     }
 }

@@ -8,7 +8,7 @@ use super::inventory::{Reservation, StockRow};
 use super::operation::Operation;
 use super::payment::{Charge, Refund};
 use super::shipping::Shipment;
-use super::world::World;
+use super::state::SandboxState;
 
 /// A copy of the ledgers, as answered by `GET /sandbox/ledger`. Lists are oldest first.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -29,9 +29,9 @@ pub struct Ledger {
 
 impl Ledger {
     /// The ledgers, or the part of one order: then the stock is that of its goods.
-    pub(super) fn of(world: &World, order: Option<i64>) -> Self {
-        let reservations = copied(world.inventory.reservations(order));
-        let mut stock = world.inventory.stock();
+    pub(super) fn of(state: &SandboxState, order: Option<i64>) -> Self {
+        let reservations = copied(state.inventory.reservations(order));
+        let mut stock = state.inventory.stock();
         if order.is_some() {
             let items = reservations.iter().flat_map(|row| &row.items);
             let skus: HashSet<&str> = items.map(|line| line.sku.as_str()).collect();
@@ -40,10 +40,10 @@ impl Ledger {
         Self {
             stock,
             reservations,
-            charges: copied(world.payments.charges(order)),
-            refunds: copied(world.payments.refunds(order)),
-            shipments: copied(world.parcels.shipments(order)),
-            calls: world.calls.clone(),
+            charges: copied(state.payments.charges(order)),
+            refunds: copied(state.payments.refunds(order)),
+            shipments: copied(state.parcels.shipments(order)),
+            calls: state.calls.clone(),
         }
     }
 }

@@ -99,7 +99,7 @@ impl Operation {
         }
     }
 
-    /// Whether it can change the world, so that the world has to be saved after it.
+    /// Whether it can change the state, so that the state has to be saved after it.
     pub(super) fn writes(self) -> bool {
         !matches!(
             self,

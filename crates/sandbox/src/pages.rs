@@ -8,11 +8,11 @@ use serde_json::json;
 use super::reply::{Answer, Refusal};
 
 /// How many rows a page has unless fewer are asked for.
-const MOST_ROWS: usize = 100;
+const MAX_PAGE_SIZE: usize = 100;
 
 /// Which page is asked for.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(super) struct PageRequest {
     /// Counts from 1.
     number: usize,
     size: usize,
@@ -24,7 +24,7 @@ struct PageQuery {
     page_size: Option<usize>,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Page {
+impl<S: Send + Sync> FromRequestParts<S> for PageRequest {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
@@ -32,12 +32,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Page {
             .map_err(|rejection| Refusal::bad(rejection.body_text()))?;
         Ok(Self {
             number: query.page.unwrap_or(1).max(1),
-            size: query.page_size.unwrap_or(MOST_ROWS).clamp(1, MOST_ROWS),
+            size: query.page_size.unwrap_or(MAX_PAGE_SIZE).clamp(1, MAX_PAGE_SIZE),
         })
     }
 }
 
-impl Page {
+impl PageRequest {
     /// This page of `rows`, which come oldest first, of the list at `path`.
     pub fn of<T: Serialize>(&self, path: &str, mut rows: Vec<&T>) -> Answer {
         let count = rows.len();

@@ -6,8 +6,8 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::desk::Desk;
-use super::register::{Register, Row};
+use super::hub::Hub;
+use super::table::{Table, Row};
 use super::wire::amount;
 
 mod charge;
@@ -15,7 +15,7 @@ mod look_up;
 mod refund;
 
 /// `/v1/payments…`.
-pub(super) fn routes() -> Router<Desk> {
+pub(super) fn routes() -> Router<Hub> {
     Router::new()
         .route("/v1/payments", get(look_up::look_up))
         .route("/v1/payments/charge", post(charge::charge))
@@ -112,18 +112,18 @@ impl Row for Refund {
 /// All money that moved.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Payments {
-    charges: Register<Charge>,
-    refunds: Register<Refund>,
+    charges: Table<Charge>,
+    refunds: Table<Refund>,
 }
 
 impl Payments {
     /// The charges of an order, or all; oldest first.
     pub fn charges(&self, order: Option<i64>) -> Vec<&Charge> {
-        self.charges.of_order(order)
+        self.charges.for_order(order)
     }
 
     /// The refunds of an order, or all; oldest first.
     pub fn refunds(&self, order: Option<i64>) -> Vec<&Refund> {
-        self.refunds.of_order(order)
+        self.refunds.for_order(order)
     }
 }

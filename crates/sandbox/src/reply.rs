@@ -16,7 +16,7 @@ pub(super) type Reply = Result<Answer, Refusal>;
 pub(super) struct Answer {
     status: StatusCode,
     body: Value,
-    linger: Duration,
+    delay: Duration,
 }
 
 impl Answer {
@@ -27,7 +27,7 @@ impl Answer {
         Self {
             status,
             body,
-            linger: Duration::ZERO,
+            delay: Duration::ZERO,
         }
     }
 
@@ -42,13 +42,13 @@ impl Answer {
     }
 
     /// The same, held back for a while.
-    pub fn after(self, linger: Duration) -> Self {
-        Self { linger, ..self }
+    pub fn delayed(self, delay: Duration) -> Self {
+        Self { delay, ..self }
     }
 
     /// How long it is held back.
-    pub fn linger(&self) -> Duration {
-        self.linger
+    pub fn delay(&self) -> Duration {
+        self.delay
     }
 }
 

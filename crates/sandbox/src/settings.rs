@@ -16,7 +16,7 @@ pub struct Settings {
     pub ports: Ports,
     /// The HS256 secret that tokens are signed with; the service must know the same one.
     pub signing_secret: SecretString,
-    /// Where the world is kept between runs; without it every start is a fresh world.
+    /// Where the state is kept between runs; without it every start is a fresh state.
     pub state_file: Option<PathBuf>,
     /// The time between two statuses of a parcel (the first lasts three times as long, so
     /// that there is time to cancel). `None`: parcels move only by

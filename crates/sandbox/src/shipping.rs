@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::desk::Desk;
-use super::register::{Register, Row};
+use super::hub::Hub;
+use super::table::{Table, Row};
 
 mod advance;
 mod cancel;
@@ -17,7 +17,7 @@ mod follow;
 pub(super) use advance::{advance, run};
 
 /// `/v1/shipments…`.
-pub(super) fn routes() -> Router<Desk> {
+pub(super) fn routes() -> Router<Hub> {
     Router::new()
         .route("/v1/shipments", post(create::create).get(follow::follow))
         .route("/v1/shipments/{id}", get(follow::follow_one))
@@ -98,11 +98,11 @@ impl Row for Shipment {
 /// All parcels.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Parcels(Register<Shipment>);
+pub(super) struct Parcels(Table<Shipment>);
 
 impl Parcels {
     /// The parcels of an order, or all; oldest first.
     pub fn shipments(&self, order: Option<i64>) -> Vec<&Shipment> {
-        self.0.of_order(order)
+        self.0.for_order(order)
     }
 }

@@ -7,9 +7,9 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
-use super::desk::Desk;
+use super::hub::Hub;
 use super::fault::{Fault, Kind};
-use super::incoming::{Incoming, OfOrder};
+use super::incoming::{Incoming, OrderFilter};
 use super::ledger::Ledger;
 use super::operation::Operation;
 use super::reply::Refusal;
@@ -18,27 +18,27 @@ use super::reply::Refusal;
 const MAX_DELAY_MS: u64 = 600_000;
 
 /// `/sandbox/ledger` and `/sandbox/faults`.
-pub(super) fn routes() -> Router<Desk> {
+pub(super) fn routes() -> Router<Hub> {
     Router::new().route("/sandbox/ledger", get(ledger)).route(
         "/sandbox/faults",
         get(faults).post(set_fault).delete(clear_faults),
     )
 }
 
-async fn ledger(State(desk): State<Desk>, OfOrder(order): OfOrder) -> Json<Ledger> {
-    Json(desk.look(|world| Ledger::of(world, order)))
+async fn ledger(State(hub): State<Hub>, OrderFilter(order): OrderFilter) -> Json<Ledger> {
+    Json(hub.read(|state| Ledger::of(state, order)))
 }
 
-async fn faults(State(desk): State<Desk>) -> Json<Value> {
-    Json(json!({ "faults": desk.faults().active() }))
+async fn faults(State(hub): State<Hub>) -> Json<Value> {
+    Json(json!({ "faults": hub.faults().active() }))
 }
 
-async fn set_fault(State(desk): State<Desk>, incoming: Incoming) -> Result<Response, Refusal> {
+async fn set_fault(State(hub): State<Hub>, incoming: Incoming) -> Result<Response, Refusal> {
     // Read as any JSON, so that every mistake in it can be told at once.
     match fault(&incoming.read()?) {
         Ok(fault) => {
-            desk.faults().set(fault);
-            Ok((StatusCode::CREATED, faults(State(desk)).await).into_response())
+            hub.faults().set(fault);
+            Ok((StatusCode::CREATED, faults(State(hub)).await).into_response())
         }
         Err(mistakes) => {
             let body = json!({ "detail": mistakes.join("; "), "allowed": allowed() });
@@ -47,8 +47,8 @@ async fn set_fault(State(desk): State<Desk>, incoming: Incoming) -> Result<Respo
     }
 }
 
-async fn clear_faults(State(desk): State<Desk>) -> StatusCode {
-    desk.faults().clear();
+async fn clear_faults(State(hub): State<Hub>) -> StatusCode {
+    hub.faults().clear();
     StatusCode::NO_CONTENT
 }
 
@@ -107,7 +107,7 @@ fn fault(value: &Value) -> Result<Fault, Vec<String>> {
         (None | Some(Kind::Delay), None) if mistakes.is_empty() => {
             mistakes.push("a kind, or delay_ms for a delay, is missing".to_owned());
         }
-        (Some(kind), _) if operation.flatten().is_some_and(|one| !kind.befalls(one)) => {
+        (Some(kind), _) if operation.flatten().is_some_and(|one| !kind.applies_to(one)) => {
             mistakes.push("this kind is not for this operation".to_owned());
         }
         _ => {}

@@ -7,13 +7,13 @@ use axum::routing::post;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::desk::Desk;
+use super::hub::Hub;
 use super::incoming::Incoming;
 use super::reply::{Answer, Refusal, Reply};
 use super::tokens::User;
 
 /// `/token` and `/token/refresh`.
-pub(super) fn routes() -> Router<Desk> {
+pub(super) fn routes() -> Router<Hub> {
     Router::new()
         .route("/token", post(sign_in))
         .route("/token/refresh", post(refresh))
@@ -25,27 +25,27 @@ struct Credentials {
     password: String,
 }
 
-async fn sign_in(State(desk): State<Desk>, incoming: Incoming) -> Reply {
+async fn sign_in(State(hub): State<Hub>, incoming: Incoming) -> Reply {
     let Credentials { username, password } = incoming.read()?;
     let user = User::sign_in(&username, &password)
         .ok_or_else(|| unauthorized("No active account found with the given credentials"))?;
-    let access = desk.tokens().access(user).map_err(unsigned)?;
-    let refresh = desk.tokens().refresh(user).map_err(unsigned)?;
+    let access = hub.tokens().access(user).map_err(unsigned)?;
+    let refresh = hub.tokens().refresh(user).map_err(unsigned)?;
     Ok(Answer::ok(json!({ "access": access, "refresh": refresh })))
 }
 
 #[derive(Deserialize)]
-struct Refresh {
+struct RefreshRequest {
     refresh: String,
 }
 
-async fn refresh(State(desk): State<Desk>, incoming: Incoming) -> Reply {
-    let Refresh { refresh } = incoming.read()?;
-    let user = desk
+async fn refresh(State(hub): State<Hub>, incoming: Incoming) -> Reply {
+    let RefreshRequest { refresh } = incoming.read()?;
+    let user = hub
         .tokens()
         .refreshed(&refresh)
         .ok_or_else(|| unauthorized("Token is invalid or expired"))?;
-    let access = desk.tokens().access(user).map_err(unsigned)?;
+    let access = hub.tokens().access(user).map_err(unsigned)?;
     Ok(Answer::ok(json!({ "access": access })))
 }
 

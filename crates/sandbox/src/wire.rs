@@ -11,9 +11,9 @@ const MAX_AMOUNT: Decimal = Decimal::from_parts(u32::MAX, 0xFFFF, 0, false, 2);
 
 /// A whole number, written as one or as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Whole(pub i64);
+pub(super) struct Integer(pub i64);
 
-impl<'de> Deserialize<'de> for Whole {
+impl<'de> Deserialize<'de> for Integer {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
         text_of(&value)

@@ -6,32 +6,32 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Inventory, ReservationState};
-use crate::desk::Desk;
+use crate::hub::Hub;
 use crate::incoming::Incoming;
 use crate::operation::Operation;
 use crate::reply::{Answer, Refusal, Reply};
-use crate::wire::Whole;
+use crate::wire::Integer;
 
 /// `POST /v1/inventory/ship`
-pub(super) async fn commit(State(desk): State<Desk>, incoming: Incoming) -> Response {
-    desk.serve(Operation::Commit, incoming, |world, incoming, _| {
-        world.inventory.commit(&incoming.read()?)
+pub(super) async fn commit(State(hub): State<Hub>, incoming: Incoming) -> Response {
+    hub.serve(Operation::Commit, incoming, |state, incoming, _| {
+        state.inventory.commit(&incoming.read()?)
     })
     .await
 }
 
 #[derive(Deserialize)]
-struct Shipped {
+struct CommitRequest {
     reservation_id: String,
-    order_id: Whole,
+    order_id: Integer,
 }
 
 impl Inventory {
-    fn commit(&mut self, shipped: &Shipped) -> Reply {
-        let Some(known) = self.reservations.by_key_mut(&shipped.reservation_id) else {
+    fn commit(&mut self, request: &CommitRequest) -> Reply {
+        let Some(known) = self.reservations.by_key_mut(&request.reservation_id) else {
             return Err(Refusal::bad("there is no such reservation"));
         };
-        if known.order_id.is_some_and(|own| own != shipped.order_id.0) {
+        if known.order_id.is_some_and(|own| own != request.order_id.0) {
             return Err(Refusal::bad("the reservation belongs to another order"));
         }
         match known.state {

@@ -3,15 +3,15 @@
 use axum::extract::State;
 use axum::response::Response;
 
-use crate::desk::Desk;
+use crate::hub::Hub;
 use crate::incoming::Incoming;
 use crate::operation::Operation;
-use crate::pages::Page;
+use crate::pages::PageRequest;
 
 /// `GET /v1/inventory/reservations`, in pages; an extension of the contract
-pub(super) async fn list(State(desk): State<Desk>, page: Page, incoming: Incoming) -> Response {
-    desk.serve(Operation::ListReservations, incoming, move |world, _, _| {
-        let rows = world.inventory.reservations(None);
+pub(super) async fn list(State(hub): State<Hub>, page: PageRequest, incoming: Incoming) -> Response {
+    hub.serve(Operation::ListReservations, incoming, move |state, _, _| {
+        let rows = state.inventory.reservations(None);
         Ok(page.of("/v1/inventory/reservations", rows))
     })
     .await

@@ -6,40 +6,40 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Inventory, Reservation, ReservationState};
-use crate::desk::Desk;
+use crate::hub::Hub;
 use crate::incoming::Incoming;
 use crate::operation::Operation;
 use crate::reply::{Answer, Refusal, Reply};
-use crate::wire::Whole;
-use crate::world::Occasion;
+use crate::wire::Integer;
+use crate::state::CallContext;
 
 /// `POST /v1/inventory/release`
-pub(super) async fn release(State(desk): State<Desk>, incoming: Incoming) -> Response {
-    desk.serve(Operation::Release, incoming, |world, incoming, occasion| {
-        world.inventory.release(incoming.read()?, occasion)
+pub(super) async fn release(State(hub): State<Hub>, incoming: Incoming) -> Response {
+    hub.serve(Operation::Release, incoming, |state, incoming, context| {
+        state.inventory.release(incoming.read()?, context)
     })
     .await
 }
 
 #[derive(Deserialize)]
-struct Returned {
+struct ReleaseRequest {
     reservation_id: String,
-    order_id: Option<Whole>,
+    order_id: Option<Integer>,
 }
 
 impl Inventory {
-    fn release(&mut self, returned: Returned, occasion: &Occasion) -> Reply {
-        let Returned {
+    fn release(&mut self, request: ReleaseRequest, context: &CallContext) -> Reply {
+        let ReleaseRequest {
             reservation_id,
             order_id,
-        } = returned;
+        } = request;
         if reservation_id.is_empty() {
             return Err(Refusal::invalid("reservation_id is empty"));
         }
-        let order_id = order_id.map(|Whole(id)| id);
+        let order_id = order_id.map(|Integer(id)| id);
         let message = match self.reservations.by_key_mut(&reservation_id) {
             None => {
-                self.fence(&reservation_id, order_id, occasion);
+                self.fence(&reservation_id, order_id, context);
                 "Nothing was reserved"
             }
             Some(known)
@@ -50,13 +50,13 @@ impl Inventory {
             Some(known) => match known.state {
                 ReservationState::Held => {
                     known.state = ReservationState::Released;
-                    self.stock.unhold(&known.allocations);
+                    self.stock.release(&known.allocations);
                     "Released"
                 }
                 ReservationState::Committed => {
                     known.state = ReservationState::Released;
                     self.stock.take_back(&known.allocations);
-                    "Returned to stock"
+                    "ReleaseRequest to stock"
                 }
                 ReservationState::Released => "Already released",
                 ReservationState::Expired => "Already expired",
@@ -70,7 +70,7 @@ impl Inventory {
     }
 
     /// A reserve that was overtaken by its release must not hold anything when it arrives.
-    fn fence(&mut self, reservation_id: &str, order_id: Option<i64>, occasion: &Occasion) {
+    fn fence(&mut self, reservation_id: &str, order_id: Option<i64>, context: &CallContext) {
         self.reservations.add(|_| Reservation {
             reservation_id: reservation_id.to_owned(),
             order_id,
@@ -78,8 +78,8 @@ impl Inventory {
             items: Vec::new(),
             allocations: Vec::new(),
             partial: false,
-            created_at: occasion.now,
-            expires_at: occasion.now,
+            created_at: context.now,
+            expires_at: context.now,
         });
     }
 }

@@ -7,46 +7,46 @@ use serde_json::json;
 use time::format_description::well_known::Rfc3339;
 
 use super::{Inventory, Line, Reservation, ReservationState};
-use crate::desk::Desk;
+use crate::hub::Hub;
 use crate::incoming::Incoming;
 use crate::operation::Operation;
 use crate::reply::{Answer, Refusal, Reply};
 use crate::specials;
-use crate::wire::Whole;
-use crate::world::Occasion;
+use crate::wire::Integer;
+use crate::state::CallContext;
 
 /// How long goods are held unless committed.
-const HELD_FOR: time::Duration = time::Duration::minutes(15);
+const RESERVATION_TTL: time::Duration = time::Duration::minutes(15);
 
 /// `POST /v1/inventory/reserve`
-pub(super) async fn reserve(State(desk): State<Desk>, incoming: Incoming) -> Response {
-    desk.serve(Operation::Reserve, incoming, |world, incoming, occasion| {
-        world.inventory.reserve(incoming.read()?, occasion)
+pub(super) async fn reserve(State(hub): State<Hub>, incoming: Incoming) -> Response {
+    hub.serve(Operation::Reserve, incoming, |state, incoming, context| {
+        state.inventory.reserve(incoming.read()?, context)
     })
     .await
 }
 
 #[derive(Deserialize)]
-struct Wanted {
+struct ReserveRequest {
     reservation_id: String,
-    order_id: Whole,
-    items: Vec<WantedLine>,
+    order_id: Integer,
+    items: Vec<RequestedLine>,
 }
 
 #[derive(Deserialize)]
-struct WantedLine {
-    product_id: Option<Whole>,
+struct RequestedLine {
+    product_id: Option<Integer>,
     sku: String,
     quantity: u32,
 }
 
 impl Inventory {
-    fn reserve(&mut self, wanted: Wanted, occasion: &Occasion) -> Reply {
-        let Wanted {
+    fn reserve(&mut self, request: ReserveRequest, context: &CallContext) -> Reply {
+        let ReserveRequest {
             reservation_id,
-            order_id: Whole(order_id),
+            order_id: Integer(order_id),
             items,
-        } = wanted;
+        } = request;
         if reservation_id.is_empty() {
             return Err(Refusal::invalid("reservation_id is empty"));
         }
@@ -58,10 +58,10 @@ impl Inventory {
             return Err(Refusal::conflict("insufficient stock for OUT-OF-STOCK"));
         }
         let partial =
-            occasion.partial || items.iter().any(|line| line.sku == specials::PARTIAL_STOCK);
+            context.partial || items.iter().any(|line| line.sku == specials::PARTIAL_STOCK);
         let held = if partial { &items[..1] } else { &items[..] };
-        let allocations = self.stock.hold(held).map_err(|short| {
-            let super::stock::Short { sku, wanted, free } = short;
+        let allocations = self.stock.reserve(held).map_err(|short| {
+            let super::stock::InsufficientStock { sku, wanted, free } = short;
             Refusal::conflict(format!(
                 "insufficient stock for {sku}: {wanted} wanted, {free} free"
             ))
@@ -73,14 +73,14 @@ impl Inventory {
             items,
             allocations,
             partial,
-            created_at: occasion.now,
-            expires_at: occasion.now.saturating_add(HELD_FOR),
+            created_at: context.now,
+            expires_at: context.now.saturating_add(RESERVATION_TTL),
         });
         Ok(answer(reservation))
     }
 }
 
-fn lines(items: Vec<WantedLine>) -> Result<Vec<Line>, Refusal> {
+fn lines(items: Vec<RequestedLine>) -> Result<Vec<Line>, Refusal> {
     if items.is_empty() {
         return Err(Refusal::invalid("items is empty"));
     }
@@ -92,8 +92,8 @@ fn lines(items: Vec<WantedLine>) -> Result<Vec<Line>, Refusal> {
             "every line needs a sku and a quantity of at least 1",
         ));
     }
-    let line = |line: WantedLine| Line {
-        product_id: line.product_id.map(|Whole(id)| id),
+    let line = |line: RequestedLine| Line {
+        product_id: line.product_id.map(|Integer(id)| id),
         sku: line.sku,
         quantity: line.quantity,
     };

@@ -11,10 +11,10 @@ const CATALOGUE: i64 = 120;
 const WAREHOUSES: [&str; 2] = ["WH1", "WH2"];
 
 /// What each warehouse has of each SKU of the catalogue.
-const IN_CATALOGUE: u64 = 100;
+const CATALOGUE_QUANTITY: u64 = 100;
 
 /// What there is of any other SKU when it is first asked for.
-const OFF_CATALOGUE: u64 = 1000;
+const DEFAULT_QUANTITY: u64 = 1000;
 
 /// One line of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +63,7 @@ impl StockRow {
 
 /// A line for which there is not enough.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Short {
+pub(super) struct InsufficientStock {
     pub sku: String,
     pub wanted: u64,
     pub free: u64,
@@ -83,7 +83,7 @@ impl Stock {
                 sku: sku(product_id),
                 product_id: Some(product_id),
                 warehouse: warehouse.to_owned(),
-                on_hand: IN_CATALOGUE,
+                on_hand: CATALOGUE_QUANTITY,
                 reserved: 0,
             };
             WAREHOUSES.map(in_warehouse).to_vec()
@@ -97,24 +97,24 @@ impl Stock {
     }
 
     /// Set all these lines aside, or none of them.
-    pub fn hold(&mut self, lines: &[Line]) -> Result<Vec<Allocation>, Short> {
+    pub fn reserve(&mut self, lines: &[Line]) -> Result<Vec<Allocation>, InsufficientStock> {
         let mut held = Vec::new();
         for line in lines {
-            if let Err(short) = self.hold_line(line, &mut held) {
-                self.unhold(&held);
+            if let Err(short) = self.reserve_line(line, &mut held) {
+                self.release(&held);
                 return Err(short);
             }
         }
         Ok(held)
     }
 
-    fn hold_line(&mut self, line: &Line, held: &mut Vec<Allocation>) -> Result<(), Short> {
+    fn reserve_line(&mut self, line: &Line, held: &mut Vec<Allocation>) -> Result<(), InsufficientStock> {
         let rows = self.0.entry(line.sku.clone()).or_insert_with(|| {
             vec![StockRow {
                 sku: line.sku.clone(),
                 product_id: line.product_id,
                 warehouse: WAREHOUSES[0].to_owned(),
-                on_hand: OFF_CATALOGUE,
+                on_hand: DEFAULT_QUANTITY,
                 reserved: 0,
             }]
         });
@@ -122,7 +122,7 @@ impl Stock {
         let free: u64 = rows.iter().map(StockRow::free).sum();
         if free < wanted {
             let sku = line.sku.clone();
-            return Err(Short { sku, wanted, free });
+            return Err(InsufficientStock { sku, wanted, free });
         }
         let mut left = wanted;
         for row in rows.iter_mut().filter(|row| row.free() > 0) {
@@ -143,7 +143,7 @@ impl Stock {
     }
 
     /// What was set aside is free again.
-    pub fn unhold(&mut self, allocations: &[Allocation]) {
+    pub fn release(&mut self, allocations: &[Allocation]) {
         self.change(allocations, |row, quantity| {
             row.reserved = row.reserved.saturating_sub(quantity);
         });

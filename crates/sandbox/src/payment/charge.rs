@@ -9,28 +9,28 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{Charge, ChargeStatus, Payments};
-use crate::desk::Desk;
+use crate::hub::Hub;
 use crate::incoming::Incoming;
 use crate::operation::Operation;
 use crate::reply::{Answer, Refusal, Reply};
 use crate::specials;
-use crate::wire::{Whole, amount};
-use crate::world::Occasion;
+use crate::wire::{Integer, amount};
+use crate::state::CallContext;
 
 /// `POST /v1/payments/charge`
-pub(super) async fn charge(State(desk): State<Desk>, incoming: Incoming) -> Response {
-    desk.serve(Operation::Charge, incoming, |world, incoming, occasion| {
-        let mut asked: Asked = incoming.read()?;
-        let key = incoming.key(asked.idempotency_key.take())?;
-        world.payments.charge(asked, key, occasion)
+pub(super) async fn charge(State(hub): State<Hub>, incoming: Incoming) -> Response {
+    hub.serve(Operation::Charge, incoming, |state, incoming, context| {
+        let mut request: ChargeRequest = incoming.read()?;
+        let key = incoming.key(request.idempotency_key.take())?;
+        state.payments.charge(request, key, context)
     })
     .await
 }
 
 #[derive(Deserialize)]
-struct Asked {
-    order_id: Whole,
-    customer_id: Whole,
+struct ChargeRequest {
+    order_id: Integer,
+    customer_id: Integer,
     #[serde(with = "amount")]
     amount: Decimal,
     currency: String,
@@ -38,7 +38,7 @@ struct Asked {
     idempotency_key: Option<String>,
 }
 
-impl Asked {
+impl ChargeRequest {
     fn is_for(&self, known: &Charge) -> bool {
         (self.order_id.0, self.customer_id.0) == (known.order_id, known.customer_id)
             && self.amount == known.amount
@@ -48,34 +48,34 @@ impl Asked {
 }
 
 impl Payments {
-    fn charge(&mut self, asked: Asked, key: String, occasion: &Occasion) -> Reply {
-        if asked.amount <= Decimal::ZERO {
+    fn charge(&mut self, request: ChargeRequest, key: String, context: &CallContext) -> Reply {
+        if request.amount <= Decimal::ZERO {
             return Err(Refusal::invalid("the amount has to be more than nothing"));
         }
-        if asked.currency.len() != 3 || !asked.currency.bytes().all(|b| b.is_ascii_uppercase()) {
+        if request.currency.len() != 3 || !request.currency.bytes().all(|b| b.is_ascii_uppercase()) {
             return Err(Refusal::invalid(
                 "the currency has to be three capital letters",
             ));
         }
         if let Some(known) = self.charges.by_key(&key)
-            && !occasion.again
+            && !context.again
         {
-            if !asked.is_for(known) {
+            if !request.is_for(known) {
                 return Err(Refusal::conflict(
                     "this idempotency key was used for another charge",
                 ));
             }
             return answer(known, StatusCode::OK);
         }
-        let declined = [specials::DECLINED, specials::FAILED_POLITELY].contains(&asked.amount);
+        let declined = [specials::DECLINED, specials::FAILED_POLITELY].contains(&request.amount);
         let reference = Uuid::new_v4().simple().to_string().to_uppercase();
         let charge = self.charges.add(|payment_id| Charge {
             payment_id,
-            order_id: asked.order_id.0,
-            customer_id: asked.customer_id.0,
-            amount: asked.amount,
-            currency: asked.currency,
-            method: asked.method,
+            order_id: request.order_id.0,
+            customer_id: request.customer_id.0,
+            amount: request.amount,
+            currency: request.currency,
+            method: request.method,
             status: if declined {
                 ChargeStatus::Failed
             } else {
@@ -84,11 +84,11 @@ impl Payments {
             reference: format!("PAY-{}", &reference[..12]),
             idempotency_key: key,
             refunded: Decimal::ZERO,
-            created_at: occasion.now,
+            created_at: context.now,
         });
         let answer = answer(charge, StatusCode::CREATED)?;
         if charge.amount == specials::SLOW {
-            return Ok(answer.after(specials::SLOW_ANSWER));
+            return Ok(answer.delayed(specials::SLOW_ANSWER));
         }
         if charge.amount == specials::CHARGED_BUT_500 {
             return Err(Refusal::new(

@@ -8,30 +8,30 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{ChargeStatus, Payments, Refund};
-use crate::desk::Desk;
-use crate::incoming::{Id, Incoming};
+use crate::hub::Hub;
+use crate::incoming::{PathId, Incoming};
 use crate::operation::Operation;
 use crate::reply::{Answer, Refusal, Reply};
 use crate::wire::amount;
-use crate::world::Occasion;
+use crate::state::CallContext;
 
 /// `POST /v1/payments/{payment_id}/refund`
-pub(super) async fn refund(State(desk): State<Desk>, Id(id): Id, incoming: Incoming) -> Response {
-    desk.serve(
+pub(super) async fn refund(State(hub): State<Hub>, PathId(id): PathId, incoming: Incoming) -> Response {
+    hub.serve(
         Operation::Refund,
         incoming,
-        move |world, incoming, occasion| {
-            let mut asked: Asked = incoming.read()?;
-            let key = incoming.key(asked.idempotency_key.take())?;
+        move |state, incoming, context| {
+            let mut request: RefundRequest = incoming.read()?;
+            let key = incoming.key(request.idempotency_key.take())?;
             let id = id.ok_or_else(|| Refusal::missing("there is no such payment"))?;
-            world.payments.refund(id, asked, key, occasion)
+            state.payments.refund(id, request, key, context)
         },
     )
     .await
 }
 
 #[derive(Deserialize)]
-struct Asked {
+struct RefundRequest {
     #[serde(with = "amount")]
     amount: Decimal,
     reason: Option<String>,
@@ -39,12 +39,12 @@ struct Asked {
 }
 
 impl Payments {
-    fn refund(&mut self, payment_id: u64, asked: Asked, key: String, occasion: &Occasion) -> Reply {
-        if asked.amount <= Decimal::ZERO {
+    fn refund(&mut self, payment_id: u64, request: RefundRequest, key: String, context: &CallContext) -> Reply {
+        if request.amount <= Decimal::ZERO {
             return Err(Refusal::invalid("the amount has to be more than nothing"));
         }
         if let Some(known) = self.refunds.by_key(&key) {
-            if (known.payment_id, known.amount) != (payment_id, asked.amount) {
+            if (known.payment_id, known.amount) != (payment_id, request.amount) {
                 return Err(Refusal::conflict(
                     "this idempotency key was used for another refund",
                 ));
@@ -63,12 +63,12 @@ impl Payments {
             ChargeStatus::Success => {}
         }
         let left = charge.amount - charge.refunded;
-        if asked.amount > left {
+        if request.amount > left {
             return Err(Refusal::conflict(format!(
                 "only {left:.2} is left to refund"
             )));
         }
-        charge.refunded += asked.amount;
+        charge.refunded += request.amount;
         if charge.refunded == charge.amount {
             charge.status = ChargeStatus::Refunded;
         }
@@ -77,10 +77,10 @@ impl Payments {
             refund_id,
             payment_id,
             order_id,
-            amount: asked.amount,
-            reason: asked.reason,
+            amount: request.amount,
+            reason: request.reason,
             idempotency_key: key,
-            created_at: occasion.now,
+            created_at: context.now,
         });
         Ok(answer(refund, StatusCode::CREATED))
     }

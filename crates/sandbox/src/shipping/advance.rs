@@ -6,38 +6,38 @@ use time::OffsetDateTime;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{ParcelStatus, Shipment};
-use crate::desk::Desk;
-use crate::news::News;
+use crate::hub::Hub;
+use crate::parcel_updates::ParcelUpdate;
 
 /// How many times longer a parcel stays in its first status, so that there is time to cancel.
-const FIRST_STAY: u32 = 3;
+const FIRST_STATUS_FACTOR: u32 = 3;
 
 /// Bounds of how often parcels are looked at.
-const SHORTEST_TURN: Duration = Duration::from_millis(5);
-const LONGEST_TURN: Duration = Duration::from_secs(1);
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(5);
+const LONGEST_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Move parcels along at this pace until the sandbox stops.
-pub(crate) async fn run(desk: Desk, pace: Duration) {
-    let mut turn = interval((pace / 4).clamp(SHORTEST_TURN, LONGEST_TURN));
-    turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while desk
+pub(crate) async fn run(hub: Hub, pace: Duration) {
+    let mut ticks = interval((pace / 4).clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while hub
         .stopping()
-        .run_until_cancelled(turn.tick())
+        .run_until_cancelled(ticks.tick())
         .await
         .is_some()
     {
-        advance(&desk, |parcel, now| is_due(parcel, now, pace));
+        advance(&hub, |parcel, now| is_due(parcel, now, pace));
     }
 }
 
 /// Move those parcels by one status that `moves` picks and that are still under way; tells
 /// how many those were.
-pub(crate) fn advance(desk: &Desk, moves: impl Fn(&Shipment, OffsetDateTime) -> bool) -> usize {
+pub(crate) fn advance(hub: &Hub, moves: impl Fn(&Shipment, OffsetDateTime) -> bool) -> usize {
     let due = |parcel: &Shipment, now| parcel.status.next().is_some() && moves(parcel, now);
-    let now = desk.now();
+    let now = hub.now();
     // Looked at first: a turn in which nothing moves has nothing to save.
-    if !desk.look(|world| {
-        world
+    if !hub.read(|state| {
+        state
             .parcels
             .shipments(None)
             .into_iter()
@@ -45,9 +45,9 @@ pub(crate) fn advance(desk: &Desk, moves: impl Fn(&Shipment, OffsetDateTime) -> 
     }) {
         return 0;
     }
-    let moved = desk.change(|world, now| {
+    let moved = hub.update(|state, now| {
         let mut moved = Vec::new();
-        for parcel in world.parcels.0.rows_mut() {
+        for parcel in state.parcels.0.rows_mut() {
             if due(parcel, now) {
                 move_on(parcel, now);
                 moved.push((parcel.order_id, parcel.status));
@@ -56,8 +56,8 @@ pub(crate) fn advance(desk: &Desk, moves: impl Fn(&Shipment, OffsetDateTime) -> 
         moved
     });
     for (order_id, status) in &moved {
-        if let Some(news) = News::of(*order_id, *status) {
-            desk.announce(news);
+        if let Some(news) = ParcelUpdate::of(*order_id, *status) {
+            hub.publish(news);
         }
     }
     moved.len()
@@ -72,7 +72,7 @@ fn move_on(parcel: &mut Shipment, now: OffsetDateTime) {
 
 fn is_due(parcel: &Shipment, now: OffsetDateTime, pace: Duration) -> bool {
     let stay = match parcel.status {
-        ParcelStatus::Pending => pace.saturating_mul(FIRST_STAY),
+        ParcelStatus::Pending => pace.saturating_mul(FIRST_STATUS_FACTOR),
         _ => pace,
     };
     now - parcel.updated_at >= stay

@@ -5,38 +5,38 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::{ParcelStatus, Parcels};
-use crate::desk::Desk;
-use crate::incoming::{Id, Incoming};
+use crate::hub::Hub;
+use crate::incoming::{PathId, Incoming};
 use crate::operation::Operation;
 use crate::reply::{Answer, Refusal, Reply};
-use crate::world::Occasion;
+use crate::state::CallContext;
 
 /// `PATCH /v1/shipments/{shipment_id}/status`
-pub(super) async fn cancel(State(desk): State<Desk>, Id(id): Id, incoming: Incoming) -> Response {
-    desk.serve(
+pub(super) async fn cancel(State(hub): State<Hub>, PathId(id): PathId, incoming: Incoming) -> Response {
+    hub.serve(
         Operation::Cancel,
         incoming,
-        move |world, incoming, occasion| {
-            let asked: Asked = incoming.read()?;
-            if !asked.status.eq_ignore_ascii_case("CANCELLED") {
+        move |state, incoming, context| {
+            let request: CancelRequest = incoming.read()?;
+            if !request.status.eq_ignore_ascii_case("CANCELLED") {
                 return Err(Refusal::invalid(
                     "the only status that can be set is CANCELLED",
                 ));
             }
             let id = id.ok_or_else(|| Refusal::missing("there is no such shipment"))?;
-            world.parcels.cancel(id, occasion)
+            state.parcels.cancel(id, context)
         },
     )
     .await
 }
 
 #[derive(Deserialize)]
-struct Asked {
+struct CancelRequest {
     status: String,
 }
 
 impl Parcels {
-    fn cancel(&mut self, id: u64, occasion: &Occasion) -> Reply {
+    fn cancel(&mut self, id: u64, context: &CallContext) -> Reply {
         let parcel = self
             .0
             .by_id_mut(id)
@@ -44,7 +44,7 @@ impl Parcels {
         match parcel.status {
             ParcelStatus::Pending | ParcelStatus::Packed => {
                 parcel.status = ParcelStatus::Cancelled;
-                parcel.updated_at = occasion.now;
+                parcel.updated_at = context.now;
                 Ok(Answer::ok(parcel))
             }
             ParcelStatus::Cancelled => Ok(Answer::ok(parcel)),

@@ -6,32 +6,32 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{ParcelStatus, Parcels, Shipment};
-use crate::desk::Desk;
+use crate::hub::Hub;
 use crate::incoming::Incoming;
 use crate::operation::Operation;
 use crate::payment::Payments;
 use crate::reply::{Answer, Refusal, Reply};
 use crate::specials;
-use crate::wire::Whole;
-use crate::world::Occasion;
+use crate::wire::Integer;
+use crate::state::CallContext;
 
 /// Tracking numbers count on from here.
 const BEFORE_FIRST_TRACKING: u64 = 100_000;
 
 /// `POST /v1/shipments`
-pub(super) async fn create(State(desk): State<Desk>, incoming: Incoming) -> Response {
-    desk.serve(Operation::Create, incoming, |world, incoming, occasion| {
-        let mut asked: Asked = incoming.read()?;
-        let key = incoming.key(asked.idempotency_key.take())?;
-        let reachable = is_reachable(&world.payments, asked.order_id.0);
-        world.parcels.create(asked, key, reachable, occasion)
+pub(super) async fn create(State(hub): State<Hub>, incoming: Incoming) -> Response {
+    hub.serve(Operation::Create, incoming, |state, incoming, context| {
+        let mut request: ShipmentRequest = incoming.read()?;
+        let key = incoming.key(request.idempotency_key.take())?;
+        let reachable = is_reachable(&state.payments, request.order_id.0);
+        state.parcels.create(request, key, reachable, context)
     })
     .await
 }
 
 #[derive(Deserialize)]
-struct Asked {
-    order_id: Whole,
+struct ShipmentRequest {
+    order_id: Integer,
     carrier: String,
     address: Option<Value>,
     idempotency_key: Option<String>,
@@ -45,18 +45,18 @@ fn is_reachable(payments: &Payments, order_id: i64) -> bool {
 }
 
 impl Parcels {
-    fn create(&mut self, asked: Asked, key: String, reachable: bool, occasion: &Occasion) -> Reply {
-        let Asked {
-            order_id: Whole(order_id),
+    fn create(&mut self, request: ShipmentRequest, key: String, reachable: bool, context: &CallContext) -> Reply {
+        let ShipmentRequest {
+            order_id: Integer(order_id),
             carrier,
             address,
             ..
-        } = asked;
+        } = request;
         if carrier.trim().is_empty() {
             return Err(Refusal::invalid("carrier is empty"));
         }
         if let Some(known) = self.0.by_key(&key)
-            && !occasion.again
+            && !context.again
         {
             if (known.order_id, &known.carrier, &known.address) != (order_id, &carrier, &address) {
                 return Err(Refusal::conflict(
@@ -78,8 +78,8 @@ impl Parcels {
             status: ParcelStatus::Pending,
             tracking_no: format!("TRK{}", BEFORE_FIRST_TRACKING.saturating_add(shipment_id)),
             idempotency_key: key,
-            created_at: occasion.now,
-            updated_at: occasion.now,
+            created_at: context.now,
+            updated_at: context.now,
         });
         Ok(Answer::created(shipment))
     }

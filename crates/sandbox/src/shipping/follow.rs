@@ -4,28 +4,28 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::json;
 
-use crate::desk::Desk;
-use crate::incoming::{Id, Incoming, OfOrder};
+use crate::hub::Hub;
+use crate::incoming::{PathId, Incoming, OrderFilter};
 use crate::operation::Operation;
-use crate::pages::Page;
+use crate::pages::PageRequest;
 use crate::reply::{Answer, Refusal};
 
 /// `GET /v1/shipments?order_id=`, newest first, or without it all of them in pages
 pub(super) async fn follow(
-    State(desk): State<Desk>,
-    OfOrder(order): OfOrder,
-    page: Page,
+    State(hub): State<Hub>,
+    OrderFilter(order): OrderFilter,
+    page: PageRequest,
     incoming: Incoming,
 ) -> Response {
     if order.is_none() {
-        return desk
-            .serve(Operation::ListShipments, incoming, move |world, _, _| {
-                Ok(page.of("/v1/shipments", world.parcels.shipments(None)))
+        return hub
+            .serve(Operation::ListShipments, incoming, move |state, _, _| {
+                Ok(page.of("/v1/shipments", state.parcels.shipments(None)))
             })
             .await;
     }
-    desk.serve(Operation::Follow, incoming, move |world, _, _| {
-        let mut parcels = world.parcels.shipments(order);
+    hub.serve(Operation::Follow, incoming, move |state, _, _| {
+        let mut parcels = state.parcels.shipments(order);
         parcels.reverse();
         Ok(Answer::ok(json!({ "items": parcels })))
     })
@@ -34,12 +34,12 @@ pub(super) async fn follow(
 
 /// `GET /v1/shipments/{shipment_id}`
 pub(super) async fn follow_one(
-    State(desk): State<Desk>,
-    Id(id): Id,
+    State(hub): State<Hub>,
+    PathId(id): PathId,
     incoming: Incoming,
 ) -> Response {
-    desk.serve(Operation::Follow, incoming, move |world, _, _| {
-        let parcel = id.and_then(|id| world.parcels.0.by_id_mut(id));
+    hub.serve(Operation::Follow, incoming, move |state, _, _| {
+        let parcel = id.and_then(|id| state.parcels.0.by_id_mut(id));
         parcel
             .map(Answer::ok)
             .ok_or_else(|| Refusal::missing("there is no such shipment"))

@@ -1,4 +1,4 @@
-//! The state file: the world as JSON, written before a change is answered, so that a restarted or
+//! The state file: the state as JSON, written before a change is answered, so that a restarted or
 //! killed sandbox remembers its charges and parcels. Changes that come together are saved together.
 
 use std::io;
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Error;
-use super::desk::Desk;
-use super::world::World;
+use super::hub::Hub;
+use super::state::SandboxState;
 
-/// Where the world is kept.
+/// Where the state is kept.
 #[derive(Debug, Clone)]
 pub(super) struct StateFile(Arc<Path>);
 
@@ -19,38 +19,38 @@ impl StateFile {
         Self(path.into())
     }
 
-    /// The saved world, or a fresh one where none was saved.
-    pub async fn load(&self) -> Result<World, Error> {
+    /// The saved state, or a fresh one where none was saved.
+    pub async fn load(&self) -> Result<SandboxState, Error> {
         let unreadable = |reason: String| Error::StateFile {
             path: self.0.to_path_buf(),
             reason,
         };
         match tokio::fs::read(&self.0).await {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| unreadable(e.to_string())),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(World::new()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(SandboxState::new()),
             Err(e) => Err(unreadable(e.to_string())),
         }
     }
 
     /// Save after changes until the sandbox stops, and once more then.
-    pub async fn keep(self, desk: Desk) {
-        while !desk.stopping().is_cancelled() {
+    pub async fn run(self, hub: Hub) {
+        while !hub.stopping().is_cancelled() {
             tokio::select! {
-                () = desk.changed() => {}
-                () = desk.stopping().cancelled() => {}
+                () = hub.changed() => {}
+                () = hub.stopping().cancelled() => {}
             }
-            let changes = desk.changes();
-            self.save(&desk).await;
-            desk.saved(changes);
+            let changes = hub.changes();
+            self.save(&hub).await;
+            hub.saved(changes);
         }
     }
 
     /// Save now. That it cannot be is worth a warning, and no reason to stop.
-    pub async fn save(&self, desk: &Desk) {
+    pub async fn save(&self, hub: &Hub) {
         let path = Arc::clone(&self.0);
         // Copied under the lock, written outside it: requests do not wait for the disk.
-        let world = desk.look(World::clone);
-        let written = tokio::task::spawn_blocking(move || write(&path, &world)).await;
+        let state = hub.read(SandboxState::clone);
+        let written = tokio::task::spawn_blocking(move || write(&path, &state)).await;
         if let Err(error) = written.unwrap_or_else(|e| Err(io::Error::other(e))) {
             let path = self.0.display();
             tracing::warn!(%path, %error, "sandbox state could not be saved");
@@ -59,8 +59,8 @@ impl StateFile {
 }
 
 /// Written beside and renamed, so that the file is always a whole one.
-fn write(path: &Path, world: &World) -> io::Result<()> {
-    let bytes = serde_json::to_vec(world)?;
+fn write(path: &Path, state: &SandboxState) -> io::Result<()> {
+    let bytes = serde_json::to_vec(state)?;
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }

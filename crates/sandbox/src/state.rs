@@ -12,14 +12,14 @@ use super::shipping::Parcels;
 
 /// The state of all peers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct World {
+pub(super) struct SandboxState {
     pub inventory: Inventory,
     pub payments: Payments,
     pub parcels: Parcels,
     pub calls: BTreeMap<Operation, u64>,
 }
 
-impl World {
+impl SandboxState {
     /// A full stock and nothing done yet.
     pub fn new() -> Self {
         Self {
@@ -39,7 +39,7 @@ impl World {
 
 /// What an operation has to know beside its request.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Occasion {
+pub(super) struct CallContext {
     /// The stand-ins' time.
     pub now: OffsetDateTime,
     /// A fault wants this reservation to hold its first line only.

@@ -1,5 +1,5 @@
-//! The desk that every request comes to: it counts the call, lets the faults have their
-//! way, and has the operation executed on the world.
+//! The hub that every request comes to: it counts the call, lets the faults have their
+//! way, and has the operation executed on the state.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,32 +12,32 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::cut::Scissors;
-use super::fault::{Faults, Kind, Mishap};
+use super::disconnect::Disconnector;
+use super::fault::{ActiveFaults, Kind, InjectedFault};
 use super::incoming::Incoming;
-use super::news::News;
+use super::parcel_updates::ParcelUpdate;
 use super::operation::Operation;
 use super::reply::{Refusal, Reply};
 use super::tokens::Tokens;
-use super::world::{Occasion, World};
+use super::state::{CallContext, SandboxState};
 
 /// What all stand-ins share. Cloning it is cheap.
 #[derive(Debug, Clone)]
-pub(super) struct Desk(Arc<Shared>);
+pub(super) struct Hub(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    world: Mutex<World>,
-    faults: Mutex<Faults>,
-    ahead: Mutex<Duration>,
+    state: Mutex<SandboxState>,
+    faults: Mutex<ActiveFaults>,
+    clock_offset: Mutex<Duration>,
     changed: Notify,
     /// How many changes there were, and how many of them are saved; `None`: nothing is saved.
     changes: AtomicU64,
     saved: Option<watch::Sender<u64>>,
     tokens: Tokens,
-    news: Option<mpsc::Sender<News>>,
+    news: Option<mpsc::Sender<ParcelUpdate>>,
     stopping: CancellationToken,
-    under_way: TaskTracker,
+    running: TaskTracker,
 }
 
 /// A lock survives a panic under it: every change leaves the values usable.
@@ -45,53 +45,53 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Desk {
-    /// A desk over this world.
+impl Hub {
+    /// A hub over this state.
     pub fn new(
-        world: World,
+        state: SandboxState,
         tokens: Tokens,
-        news: Option<mpsc::Sender<News>>,
+        news: Option<mpsc::Sender<ParcelUpdate>>,
         stopping: CancellationToken,
         is_saved: bool,
     ) -> Self {
         Self(Arc::new(Shared {
-            world: Mutex::new(world),
+            state: Mutex::new(state),
             faults: Mutex::default(),
-            ahead: Mutex::default(),
+            clock_offset: Mutex::default(),
             changed: Notify::new(),
             changes: AtomicU64::new(0),
             saved: is_saved.then(|| watch::Sender::new(0)),
             tokens,
             news,
             stopping,
-            under_way: TaskTracker::new(),
+            running: TaskTracker::new(),
         }))
     }
 
-    /// Read the world as it is now.
-    pub fn look<R>(&self, read: impl FnOnce(&World) -> R) -> R {
-        let mut world = lock(&self.0.world);
-        world.inventory.expire(self.now());
-        read(&world)
+    /// Read the state as it is now.
+    pub fn read<R>(&self, read: impl FnOnce(&SandboxState) -> R) -> R {
+        let mut state = lock(&self.0.state);
+        state.inventory.expire(self.now());
+        read(&state)
     }
 
-    /// Change the world, and have it saved soon.
-    pub fn change<R>(&self, change: impl FnOnce(&mut World, OffsetDateTime) -> R) -> R {
-        let changed = self.touch(change);
+    /// Change the state, and have it saved soon.
+    pub fn update<R>(&self, change: impl FnOnce(&mut SandboxState, OffsetDateTime) -> R) -> R {
+        let changed = self.update_unsaved(change);
         self.0.changed.notify_one();
         changed
     }
 
     /// Change what need not be saved at once.
-    fn touch<R>(&self, change: impl FnOnce(&mut World, OffsetDateTime) -> R) -> R {
-        let mut world = lock(&self.0.world);
+    fn update_unsaved<R>(&self, change: impl FnOnce(&mut SandboxState, OffsetDateTime) -> R) -> R {
+        let mut state = lock(&self.0.state);
         let now = self.now();
-        world.inventory.expire(now);
-        change(&mut world, now)
+        state.inventory.expire(now);
+        change(&mut state, now)
     }
 
     /// The active faults.
-    pub fn faults(&self) -> MutexGuard<'_, Faults> {
+    pub fn faults(&self) -> MutexGuard<'_, ActiveFaults> {
         lock(&self.0.faults)
     }
 
@@ -102,13 +102,13 @@ impl Desk {
 
     /// Have the order told about its parcel. Dropped when too much waits already: the
     /// order finds out when it follows its parcel.
-    pub fn announce(&self, news: News) {
+    pub fn publish(&self, news: ParcelUpdate) {
         if let Some(sender) = &self.0.news {
             let _ = sender.try_send(news);
         }
     }
 
-    async fn until_saved(&self) {
+    async fn wait_until_saved(&self) {
         let change = self.0.changes.fetch_add(1, Ordering::SeqCst) + 1;
         self.0.changed.notify_one();
         if let Some(saved) = &self.0.saved {
@@ -132,15 +132,15 @@ impl Desk {
         }
     }
 
-    /// Resolves once the world has changed since the last time it resolved.
+    /// Resolves once the state has changed since the last time it resolved.
     pub async fn changed(&self) {
         self.0.changed.notified().await;
     }
 
     /// Resolves when nothing is being executed, or about to be, for anybody who may have left.
-    pub async fn quiet(&self) {
-        self.0.under_way.close();
-        self.0.under_way.wait().await;
+    pub async fn wait_until_idle(&self) {
+        self.0.running.close();
+        self.0.running.wait().await;
     }
 
     /// Cancelled when the sandbox stops.
@@ -150,12 +150,12 @@ impl Desk {
 
     /// The stand-ins' time: the clock's, and what it was moved ahead.
     pub fn now(&self) -> OffsetDateTime {
-        crate::clock::now().saturating_add(ahead(*lock(&self.0.ahead)))
+        crate::clock::now().saturating_add(signed(*lock(&self.0.clock_offset)))
     }
 
     /// Move the stand-ins' time ahead.
     pub fn advance_clock(&self, by: Duration) {
-        let mut ahead = lock(&self.0.ahead);
+        let mut ahead = lock(&self.0.clock_offset);
         *ahead = ahead.saturating_add(by);
     }
 
@@ -163,18 +163,18 @@ impl Desk {
     /// its client gives up first: that is what makes a slow peer dangerous.
     pub async fn serve<F>(&self, operation: Operation, incoming: Incoming, execute: F) -> Response
     where
-        F: FnOnce(&mut World, &Incoming, &Occasion) -> Reply + Send + 'static,
+        F: FnOnce(&mut SandboxState, &Incoming, &CallContext) -> Reply + Send + 'static,
     {
-        let desk = self.clone();
-        let work = async move { desk.perform(operation, &incoming, execute).await };
-        let task = self.0.under_way.spawn(work);
+        let hub = self.clone();
+        let work = async move { hub.perform(operation, &incoming, execute).await };
+        let task = self.0.running.spawn(work);
         match task.await {
             Ok(Some(response)) => response,
             Ok(None) => {
                 self.0.stopping.cancelled().await;
                 stopped()
             }
-            Err(_) => broken(),
+            Err(_) => internal_error(),
         }
     }
 
@@ -186,43 +186,43 @@ impl Desk {
         execute: F,
     ) -> Option<Response>
     where
-        F: FnOnce(&mut World, &Incoming, &Occasion) -> Reply,
+        F: FnOnce(&mut SandboxState, &Incoming, &CallContext) -> Reply,
     {
-        self.touch(|world, _| world.count(operation));
-        let Mishap { delay, kind } = self.faults().draw(operation);
+        self.update_unsaved(|state, _| state.count(operation));
+        let InjectedFault { delay, kind } = self.faults().draw(operation);
         if !self.pause(delay).await {
             return Some(stopped());
         }
         match kind {
             Some(Kind::Refuse) => return Some(refused(operation)),
-            Some(Kind::ErrorBefore) => return Some(broken()),
-            Some(Kind::TooMany) => return Some(later(StatusCode::TOO_MANY_REQUESTS)),
-            Some(Kind::Unavailable) => return Some(later(StatusCode::SERVICE_UNAVAILABLE)),
-            Some(Kind::DropBefore) => return Some(hang_up(&incoming.scissors)),
+            Some(Kind::ErrorBefore) => return Some(internal_error()),
+            Some(Kind::TooMany) => return Some(retry_later(StatusCode::TOO_MANY_REQUESTS)),
+            Some(Kind::Unavailable) => return Some(retry_later(StatusCode::SERVICE_UNAVAILABLE)),
+            Some(Kind::DropBefore) => return Some(hang_up(&incoming.disconnector)),
             Some(Kind::HangBefore) => return None,
             _ => {}
         }
-        let reply = self.touch(|world, now| {
-            let occasion = Occasion {
+        let reply = self.update_unsaved(|state, now| {
+            let context = CallContext {
                 now,
                 partial: kind == Some(Kind::Partial),
                 again: kind == Some(Kind::Again),
             };
-            execute(world, incoming, &occasion)
+            execute(state, incoming, &context)
         });
         if operation.writes() {
             // Before the answer: what was answered is remembered, even by a sandbox that is killed.
-            self.until_saved().await;
+            self.wait_until_saved().await;
         }
         match kind {
-            Some(Kind::ErrorAfter) => Some(broken()),
-            Some(Kind::DropAfter) => Some(hang_up(&incoming.scissors)),
+            Some(Kind::ErrorAfter) => Some(internal_error()),
+            Some(Kind::DropAfter) => Some(hang_up(&incoming.disconnector)),
             Some(Kind::HangAfter) => None,
             Some(Kind::Garbage) => Some(garbage()),
-            Some(Kind::Truncate) => Some(truncated(&incoming.scissors)),
+            Some(Kind::Truncate) => Some(truncated(&incoming.disconnector)),
             _ => Some(match reply {
                 Ok(answer) => {
-                    self.pause(answer.linger()).await;
+                    self.pause(answer.delay()).await;
                     answer.into_response()
                 }
                 Err(refusal) => refusal.into_response(),
@@ -242,7 +242,7 @@ impl Desk {
     }
 }
 
-fn ahead(by: Duration) -> time::Duration {
+fn signed(by: Duration) -> time::Duration {
     time::Duration::try_from(by).unwrap_or(time::Duration::MAX)
 }
 
@@ -254,12 +254,12 @@ fn refused(operation: Operation) -> Response {
     Refusal::new(operation.refusal(), "refused by a sandbox fault").into_response()
 }
 
-fn later(status: StatusCode) -> Response {
+fn retry_later(status: StatusCode) -> Response {
     let refusal = Refusal::new(status, "not now, says a sandbox fault");
     ([(header::RETRY_AFTER, "1")], refusal).into_response()
 }
 
-fn broken() -> Response {
+fn internal_error() -> Response {
     Refusal::new(
         StatusCode::INTERNAL_SERVER_ERROR,
         "something broke in the sandbox",
@@ -268,9 +268,9 @@ fn broken() -> Response {
 }
 
 /// No byte of this answer is ever sent: the connection is closed when it is to be written.
-fn hang_up(scissors: &Scissors) -> Response {
-    scissors.cut();
-    broken()
+fn hang_up(disconnector: &Disconnector) -> Response {
+    disconnector.disconnect();
+    internal_error()
 }
 
 fn garbage() -> Response {
@@ -279,8 +279,8 @@ fn garbage() -> Response {
 }
 
 /// Somewhere in the body the line goes dead.
-fn truncated(scissors: &Scissors) -> Response {
-    scissors.cut_after(500);
+fn truncated(disconnector: &Disconnector) -> Response {
+    disconnector.disconnect_after(500);
     let json = [(header::CONTENT_TYPE, "application/json")];
     let body = format!("{{\"success\": true, \"note\": \"{}\"}}", "-".repeat(1000));
     (StatusCode::OK, json, body).into_response()

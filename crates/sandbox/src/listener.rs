@@ -11,21 +11,21 @@ use tower::Layer;
 use tower_http::normalize_path::NormalizePathLayer;
 use url::Url;
 
-use super::cut::{CutListener, Scissors};
-use super::desk::Desk;
+use super::disconnect::{DisconnectListener, Disconnector};
+use super::hub::Hub;
 use super::{Error, reply::Refusal, switches};
 
 /// A port that was taken and is not served yet.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(super) struct BoundListener {
     listener: TcpListener,
     service: &'static str,
     url: Url,
 }
 
-impl Door {
+impl BoundListener {
     /// Take a port for this stand-in; `name` is the field of the settings that names it.
-    pub async fn open(
+    pub async fn bind(
         host: IpAddr,
         port: u16,
         service: &'static str,
@@ -60,9 +60,9 @@ impl Door {
         &self.url
     }
 
-    /// Serve these routes, and the ledger and fault switches beside them, until the desk
+    /// Serve these routes, and the ledger and fault switches beside them, until the hub
     /// stops.
-    pub fn serve(self, routes: Router<Desk>, desk: &Desk) -> JoinHandle<()> {
+    pub fn serve(self, routes: Router<Hub>, hub: &Hub) -> JoinHandle<()> {
         let router = routes
             .merge(switches::routes())
             .fallback(async || Refusal::missing("no such page"))
@@ -72,12 +72,12 @@ impl Door {
                     "no such method here",
                 )
             })
-            .with_state(desk.clone());
+            .with_state(hub.clone());
         // Outside the router, since a layer inside it runs after the route was chosen.
         let service = NormalizePathLayer::trim_trailing_slash().layer(router);
         let service =
-            ServiceExt::<Request>::into_make_service_with_connect_info::<Scissors>(service);
-        let stopping = desk.stopping().clone().cancelled_owned();
+            ServiceExt::<Request>::into_make_service_with_connect_info::<Disconnector>(service);
+        let stopping = hub.stopping().clone().cancelled_owned();
         let Self {
             listener,
             service: name,
@@ -86,7 +86,7 @@ impl Door {
         tokio::spawn(async move {
             tracing::debug!(service = name, %url, "sandbox stand-in listens");
             let served =
-                axum::serve(CutListener(listener), service).with_graceful_shutdown(stopping);
+                axum::serve(DisconnectListener(listener), service).with_graceful_shutdown(stopping);
             if let Err(error) = served.await {
                 tracing::error!(service = name, %error, "sandbox stand-in ended");
             }

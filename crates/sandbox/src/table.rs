@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A row of a [`Register`]. Its key and its order never change.
+/// A row of a [`Table`]. Its key and its order never change.
 pub(super) trait Row {
     /// The number of the first row; the next ones count on from it.
     const FIRST_ID: u64;
@@ -18,13 +18,13 @@ pub(super) trait Row {
 
 /// Rows in the order they were added. Saved as a plain list.
 #[derive(Debug, Clone)]
-pub(super) struct Register<T> {
+pub(super) struct Table<T> {
     rows: Vec<T>,
     keys: HashMap<String, usize>,
     orders: HashMap<i64, Vec<usize>>,
 }
 
-impl<T> Default for Register<T> {
+impl<T> Default for Table<T> {
     fn default() -> Self {
         Self {
             rows: Vec::new(),
@@ -34,7 +34,7 @@ impl<T> Default for Register<T> {
     }
 }
 
-impl<T: Row> Register<T> {
+impl<T: Row> Table<T> {
     /// Add the row that `make` builds from its number.
     pub fn add(&mut self, make: impl FnOnce(u64) -> T) -> &T {
         let index = self.rows.len();
@@ -65,7 +65,7 @@ impl<T: Row> Register<T> {
     }
 
     /// The rows of one order, or all of them; oldest first.
-    pub fn of_order(&self, order: Option<i64>) -> Vec<&T> {
+    pub fn for_order(&self, order: Option<i64>) -> Vec<&T> {
         match order {
             None => self.rows.iter().collect(),
             Some(order) => self
@@ -84,13 +84,13 @@ impl<T: Row> Register<T> {
     }
 }
 
-impl<T: Serialize> Serialize for Register<T> {
+impl<T: Serialize> Serialize for Table<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.rows.serialize(serializer)
     }
 }
 
-impl<'de, T: Row + Deserialize<'de>> Deserialize<'de> for Register<T> {
+impl<'de, T: Row + Deserialize<'de>> Deserialize<'de> for Table<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut register = Self::default();
         for row in Vec::<T>::deserialize(deserializer)? {

@@ -15,22 +15,22 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// Cuts the connection that a request came on. A handler finds it as `ConnectInfo`.
 #[derive(Debug, Clone)]
-pub(super) struct Scissors(Arc<AtomicUsize>);
+pub(super) struct Disconnector(Arc<AtomicUsize>);
 
-impl Default for Scissors {
+impl Default for Disconnector {
     fn default() -> Self {
         Self(Arc::new(AtomicUsize::new(usize::MAX)))
     }
 }
 
-impl Scissors {
+impl Disconnector {
     /// From now on nothing is written: the server's next write fails and it hangs up.
-    pub fn cut(&self) {
-        self.cut_after(0);
+    pub fn disconnect(&self) {
+        self.disconnect_after(0);
     }
 
     /// The same once so many more bytes have been written.
-    pub fn cut_after(&self, bytes: usize) {
+    pub fn disconnect_after(&self, bytes: usize) {
         self.0.store(bytes, Ordering::Release);
     }
 
@@ -44,26 +44,26 @@ impl Scissors {
     }
 }
 
-impl Connected<IncomingStream<'_, CutListener>> for Scissors {
-    fn connect_info(stream: IncomingStream<'_, CutListener>) -> Self {
-        stream.io().scissors.clone()
+impl Connected<IncomingStream<'_, DisconnectListener>> for Disconnector {
+    fn connect_info(stream: IncomingStream<'_, DisconnectListener>) -> Self {
+        stream.io().disconnector.clone()
     }
 }
 
 /// A listener whose connections can be cut.
 #[derive(Debug)]
-pub(super) struct CutListener(pub TcpListener);
+pub(super) struct DisconnectListener(pub TcpListener);
 
-impl Listener for CutListener {
-    type Io = CutStream;
+impl Listener for DisconnectListener {
+    type Io = DisconnectStream;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         let (stream, address) = Listener::accept(&mut self.0).await;
         // Only speed is lost where the system refuses.
         let _ = stream.set_nodelay(true);
-        let scissors = Scissors::default();
-        (CutStream { stream, scissors }, address)
+        let disconnector = Disconnector::default();
+        (DisconnectStream { stream, disconnector }, address)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
@@ -73,12 +73,12 @@ impl Listener for CutListener {
 
 /// A connection that fails every write once it has been cut.
 #[derive(Debug)]
-pub(super) struct CutStream {
+pub(super) struct DisconnectStream {
     stream: TcpStream,
-    scissors: Scissors,
+    disconnector: Disconnector,
 }
 
-impl AsyncRead for CutStream {
+impl AsyncRead for DisconnectStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -88,18 +88,18 @@ impl AsyncRead for CutStream {
     }
 }
 
-impl AsyncWrite for CutStream {
+impl AsyncWrite for DisconnectStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let Some(left) = self.scissors.left()? else {
+        let Some(left) = self.disconnector.left()? else {
             return Pin::new(&mut self.stream).poll_write(cx, buf);
         };
         let written = Pin::new(&mut self.stream).poll_write(cx, &buf[..buf.len().min(left)]);
         if let Poll::Ready(Ok(written)) = written {
-            self.scissors.cut_after(left - written);
+            self.disconnector.disconnect_after(left - written);
         }
         written
     }
@@ -109,7 +109,7 @@ impl AsyncWrite for CutStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match self.scissors.left()? {
+        match self.disconnector.left()? {
             None => Pin::new(&mut self.stream).poll_write_vectored(cx, bufs),
             Some(_) => {
                 let first = bufs.iter().find(|buf| !buf.is_empty());
@@ -123,7 +123,7 @@ impl AsyncWrite for CutStream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.scissors.left()?;
+        self.disconnector.left()?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

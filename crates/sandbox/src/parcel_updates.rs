@@ -21,13 +21,13 @@ const DEADLINE: Duration = Duration::from_secs(2);
 
 /// That an order's parcel got somewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct News {
+pub(super) struct ParcelUpdate {
     order_id: i64,
     status: ParcelStatus,
 }
 
-impl News {
-    /// News for the order, if it has a word for this status: its shipping status knows
+impl ParcelUpdate {
+    /// ParcelUpdate for the order, if it has a word for this status: its shipping status knows
     /// shipped and delivered, not every station between.
     pub fn of(order_id: i64, status: ParcelStatus) -> Option<Self> {
         matches!(status, ParcelStatus::Shipped | ParcelStatus::Delivered)
@@ -38,13 +38,13 @@ impl News {
 /// Tells the service. Each piece is tried once: repeats and gaps are harmless, since the
 /// service follows its parcels by itself too.
 #[derive(Debug)]
-pub(super) struct Reporter {
+pub(super) struct UpdateSender {
     client: Client,
     base: String,
     tokens: Tokens,
 }
 
-impl Reporter {
+impl UpdateSender {
     /// Reports to the service at this address.
     pub fn new(base: Url, tokens: Tokens) -> Result<Self, Error> {
         let client = Client::builder()
@@ -61,7 +61,7 @@ impl Reporter {
     }
 
     /// Tell all news until the sandbox stops.
-    pub async fn run(self, mut news: mpsc::Receiver<News>, stopping: CancellationToken) {
+    pub async fn run(self, mut news: mpsc::Receiver<ParcelUpdate>, stopping: CancellationToken) {
         let telling = async {
             while let Some(one) = news.recv().await {
                 if let Err(error) = self.tell(one).await {
@@ -72,7 +72,7 @@ impl Reporter {
         let _ = stopping.run_until_cancelled(telling).await;
     }
 
-    async fn tell(&self, news: News) -> Result<(), String> {
+    async fn tell(&self, news: ParcelUpdate) -> Result<(), String> {
         let url = format!("{}/v1/orders/{}/update/", self.base, news.order_id);
         let token = self
             .tokens
