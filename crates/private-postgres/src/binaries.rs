@@ -1,4 +1,4 @@
-//! Finds `postgres` and `initdb`: installed ones first, fetched ones else.
+//! Finds installed `postgres` and `initdb` binaries, and fetches them if there are none.
 
 use std::env;
 use std::ffi::OsString;
@@ -11,12 +11,12 @@ use tokio::process::Command;
 use super::run_as::RunAs;
 use super::{Error, fetch};
 
-/// The oldest major version that will do.
+/// The oldest supported major version.
 pub const MINIMUM_MAJOR: u16 = 14;
 
-/// Folders with one subfolder for each version: the folder, how the subfolders' names begin, and
-/// where the binaries lie in them.
-const SHELVES: [(&str, &str, &str); 5] = [
+/// Folders with one subfolder per version: the folder, the prefix of the subfolder's name, and the path of
+/// the binaries in the subfolder.
+const VERSIONED_FOLDERS: [(&str, &str, &str); 5] = [
     ("/usr/lib/postgresql", "", "bin"),
     ("/usr", "pgsql-", "bin"),
     ("/opt/homebrew/opt", "postgresql@", "bin"),
@@ -24,23 +24,23 @@ const SHELVES: [(&str, &str, &str); 5] = [
     ("/Applications/Postgres.app/Contents/Versions", "", "bin"),
 ];
 
-/// Folders of binaries that have no version in their name.
-const FOLDERS: [&str; 2] = ["/usr/bin", "/usr/local/pgsql/bin"];
+/// Folders of binaries without a version in their name.
+const PLAIN_FOLDERS: [&str; 2] = ["/usr/bin", "/usr/local/pgsql/bin"];
 
-/// Where to look.
+/// Where to search for binaries.
 #[derive(Debug, Clone, Default)]
 pub struct Search {
-    /// The only folder to look in, when given.
+    /// If set, the only folder to search.
     pub bin_dir: Option<PathBuf>,
-    /// The folders to look in, best first.
+    /// The folders to search, in order of preference.
     pub folders: Vec<PathBuf>,
-    /// The folder to fetch to when there is nothing in the others; `None` fetches nothing.
+    /// The folder to fetch into if the search finds nothing; `None` disables fetching.
     pub cache: Option<PathBuf>,
 }
 
 impl Search {
-    /// What the environment says (`PG_BIN_DIR`, `PATH`, `XDG_CACHE_HOME`, `HOME`), and where
-    /// packages put PostgreSQL.
+    /// The folders named by the environment (`PG_BIN_DIR`, `PATH`, `XDG_CACHE_HOME`, `HOME`) and those that
+    /// packages install into.
     pub(super) fn from_env(run_as: &RunAs) -> Self {
         let path = from_env("PATH").unwrap_or_default();
         let cache = cache(run_as);
@@ -48,11 +48,11 @@ impl Search {
         let folders = env::split_paths(&path)
             .filter(|folder| folder.is_absolute())
             .chain(
-                SHELVES
+                VERSIONED_FOLDERS
                     .iter()
-                    .flat_map(|&(shelf, prefix, bin)| on_shelf(Path::new(shelf), prefix, bin)),
+                    .flat_map(|&(folder, prefix, bin)| versions_in(Path::new(folder), prefix, bin)),
             )
-            .chain(FOLDERS.iter().map(PathBuf::from))
+            .chain(PLAIN_FOLDERS.iter().map(PathBuf::from))
             .chain(fetched)
             .collect();
         Self {
@@ -63,18 +63,18 @@ impl Search {
     }
 }
 
-/// Binaries that work and belong together.
+/// Working binaries of the same version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binaries {
-    /// Their folder.
+    /// The folder of the binaries.
     pub dir: PathBuf,
-    /// Their major version.
+    /// The major version.
     pub major: u16,
 }
 
 impl Binaries {
-    /// Takes the first ones of the `wanted` major version, else the first ones that are new
-    /// enough, else fetches some.
+    /// Selects the first binaries of the `wanted` major version, otherwise the first supported ones. Fetches
+    /// binaries if there are none.
     pub async fn find(
         search: &Search,
         wanted: Option<u16>,
@@ -100,12 +100,12 @@ impl Binaries {
         }
     }
 
-    /// The program that makes data folders.
+    /// The path of `initdb`.
     pub(super) fn initdb(&self) -> PathBuf {
         self.dir.join("initdb")
     }
 
-    /// The server.
+    /// The path of `postgres`.
     pub(super) fn postgres(&self) -> PathBuf {
         self.dir.join("postgres")
     }
@@ -124,10 +124,9 @@ impl Binaries {
         Err(Error::NoBinaries { not_fetched })
     }
 
-    /// The binaries in a folder, where there are both and they run and are new enough.
+    /// The binaries in a folder, if both exist, run, and are new enough.
     ///
-    /// Links are followed, because `postgres` looks for its `share` folder from where it really
-    /// lies.
+    /// The path is canonical, because `postgres` finds its `share` folder relative to its real location.
     async fn at(folder: &Path) -> Option<Self> {
         let postgres = fs::canonicalize(folder.join("postgres")).ok()?;
         let dir = postgres.parent()?.to_owned();
@@ -145,16 +144,16 @@ impl Binaries {
     }
 }
 
-/// Reads `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)` and `… 19beta1`.
+/// Parses `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)` and `… 19beta1`.
 fn major(version: &str) -> Option<u16> {
     let (_, number) = version.split_once("(PostgreSQL) ")?;
     let digits = number.find(|c: char| !c.is_ascii_digit());
     number.get(..digits.unwrap_or(number.len()))?.parse().ok()
 }
 
-/// The binaries' folders of all versions on a shelf, newest first.
-fn on_shelf(shelf: &Path, prefix: &str, bin: &str) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(shelf) else {
+/// The folders of all versions below a folder, newest version first.
+fn versions_in(folder: &Path, prefix: &str, bin: &str) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
     };
     let mut versions: Vec<(u16, PathBuf)> = entries
@@ -169,11 +168,11 @@ fn on_shelf(shelf: &Path, prefix: &str, bin: &str) -> Vec<PathBuf> {
     versions.into_iter().map(|(_, folder)| folder).collect()
 }
 
-/// Where fetched binaries are kept. An account of lesser rights cannot look into root's home.
+/// The cache of fetched binaries. An unprivileged account cannot read root's home.
 fn cache(run_as: &RunAs) -> Option<PathBuf> {
     let caches = match run_as {
         RunAs::Account(_) => PathBuf::from("/var/cache"),
-        RunAs::Oneself | RunAs::UserNamespace => folder_from_env("XDG_CACHE_HOME")
+        RunAs::CurrentUser | RunAs::UserNamespace => folder_from_env("XDG_CACHE_HOME")
             .or_else(|| Some(folder_from_env("HOME")?.join(".cache")))?,
     };
     Some(caches.join("order-service/postgresql"))

@@ -1,7 +1,7 @@
-//! Who runs the server on a data folder: this process, or one that does already.
+//! Ownership of a data folder: this process runs its server, or joins the server of another process.
 //!
-//! The lock beside the data is held for as long as its owner runs the server. A server whose lock
-//! is free has lost its owner and is about to end, so it is not worth joining.
+//! The owner holds the lock beside the data while its server runs. A running server with a free lock has
+//! lost its owner and shuts down soon, so this process does not join it.
 
 use std::fs::{self, File, TryLockError};
 use std::path::Path;
@@ -11,60 +11,60 @@ use secrecy::SecretString;
 use sqlx::{ConnectOptions, Connection};
 
 use super::layout::Layout;
-use super::progress::Ticker;
+use super::progress::ProgressReporter;
 use super::{Error, cluster, connect_options};
 
 const POLL: Duration = Duration::from_millis(50);
-/// How long another process may take to bring its server up, or down.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a server without an owner may take to begin shutting down. One that stays was
-/// started by hand and may be used.
-const ORPHANS_END_WITHIN: Duration = Duration::from_secs(3);
-/// How long an attempt to connect may take.
+/// How long another process may take to start or stop its server.
+const CLAIM_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a server without an owner may take to begin its shutdown. One that keeps running was started
+/// by hand and is used.
+const ORPHAN_GRACE: Duration = Duration::from_secs(3);
+/// Timeout of one connection attempt.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Who runs the server.
+/// The owner of the server.
 pub(super) enum Claim {
-    /// This process, for as long as it keeps the file.
-    Ours(File),
-    /// Somebody else.
+    /// This process owns it while it holds the lock file.
+    Owned(File),
+    /// Another process owns it.
     Running {
-        /// Where it listens.
+        /// Its port.
         port: u16,
         /// The superuser's password.
         password: SecretString,
     },
 }
 
-/// What is known about a server on the data.
-enum Sight {
-    /// There is none.
-    Nobody,
-    /// There is one, and it does not take connections now.
+/// The state of a server on the data folder.
+enum ServerState {
+    /// No server runs.
+    Absent,
+    /// A server runs and does not accept connections.
     Busy,
-    /// It answers.
-    Answers { port: u16, password: SecretString },
+    /// A server accepts connections.
+    Ready { port: u16, password: SecretString },
 }
 
-/// Takes the lock, or finds the server of the process that has it.
+/// Takes the lock, or finds the server of the process that holds it.
 pub(super) async fn claim(
     layout: &Layout,
     fresh: bool,
     progress: &impl Fn(&str),
 ) -> Result<Claim, Error> {
     let lock = File::create(&layout.lock).map_err(Error::file("open", &layout.lock))?;
-    let mut ticker = Ticker::new(progress);
+    let mut reporter = ProgressReporter::new(progress);
     let started = Instant::now();
-    let mut held = false;
-    while started.elapsed() < PATIENCE {
-        held = held || try_lock(&lock, &layout.lock)?;
-        match look(layout).await {
-            Sight::Nobody if held => {
+    let mut locked = false;
+    while started.elapsed() < CLAIM_TIMEOUT {
+        locked = locked || try_lock(&lock, &layout.lock)?;
+        match inspect(layout).await {
+            ServerState::Absent if locked => {
                 remove_stale_pid_file(layout)?;
-                return Ok(Claim::Ours(lock));
+                return Ok(Claim::Owned(lock));
             }
-            Sight::Answers { port, password }
-                if !held || started.elapsed() > ORPHANS_END_WITHIN =>
+            ServerState::Ready { port, password }
+                if !locked || started.elapsed() > ORPHAN_GRACE =>
             {
                 return if fresh {
                     Err(Error::InUse(layout.data.clone()))
@@ -72,14 +72,14 @@ pub(super) async fn claim(
                     Ok(Claim::Running { port, password })
                 };
             }
-            Sight::Nobody | Sight::Busy | Sight::Answers { .. } => {}
+            ServerState::Absent | ServerState::Busy | ServerState::Ready { .. } => {}
         }
-        ticker.tell("waiting for another PostgreSQL on the same data");
+        reporter.report("waiting for another PostgreSQL on the same data");
         tokio::time::sleep(POLL).await;
     }
-    Err(Error::Held {
+    Err(Error::Locked {
         data: layout.data.clone(),
-        seconds: PATIENCE.as_secs(),
+        seconds: CLAIM_TIMEOUT.as_secs(),
     })
 }
 
@@ -91,27 +91,27 @@ fn try_lock(lock: &File, path: &Path) -> Result<bool, Error> {
     }
 }
 
-async fn look(layout: &Layout) -> Sight {
-    let Some(notice) = Notice::read(&layout.data) else {
-        return Sight::Nobody;
+async fn inspect(layout: &Layout) -> ServerState {
+    let Some(pid_file) = PidFile::read(&layout.data) else {
+        return ServerState::Absent;
     };
-    if notice.process == Process::Gone {
-        return Sight::Nobody;
+    if pid_file.process == ProcessState::Gone {
+        return ServerState::Absent;
     }
-    let (Some(port), Ok(password)) = (notice.port, cluster::password(layout)) else {
-        return Sight::Busy;
+    let (Some(port), Ok(password)) = (pid_file.port, cluster::password(layout)) else {
+        return ServerState::Busy;
     };
     let options = connect_options(port, &password);
     match tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await {
         Ok(Ok(connection)) => {
-            // The answer is all that matters; a connection that does not close well is gone too.
+            // The successful connection is the result; a failed close does not matter.
             let _ = connection.close().await;
-            Sight::Answers { port, password }
+            ServerState::Ready { port, password }
         }
-        Ok(Err(error)) if is_starting_or_stopping(&error) => Sight::Busy,
-        // Without knowledge of processes the new server has to find out itself.
-        _ if notice.process == Process::Unknown => Sight::Nobody,
-        _ => Sight::Busy,
+        Ok(Err(error)) if is_starting_or_stopping(&error) => ServerState::Busy,
+        // Without `/proc` the new server has to detect a running one itself.
+        _ if pid_file.process == ProcessState::Unknown => ServerState::Absent,
+        _ => ServerState::Busy,
     }
 }
 
@@ -123,11 +123,11 @@ fn is_starting_or_stopping(error: &sqlx::Error) -> bool {
         .is_some_and(|code| code == "57P03")
 }
 
-/// The end of a whole machine or container leaves the file behind, and the process number in it
-/// soon belongs to another process. PostgreSQL would take that for a living server.
+/// Removes `postmaster.pid` after a crash of the machine or container. Its process id may since belong to
+/// another process, which PostgreSQL would mistake for a running server.
 fn remove_stale_pid_file(layout: &Layout) -> Result<(), Error> {
-    match Notice::read(&layout.data) {
-        Some(notice) if notice.process == Process::Gone => {
+    match PidFile::read(&layout.data) {
+        Some(pid_file) if pid_file.process == ProcessState::Gone => {
             let path = layout.data.join("postmaster.pid");
             fs::remove_file(&path).map_err(Error::file("remove", &path))
         }
@@ -135,40 +135,43 @@ fn remove_stale_pid_file(layout: &Layout) -> Result<(), Error> {
     }
 }
 
-/// What a server leaves word of in `postmaster.pid`.
-struct Notice {
-    process: Process,
+/// The content of `postmaster.pid`.
+struct PidFile {
+    process: ProcessState,
     port: Option<u16>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Process {
+enum ProcessState {
     Alive,
     Gone,
     Unknown,
 }
 
-impl Notice {
+impl PidFile {
     fn read(data: &Path) -> Option<Self> {
         let text = fs::read_to_string(data.join("postmaster.pid")).ok()?;
         let mut lines = text.lines();
         let pid = lines.next().and_then(|line| line.trim().parse().ok());
         Some(Self {
-            process: pid.map_or(Process::Unknown, |pid| process(pid, data)),
+            process: pid.map_or(ProcessState::Unknown, |pid| process_state(pid, data)),
             port: lines.nth(2).and_then(|line| line.trim().parse().ok()),
         })
     }
 }
 
-/// A server works in its data folder, which tells it from a later process of the same number.
-fn process(pid: u32, data: &Path) -> Process {
+/// Whether the process is a server on `data`. The working directory distinguishes it from an unrelated
+/// process with a reused id.
+fn process_state(pid: u32, data: &Path) -> ProcessState {
     if !Path::new("/proc/self/cwd").exists() {
-        return Process::Unknown;
+        return ProcessState::Unknown;
     }
     match fs::read_link(format!("/proc/{pid}/cwd")) {
-        Ok(folder) if fs::canonicalize(data).is_ok_and(|data| data == folder) => Process::Alive,
-        Ok(_) => Process::Gone,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Process::Gone,
-        Err(_) => Process::Unknown,
+        Ok(folder) if fs::canonicalize(data).is_ok_and(|data| data == folder) => {
+            ProcessState::Alive
+        }
+        Ok(_) => ProcessState::Gone,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => ProcessState::Gone,
+        Err(_) => ProcessState::Unknown,
     }
 }

@@ -1,4 +1,4 @@
-//! The data folder: made whole or not at all, and only removed when it is one.
+//! The data folder: created atomically, and removed only if it holds PostgreSQL data.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -17,22 +17,22 @@ use super::progress::while_waiting;
 use super::run_as::RunAs;
 use super::{Durability, Error, SUPERUSER};
 
-/// The characters of a password, out of 62 each.
+/// Length of a password; 62 different characters occur.
 const PASSWORD_LENGTH: usize = 32;
 
-/// The major version that wrote the data, where there is any and it is of this age.
+/// The major version of existing data.
 pub(super) fn version(layout: &Layout) -> Result<Option<u16>, Error> {
-    Ok(written_by(layout)?.and_then(|version| version.parse().ok()))
+    Ok(data_version(layout)?.and_then(|version| version.parse().ok()))
 }
 
-/// Removes the data folder, but nothing else that may lie under its name.
+/// Removes the data folder.
 pub(super) fn remove(layout: &Layout) -> Result<(), Error> {
-    // Says so where the folder is not a data folder.
-    written_by(layout)?;
+    // Fails if the folder holds anything else.
+    data_version(layout)?;
     remove_folder(&layout.data)
 }
 
-/// Makes the data folder where there is none. Gives the superuser's password.
+/// Creates the data folder unless it exists. Returns the superuser's password.
 pub(super) async fn prepare(
     layout: &Layout,
     binaries: &Binaries,
@@ -40,10 +40,10 @@ pub(super) async fn prepare(
     durability: Durability,
     progress: &impl Fn(&str),
 ) -> Result<SecretString, Error> {
-    // What an earlier start did not get done.
-    remove_folder(&layout.side)?;
-    remove_file(&layout.side_password)?;
-    match written_by(layout)? {
+    // Left over from an interrupted start.
+    remove_folder(&layout.staging)?;
+    remove_file(&layout.staging_password)?;
+    match data_version(layout)? {
         Some(found) if found == binaries.major.to_string() => password(layout),
         Some(found) => Err(Error::OtherVersion {
             data: layout.data.clone(),
@@ -74,8 +74,8 @@ pub(super) fn password(layout: &Layout) -> Result<SecretString, Error> {
     }
 }
 
-/// The content of `PG_VERSION`; `None` where the folder is missing or empty.
-fn written_by(layout: &Layout) -> Result<Option<String>, Error> {
+/// The content of `PG_VERSION`; `None` if the folder is missing or empty.
+fn data_version(layout: &Layout) -> Result<Option<String>, Error> {
     let path = layout.data.join("PG_VERSION");
     match fs::read_to_string(&path) {
         Ok(text) => Ok(Some(text.trim().to_owned())),
@@ -118,9 +118,9 @@ async fn init(
             output: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
         });
     }
-    fs::rename(&layout.side_password, password_in(&layout.side))
-        .map_err(Error::file("move", &layout.side_password))?;
-    fs::rename(&layout.side, &layout.data).map_err(Error::file("move", &layout.side))?;
+    fs::rename(&layout.staging_password, password_in(&layout.staging))
+        .map_err(Error::file("move", &layout.staging_password))?;
+    fs::rename(&layout.staging, &layout.data).map_err(Error::file("move", &layout.staging))?;
     Ok(password)
 }
 
@@ -140,11 +140,11 @@ fn initdb(
     };
     command
         .arg("-D")
-        .arg(&layout.side)
+        .arg(&layout.staging)
         .args(["-U", SUPERUSER, "--auth=scram-sha-256", "--pwfile"])
-        .arg(&layout.side_password)
+        .arg(&layout.staging_password)
         .args(["--encoding=UTF8", "--no-locale", "--no-instructions"])
-        // An account of lesser rights may not be allowed to stay where we are.
+        // An unprivileged account may have no access to the current folder.
         .current_dir("/")
         .env("LC_ALL", "C")
         .stdin(Stdio::null());
@@ -165,7 +165,7 @@ fn new_password() -> SecretString {
 }
 
 fn write_password(layout: &Layout, run_as: &RunAs, password: &SecretString) -> Result<(), Error> {
-    let path = &layout.side_password;
+    let path = &layout.staging_password;
     OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -177,14 +177,14 @@ fn write_password(layout: &Layout, run_as: &RunAs, password: &SecretString) -> R
 }
 
 fn remove_folder(path: &Path) -> Result<(), Error> {
-    unless_missing(fs::remove_dir_all(path)).map_err(Error::file("remove", path))
+    ignore_missing(fs::remove_dir_all(path)).map_err(Error::file("remove", path))
 }
 
 fn remove_file(path: &Path) -> Result<(), Error> {
-    unless_missing(fs::remove_file(path)).map_err(Error::file("remove", path))
+    ignore_missing(fs::remove_file(path)).map_err(Error::file("remove", path))
 }
 
-fn unless_missing(result: io::Result<()>) -> io::Result<()> {
+fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         result => result,

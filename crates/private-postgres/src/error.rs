@@ -1,4 +1,4 @@
-//! Why a private PostgreSQL server could not be had.
+//! Errors of starting and stopping a private PostgreSQL server.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,18 +6,18 @@ use std::process::ExitStatus;
 
 use super::binaries::MINIMUM_MAJOR;
 
-/// Why a private PostgreSQL server could not be had. Each reads as one line that says what to do;
-/// those about the server's end carry the last lines of its log as well.
+/// The server could not be started or stopped. The message says what to do; messages about the server's
+/// exit include the last lines of its log.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nothing is installed where one looks, and nothing could be fetched.
+    /// No binaries are installed, and fetching failed.
     #[error(
         "no PostgreSQL {MINIMUM_MAJOR} or newer is installed and none could be fetched ({not_fetched}): \
          install it with `apt install postgresql`, `dnf install postgresql-server` or \
          `brew install postgresql@17`, or set PG_BIN_DIR to the folder of its `postgres` and `initdb`"
     )]
     NoBinaries {
-        /// Why fetching was no way out.
+        /// Why fetching failed.
         not_fetched: String,
     },
     /// `PG_BIN_DIR` names a folder without usable binaries.
@@ -26,7 +26,7 @@ pub enum Error {
         .0.display()
     )]
     BinDir(PathBuf),
-    /// The data was written by another major version.
+    /// Another major version wrote the data.
     #[error(
         "the data in {} was written by PostgreSQL {found}, but the binaries in {} are PostgreSQL {have}: \
          install version {found}, or set PG_BIN_DIR to its folder, or start afresh with `--fresh`",
@@ -35,49 +35,49 @@ pub enum Error {
     OtherVersion {
         /// The data folder.
         data: PathBuf,
-        /// The version that wrote it, as its `PG_VERSION` has it.
+        /// The content of `PG_VERSION`.
         found: String,
-        /// The folder of the binaries.
+        /// Folder of the binaries.
         binaries: PathBuf,
-        /// Their major version.
+        /// Major version of the binaries.
         have: u16,
     },
-    /// The folder holds something that is not PostgreSQL's, so it is not touched.
+    /// The folder holds other files, which are left alone.
     #[error("{} holds files but no PostgreSQL data: move them away or choose another folder", .0.display())]
     NotData(PathBuf),
-    /// The data was not made here, so nobody knows the password.
+    /// The data folder was created by other means, so its password is unknown.
     #[error("the data in {} has no password file: start afresh with `--fresh`", .0.display())]
     NoPassword(PathBuf),
-    /// Something else listens on the port asked for.
+    /// Another process listens on the port.
     #[error("port {0} on 127.0.0.1 is taken: stop what listens there or choose another port")]
     PortTaken(u16),
-    /// The port asked for cannot be listened on.
+    /// The port cannot be bound.
     #[error("port {port} on 127.0.0.1 cannot be used: {cause}")]
     Port {
-        /// The port asked for.
+        /// The configured port.
         port: u16,
-        /// What the system said.
+        /// The error of the operating system.
         cause: io::Error,
     },
-    /// Removing data needs a server to be stopped first.
+    /// A running server prevents removing its data.
     #[error("a PostgreSQL server runs on {}: stop it before starting afresh", .0.display())]
     InUse(PathBuf),
-    /// Another process holds the data folder, but its server does not come up or go away.
+    /// Another process holds the data folder, and its server neither starts nor stops.
     #[error("another process has held {} for {seconds} s without its server answering", data.display())]
-    Held {
+    Locked {
         /// The data folder.
         data: PathBuf,
-        /// How long it was waited for.
+        /// The time waited.
         seconds: u64,
     },
-    /// A file or folder could not be handled.
+    /// An operation on a file or folder failed.
     #[error("cannot {action} {}: {cause}", path.display())]
     File {
-        /// What was tried, as a verb.
+        /// The operation, as a verb.
         action: &'static str,
-        /// On what.
+        /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         cause: io::Error,
     },
     /// A program could not be run.
@@ -85,67 +85,67 @@ pub enum Error {
     Run {
         /// The program.
         program: String,
-        /// What the system said.
+        /// The error of the operating system.
         cause: io::Error,
     },
-    /// PostgreSQL refuses root, and there is nobody else to be.
+    /// PostgreSQL refuses to run as root, and no other account is available.
     #[error(
         "PostgreSQL does not run as root, user namespaces are refused here, and there is neither \
          an account `postgres` nor `nobody`: run as another user"
     )]
     NoAccount,
-    /// The folder for an unprivileged account belongs to somebody else.
+    /// The folder for an unprivileged account has another owner.
     #[error("{} is not a folder of the account `{account}`: remove it", path.display())]
     NotOwned {
         /// The folder.
         path: PathBuf,
-        /// Who should own it.
+        /// The expected owner.
         account: String,
     },
-    /// `initdb` could not make the data folder.
+    /// `initdb` failed.
     #[error("initdb did not make {} ({status}): {output}", data.display())]
     InitDb {
         /// The data folder.
         data: PathBuf,
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
-        /// What it said.
+        /// Its error output.
         output: String,
     },
-    /// The server ended where it should run or end well.
+    /// The server exited unexpectedly or with an error.
     #[error("PostgreSQL ended with {status}; the last lines of {}:\n{tail}", log.display())]
     Ended {
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
-        /// Its log.
+        /// The log file.
         log: PathBuf,
-        /// The last lines of that.
+        /// The last lines of the log.
         tail: String,
     },
-    /// The server runs but does not take connections.
+    /// The server runs but accepts no connections.
     #[error("PostgreSQL does not answer after {seconds} s ({cause}); the last lines of {}:\n{tail}", log.display())]
-    Silent {
-        /// How long it was waited for.
+    Unresponsive {
+        /// The time waited.
         seconds: u64,
         /// Why the last connection failed.
         cause: String,
-        /// Its log.
+        /// The log file.
         log: PathBuf,
-        /// The last lines of that.
+        /// The last lines of the log.
         tail: String,
     },
-    /// The server was told to stop and has not.
+    /// The server did not stop in time.
     #[error("PostgreSQL still runs {seconds} s after it was told to stop, see {}", log.display())]
-    Unstopped {
-        /// How long it was waited for.
+    StillRunning {
+        /// The time waited.
         seconds: u64,
-        /// Its log.
+        /// The log file.
         log: PathBuf,
     },
 }
 
 impl Error {
-    /// Names the path that an I/O error itself does not name.
+    /// Adds the action and the path to an I/O error.
     pub(super) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |cause| Self::File {
             action,
@@ -154,7 +154,7 @@ impl Error {
         }
     }
 
-    /// Names the program that could not be run.
+    /// Adds the program's name to an I/O error.
     pub(super) fn run(program: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         move |cause| Self::Run {
             program: program.into(),

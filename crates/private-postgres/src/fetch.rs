@@ -1,7 +1,7 @@
-//! Fetches PostgreSQL's binaries for machines that have none.
+//! Fetches PostgreSQL's binaries for machines without them.
 //!
 //! The archives are those of <https://github.com/theseus-rs/postgresql-binaries>; the library
-//! compares each with the checksum published beside it.
+//! verifies each against its published checksum.
 
 use std::error::Error;
 use std::fs::{self, File, Permissions};
@@ -16,26 +16,26 @@ use tokio::runtime::Handle;
 
 use super::progress::while_waiting;
 
-/// A release, not a range: it is found with one request where a range takes a walk through all
-/// releases, and everybody gets the same.
+/// An exact release takes one request, whereas a range would list all releases; it also makes every
+/// machine use the same version.
 const VERSION: &str = "18.6.0";
-/// How long to wait for a first answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(15);
-/// How long to wait for some 20 MB.
-const ARCHIVE_WITHIN: Duration = Duration::from_secs(600);
+/// Timeout of the first response.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+/// Timeout of the download of about 20 MB.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// Where the fetched binaries lie in the cache folder.
+/// The folder of the fetched binaries in the cache.
 pub(super) fn bin_dir(cache: &Path) -> PathBuf {
     cache.join(VERSION).join("bin")
 }
 
-/// Fetches the binaries into the cache folder, unless another process just did. Gives their
-/// folder, or why there is none, as the end of a sentence.
+/// Fetches the binaries into the cache unless they are there. Returns their folder, or a cause that reads
+/// as the end of a sentence.
 pub(super) async fn fetch(cache: &Path, progress: &impl Fn(&str)) -> Result<PathBuf, String> {
     fs::create_dir_all(cache).map_err(|error| describe(cache, &error))?;
     let lock = lock(cache);
     let what = "waiting for another process that fetches PostgreSQL";
-    // Released when dropped.
+    // Dropping the file releases the lock.
     let _lock = while_waiting(progress, what, lock).await?;
     let folder = bin_dir(cache);
     if folder.is_dir() {
@@ -63,24 +63,28 @@ async fn lock(cache: &Path) -> Result<File, String> {
 }
 
 async fn download() -> Result<Vec<u8>, String> {
-    knock().await.map_err(|error| root_cause(&error))?;
+    check_connection()
+        .await
+        .map_err(|error| root_cause(&error))?;
     let version = VersionReq::parse(&format!("={VERSION}")).map_err(|error| root_cause(&error))?;
-    let (_, archive) = tokio::time::timeout(ARCHIVE_WITHIN, get_archive(theseus::URL, &version))
+    let (_, archive) = tokio::time::timeout(DOWNLOAD_TIMEOUT, get_archive(theseus::URL, &version))
         .await
         .map_err(|_| "the download takes too long".to_owned())?
         .map_err(|error| root_cause(&error))?;
     Ok(archive)
 }
 
-/// Asks for the project's page. Without a network the library would try for long and then not name
-/// the cause, and it panics where no client can be built, as without any CA certificate.
-async fn knock() -> Result<(), reqwest::Error> {
-    let client = reqwest::Client::builder().timeout(ANSWER_WITHIN).build()?;
+/// Requests the project's page. Without a network the library retries for a long time and hides the cause;
+/// without CA certificates it panics.
+async fn check_connection() -> Result<(), reqwest::Error> {
+    let client = reqwest::Client::builder()
+        .timeout(CONNECT_TIMEOUT)
+        .build()?;
     client.head(theseus::URL).send().await?.error_for_status()?;
     Ok(())
 }
 
-/// What lies below "error sending request".
+/// The innermost cause, below "error sending request".
 fn root_cause(error: &dyn Error) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
@@ -89,27 +93,27 @@ fn root_cause(error: &dyn Error) -> String {
     cause.to_string()
 }
 
-/// Unpacks into a side folder first: what has the version's name is whole.
+/// Unpacks into a staging folder and renames it, so that the versioned folder is always complete.
 async fn unpack(archive: Vec<u8>, cache: &Path) -> Result<(), String> {
-    let side = cache.join("unpacking");
-    if side.exists() {
-        fs::remove_dir_all(&side).map_err(|error| describe(&side, &error))?;
+    let staging = cache.join("unpacking");
+    if staging.exists() {
+        fs::remove_dir_all(&staging).map_err(|error| describe(&staging, &error))?;
     }
-    fs::create_dir(&side).map_err(|error| describe(&side, &error))?;
-    let unpacked = side.join(VERSION);
+    fs::create_dir(&staging).map_err(|error| describe(&staging, &error))?;
+    let unpacked = staging.join(VERSION);
     let into = unpacked.clone();
-    // It is asynchronous in name only.
+    // `extract` blocks although it is async.
     let runtime = Handle::current();
     tokio::task::spawn_blocking(move || runtime.block_on(extract(theseus::URL, &archive, &into)))
         .await
         .map_err(|error| error.to_string())?
         .map_err(|error| error.to_string())?;
-    // The library makes the folder for its maker's eyes only, but the server may run as another.
+    // The library makes the folder private, but the server may run as another user.
     fs::set_permissions(&unpacked, Permissions::from_mode(0o755))
         .map_err(|error| describe(&unpacked, &error))?;
     let folder = cache.join(VERSION);
     fs::rename(&unpacked, &folder).map_err(|error| describe(&folder, &error))?;
-    fs::remove_dir_all(&side).map_err(|error| describe(&side, &error))
+    fs::remove_dir_all(&staging).map_err(|error| describe(&staging, &error))
 }
 
 fn describe(path: &Path, error: &std::io::Error) -> String {

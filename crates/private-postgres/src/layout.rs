@@ -1,4 +1,4 @@
-//! Where the data folder and what belongs to it lie.
+//! Paths of the data folder and its companions.
 
 use std::fs::{self, DirBuilder};
 use std::io::ErrorKind;
@@ -10,27 +10,27 @@ use aws_lc_rs::digest::{SHA256, digest};
 use super::Error;
 use super::run_as::{Account, RunAs};
 
-/// The paths of one cluster, all absolute.
+/// The absolute paths of one cluster.
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
     /// The data folder.
     pub(super) data: PathBuf,
-    /// Where `initdb` works, so that `data` is whole or not there.
-    pub(super) side: PathBuf,
-    /// The password on its way to `initdb`.
-    pub(super) side_password: PathBuf,
+    /// Where `initdb` works; it becomes `data` when it is complete.
+    pub(super) staging: PathBuf,
+    /// The password file for `initdb`.
+    pub(super) staging_password: PathBuf,
     /// The server's log.
     pub(super) log: PathBuf,
-    /// Locked by whoever runs the server.
+    /// The lock file; the owner of the server holds the lock.
     pub(super) lock: PathBuf,
 }
 
 impl Layout {
-    /// Decides on the paths and makes the folder around them.
+    /// Determines the paths and creates the parent folder.
     pub(super) fn prepare(data_dir: &Path, run_as: &RunAs) -> Result<Self, Error> {
         let data = std::path::absolute(data_dir).map_err(Error::file("find", data_dir))?;
         let data = match run_as {
-            RunAs::Oneself | RunAs::UserNamespace => data,
+            RunAs::CurrentUser | RunAs::UserNamespace => data,
             RunAs::Account(account) => {
                 let base = reachable_base(&data);
                 claim_base(&base, account, run_as)?;
@@ -46,15 +46,15 @@ impl Layout {
             PathBuf::from(name)
         };
         Ok(Self {
-            side: beside(".new"),
-            side_password: beside(".new-password"),
+            staging: beside(".new"),
+            staging_password: beside(".new-password"),
             log: beside(".log"),
             lock: beside(".lock"),
             data,
         })
     }
 
-    /// Where the superuser's password is kept: in the data folder, so that the two never part.
+    /// The file of the superuser's password, in the data folder so that they stay together.
     pub(super) fn password(&self) -> PathBuf {
         password_in(&self.data)
     }
@@ -65,7 +65,7 @@ pub(super) fn password_in(data: &Path) -> PathBuf {
     data.join("superuser.password")
 }
 
-/// A folder that an unprivileged account can reach: `data` itself may lie below `/root`.
+/// A base folder that an unprivileged account can reach; `data` itself may lie below `/root`.
 fn reachable_base(data: &Path) -> PathBuf {
     let hash = digest(&SHA256, data.as_os_str().as_encoded_bytes());
     let hash: String = hash
@@ -77,8 +77,8 @@ fn reachable_base(data: &Path) -> PathBuf {
     Path::new("/var/tmp").join(format!("order-service-{hash}"))
 }
 
-/// Makes the folder, or makes sure that an existing one is the account's: anybody may create
-/// names in `/var/tmp`.
+/// Creates the folder, or verifies the owner of an existing one, because every user can create files in
+/// `/var/tmp`.
 fn claim_base(base: &Path, account: &Account, run_as: &RunAs) -> Result<(), Error> {
     match DirBuilder::new().mode(0o700).create(base) {
         Ok(()) => return run_as.own(base),

@@ -1,8 +1,8 @@
-//! A private PostgreSQL server, for a developer's machine and for tests.
+//! A private PostgreSQL server for development and tests.
 //!
-//! Needs no rights and no set-up: it finds installed binaries or fetches them, makes a data
-//! folder of its own, listens on loopback alone behind a random password, and ends when the
-//! process that started it ends, however that comes about.
+//! It needs no privileges and no set-up. It finds installed binaries or fetches them, creates its own data
+//! folder, listens only on loopback with a random password, and stops when the process that started it
+//! ends, even if that process is killed.
 
 pub mod binaries;
 mod claim;
@@ -30,48 +30,47 @@ pub use error::Error;
 /// The superuser that `initdb` creates.
 const SUPERUSER: &str = "postgres";
 
-/// How to start a server, and on which data.
+/// Settings of a server.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The data folder, made when missing. Log and lock lie beside it, with the same name and
-    /// `.log` or `.lock` at the end.
+    /// The data folder, created if missing. The log and the lock lie beside it, with the suffixes `.log` and
+    /// `.lock`.
     ///
-    /// As root where user namespaces are refused, `/var/tmp/order-service-<hash of this path>`
-    /// takes its place, because an unprivileged account must be able to reach it.
+    /// For root without user namespaces, `/var/tmp/order-service-<hash of this path>` replaces it, because an
+    /// unprivileged account must be able to reach it.
     pub data_dir: PathBuf,
-    /// The port on 127.0.0.1; `None` picks a free one. A server that already runs on the data
-    /// keeps its port.
+    /// The port on 127.0.0.1; `None` selects a free one. A server that already runs on the data keeps its
+    /// port.
     pub port: Option<u16>,
-    /// Whether the data outlives a crash of the machine.
+    /// Whether committed data survives a crash of the machine.
     pub durability: Durability,
-    /// The most connections at once.
+    /// The limit of concurrent connections.
     pub max_connections: u16,
-    /// Removes existing data first.
+    /// Whether to remove existing data first.
     pub fresh: bool,
 }
 
-/// Whether the data outlives a crash of the machine.
+/// Whether committed data survives a crash of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// What is committed is on disk.
+    /// Commits are flushed to disk.
     Durable,
-    /// Nothing is waited for: fast, and lost when the machine crashes.
+    /// Nothing is flushed: fast, and lost when the machine crashes.
     Throwaway,
 }
 
-/// A running server. Dropped, it shuts down by itself in the background; [`Postgres::stop`] waits
-/// for that.
+/// A running server. Dropping it shuts the server down in the background; [`Postgres::stop`] also waits.
 #[derive(Debug)]
 pub struct Postgres {
     port: u16,
     password: SecretString,
-    /// `None` where another process runs the server.
+    /// `None` if another process owns the server.
     server: Option<Server>,
 }
 
 impl Postgres {
-    /// Starts a server and returns once it answers; where one runs on the data already, uses
-    /// that. `progress` gets a line each second while something takes longer than that.
+    /// Starts a server and returns when it accepts connections. Joins a server that already runs on the data.
+    /// `progress` receives a line per second during long steps.
     pub async fn start(settings: Settings, progress: impl Fn(&str)) -> Result<Self, Error> {
         let run_as = RunAs::choose().await?;
         let layout = Layout::prepare(&settings.data_dir, &run_as)?;
@@ -83,9 +82,9 @@ impl Postgres {
                     server: None,
                 });
             }
-            Claim::Ours(lock) => lock,
+            Claim::Owned(lock) => lock,
         };
-        // Before minutes may go into fetching binaries.
+        // Checked first, because fetching binaries may take minutes.
         server::free_port(settings.port)?;
         if settings.fresh {
             cluster::remove(&layout)?;
@@ -110,13 +109,12 @@ impl Postgres {
         })
     }
 
-    /// Connects to `database` as the superuser `postgres`.
+    /// Connection options of `database` for the superuser `postgres`.
     pub fn options(&self, database: &str) -> PgConnectOptions {
         connect_options(self.port, &self.password).database(database)
     }
 
-    /// The URL of `database` for the superuser, password included: for those who ask for it, not
-    /// for logs.
+    /// The URL of `database` for the superuser. It contains the password, so it must not be logged.
     pub fn url(&self, database: &str) -> String {
         let password = self.password.expose_secret();
         let port = self.port;
@@ -128,8 +126,8 @@ impl Postgres {
         self.port
     }
 
-    /// Disconnects all clients, shuts down and waits for the end. A server that another process
-    /// runs is left alone.
+    /// Disconnects all clients, shuts the server down and waits for its exit. The server of another process
+    /// keeps running.
     pub async fn stop(self) -> Result<(), Error> {
         match self.server {
             Some(server) => server.stop().await,
@@ -138,7 +136,7 @@ impl Postgres {
     }
 }
 
-/// No TLS: the server is on loopback and has none. No passfile: it is not meant for this server.
+/// No TLS, because the server listens only on loopback. No passfile, because its entries are for others.
 fn connect_options(port: u16, password: &SecretString) -> PgConnectOptions {
     PgConnectOptions::new_without_pgpass()
         .host("127.0.0.1")

@@ -1,49 +1,49 @@
-//! A line each second for whoever waits.
+//! Progress messages, one per second.
 
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Passes on at most one line each second, the first after a second.
-pub(super) struct Ticker<'a, F> {
+/// Forwards at most one message per second, the first one after a second.
+pub(super) struct ProgressReporter<'a, F> {
     progress: &'a F,
     started: Instant,
-    told: Instant,
+    last_report: Instant,
 }
 
-impl<'a, F: Fn(&str)> Ticker<'a, F> {
+impl<'a, F: Fn(&str)> ProgressReporter<'a, F> {
     pub(super) fn new(progress: &'a F) -> Self {
         let started = Instant::now();
         Self {
             progress,
             started,
-            told: started,
+            last_report: started,
         }
     }
 
-    /// Says what is being waited for, unless it is too soon to say so.
-    pub(super) fn tell(&mut self, what: &str) {
-        if self.told.elapsed() < INTERVAL {
+    /// Reports the current step, unless the last message is less than a second old.
+    pub(super) fn report(&mut self, what: &str) {
+        if self.last_report.elapsed() < INTERVAL {
             return;
         }
-        self.told = Instant::now();
+        self.last_report = Instant::now();
         (self.progress)(&format!("{what} ({} s)", self.started.elapsed().as_secs()));
     }
 }
 
-/// Awaits `future` and says each second that it does.
+/// Awaits `future` and reports once per second.
 pub(super) async fn while_waiting<T>(
     progress: &impl Fn(&str),
     what: &str,
     future: impl Future<Output = T>,
 ) -> T {
-    let mut ticker = Ticker::new(progress);
+    let mut reporter = ProgressReporter::new(progress);
     let mut future = pin!(future);
     loop {
         match tokio::time::timeout(INTERVAL, future.as_mut()).await {
             Ok(output) => return output,
-            Err(_) => ticker.tell(what),
+            Err(_) => reporter.report(what),
         }
     }
 }

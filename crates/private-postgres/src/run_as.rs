@@ -1,4 +1,4 @@
-//! Whom the server runs as: PostgreSQL refuses root, containers often offer nothing else.
+//! The user of the server process. PostgreSQL refuses to run as root, and many containers only have root.
 
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
@@ -9,34 +9,34 @@ use tokio::process::Command;
 
 use super::Error;
 
-/// Whom the server runs as.
+/// The user of the server process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RunAs {
-    /// The user who runs this process.
-    Oneself,
-    /// Root in a user namespace that maps nobody: PostgreSQL sees uid 65534 and is content, while
-    /// the kernel still lets it use root's files.
+    /// The current user.
+    CurrentUser,
+    /// Root in a user namespace without mappings: PostgreSQL sees uid 65534, and the kernel still grants
+    /// access to root's files.
     UserNamespace,
-    /// An account of lesser rights, for root where user namespaces are refused.
+    /// An unprivileged account, for root without user namespaces.
     Account(Account),
 }
 
-/// A line of `/etc/passwd`.
+/// An entry of `/etc/passwd`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Account {
-    /// Its name.
+    /// Account name.
     pub(super) name: String,
-    /// Its user id.
+    /// User id.
     pub(super) uid: u32,
-    /// Its group id.
+    /// Group id.
     pub(super) gid: u32,
 }
 
 impl RunAs {
-    /// Finds the way that works here.
+    /// Selects the first option that works.
     pub(super) async fn choose() -> Result<Self, Error> {
         if !is_root().await? {
-            return Ok(Self::Oneself);
+            return Ok(Self::CurrentUser);
         }
         if user_namespaces_work().await {
             return Ok(Self::UserNamespace);
@@ -48,33 +48,33 @@ impl RunAs {
             .ok_or(Error::NoAccount)
     }
 
-    /// The words that go before a program's own.
+    /// Arguments that precede the program's own command line.
     pub(super) fn prefix(&self) -> &'static [&'static str] {
         match self {
             Self::UserNamespace => &["unshare", "--user", "--"],
-            Self::Oneself | Self::Account(_) => &[],
+            Self::CurrentUser | Self::Account(_) => &[],
         }
     }
 
-    /// Makes `command` drop the rights it must not have.
+    /// Makes `command` run as the account.
     pub(super) fn apply(&self, command: &mut std::process::Command) {
         if let Self::Account(account) = self {
             command.uid(account.uid).gid(account.gid);
         }
     }
 
-    /// Hands a file or folder to the account that has to use it.
+    /// Makes the account the owner of a file or folder.
     pub(super) fn own(&self, path: &Path) -> Result<(), Error> {
         match self {
             Self::Account(account) => chown(path, Some(account.uid), Some(account.gid))
                 .map_err(Error::file("change the owner of", path)),
-            Self::Oneself | Self::UserNamespace => Ok(()),
+            Self::CurrentUser | Self::UserNamespace => Ok(()),
         }
     }
 }
 
 impl Account {
-    /// PostgreSQL's own account, else nobody's.
+    /// The account `postgres`, otherwise `nobody`.
     fn unprivileged(passwd: &str) -> Option<Self> {
         ["postgres", "nobody"]
             .iter()
@@ -96,7 +96,7 @@ impl Account {
     }
 }
 
-/// Asks `id`, since the standard library does not tell.
+/// Runs `id`, because the standard library has no such function.
 async fn is_root() -> Result<bool, Error> {
     let output = Command::new("id")
         .arg("-u")
@@ -106,7 +106,7 @@ async fn is_root() -> Result<bool, Error> {
     Ok(output.stdout.trim_ascii() == b"0")
 }
 
-/// `id -un` succeeds only where the unmapped uid has a name, and `initdb` insists on one.
+/// `id -un` fails if the unmapped uid has no name, and `initdb` requires a name.
 async fn user_namespaces_work() -> bool {
     Command::new("unshare")
         .args(["--user", "--", "id", "-un"])

@@ -1,4 +1,4 @@
-//! The server's process: started, awaited, and bound to the life of this one.
+//! The server process, bound to the lifetime of this process.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -15,30 +15,30 @@ use sqlx::{ConnectOptions, Connection};
 use super::binaries::Binaries;
 use super::claim::CONNECT_TIMEOUT;
 use super::layout::Layout;
-use super::progress::Ticker;
+use super::progress::ProgressReporter;
 use super::run_as::RunAs;
 use super::{Durability, Error, Settings, connect_options};
 
-/// Starts the words after it and signals them when its input ends.
+/// Runs its arguments as a command and signals it at the end of its input.
 ///
-/// Its input is a pipe that this process holds and never writes to, so it ends with this process,
-/// even with a killed one. A shell starts background programs with SIGINT ignored, so SIGTERM
-/// goes first: it ends what is not yet a server, and in a server SIGINT outdoes it, fast shutdown
-/// over smart. `read` is built into the shell, hence nothing is left when the subshell is killed.
+/// Its input is a pipe that this process never writes to, so it ends with this process, even after SIGKILL.
+/// A shell starts background programs with SIGINT ignored, so SIGTERM goes first: it stops a program that is
+/// not yet a server. In a server, the following SIGINT escalates from smart to fast shutdown. `read` is a
+/// shell builtin, so killing the subshell leaves no process behind.
 const WATCH: &str = include_str!("watch.sh");
 
 const POLL: Duration = Duration::from_millis(20);
-/// How long the server may take to answer, recovery included.
-const READY_WITHIN: Duration = Duration::from_secs(30);
-/// How long a shutdown may take; its checkpoint writes all that is only in memory.
-const STOPPED_WITHIN: Duration = Duration::from_secs(60);
-/// How often to try anew when somebody else takes the free port first.
+/// Timeout of a start, crash recovery included.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// Timeout of a shutdown, whose checkpoint writes all dirty pages.
+const STOP_TIMEOUT: Duration = Duration::from_secs(60);
+/// Number of attempts if another process takes the free port first.
 const PORT_ATTEMPTS: usize = 5;
-/// From this size on the log begins anew at the next start.
+/// A log of this size is truncated at the next start.
 const LOG_BYTES: u64 = 10 * 1024 * 1024;
 const TAIL_LINES: usize = 10;
 
-/// What a start needs to know.
+/// Inputs of a start.
 pub(super) struct Launch<'a> {
     pub(super) run_as: &'a RunAs,
     pub(super) binaries: &'a Binaries,
@@ -47,45 +47,47 @@ pub(super) struct Launch<'a> {
     pub(super) password: &'a SecretString,
 }
 
-/// A server that this process started. Dropped, its pipe closes and it shuts down.
+/// A server that this process started. Dropping it closes its pipe, which shuts it down.
 #[derive(Debug)]
 pub(super) struct Server {
     child: Child,
     log: PathBuf,
-    /// Where this start begins in the log.
+    /// Position in the log at which this start begins.
     log_start: u64,
-    /// Tells other processes whose server it is; `None` only while starting.
+    /// The lock of the owner; `None` only while starting.
     lock: Option<File>,
 }
 
 impl Launch<'_> {
-    /// Starts the server and waits until it answers. Gives it and its port.
+    /// Starts the server and waits until it accepts connections. Returns it and its port.
     pub(super) async fn run(
         &self,
         lock: File,
         progress: &impl Fn(&str),
     ) -> Result<(Server, u16), Error> {
-        let mut ticker = Ticker::new(progress);
-        let deadline = Instant::now() + READY_WITHIN;
+        let mut reporter = ProgressReporter::new(progress);
+        let deadline = Instant::now() + START_TIMEOUT;
         let mut attempts = PORT_ATTEMPTS;
         loop {
             let port = free_port(self.settings.port)?;
             let mut server = self.spawn(port)?;
-            let failure = match self.ready(&mut server, port, deadline, &mut ticker).await {
+            let failure = match self.ready(&mut server, port, deadline, &mut reporter).await {
                 Ok(()) => {
                     server.lock = Some(lock);
                     return Ok((server, port));
                 }
                 Err(failure) => failure,
             };
-            match cause(&failure) {
-                Cause::PortTaken if self.settings.port.is_some() || attempts <= 1 => {
+            match start_failure(&failure) {
+                StartFailure::PortTaken if self.settings.port.is_some() || attempts <= 1 => {
                     return Err(Error::PortTaken(port));
                 }
-                Cause::PortTaken => attempts -= 1,
-                // Its last processes are about to go.
-                Cause::Predecessor if Instant::now() < deadline => tokio::time::sleep(POLL).await,
-                Cause::Predecessor | Cause::Other => return Err(failure),
+                StartFailure::PortTaken => attempts -= 1,
+                // The processes of the previous server are about to exit.
+                StartFailure::Predecessor if Instant::now() < deadline => {
+                    tokio::time::sleep(POLL).await
+                }
+                StartFailure::Predecessor | StartFailure::Other => return Err(failure),
             }
         }
     }
@@ -97,15 +99,15 @@ impl Launch<'_> {
         let mut command = Command::new("sh");
         command
             .args(["-c", WATCH, "sh"])
-            .args(self.words(port))
-            // An account of lesser rights may not be allowed to stay where we are.
+            .args(self.arguments(port))
+            // An unprivileged account may have no access to the current folder.
             .current_dir("/")
-            // The log is read for what went wrong.
+            // The log is parsed for causes of failure.
             .env("LC_ALL", "C")
             .stdin(Stdio::piped())
             .stdout(copy)
             .stderr(log)
-            // Ctrl-C in a terminal is for this process, which stops the server when it is ready to.
+            // Ctrl-C in a terminal only signals this process, which then stops the server.
             .process_group(0);
         self.run_as.apply(&mut command);
         Ok(Server {
@@ -116,9 +118,10 @@ impl Launch<'_> {
         })
     }
 
-    fn words(&self, port: u16) -> Vec<OsString> {
-        let mut words: Vec<OsString> = self.run_as.prefix().iter().map(OsString::from).collect();
-        words.extend([
+    fn arguments(&self, port: u16) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> =
+            self.run_as.prefix().iter().map(OsString::from).collect();
+        arguments.extend([
             self.binaries.postgres().into(),
             "-D".into(),
             self.layout.data.clone().into(),
@@ -140,9 +143,9 @@ impl Launch<'_> {
             options.extend(fast.map(str::to_owned));
         }
         for option in options {
-            words.extend(["-c".into(), option.into()]);
+            arguments.extend(["-c".into(), option.into()]);
         }
-        words
+        arguments
     }
 
     async fn ready(
@@ -150,7 +153,7 @@ impl Launch<'_> {
         server: &mut Server,
         port: u16,
         deadline: Instant,
-        ticker: &mut Ticker<'_, impl Fn(&str)>,
+        reporter: &mut ProgressReporter<'_, impl Fn(&str)>,
     ) -> Result<(), Error> {
         let options = connect_options(port, self.password);
         loop {
@@ -159,8 +162,7 @@ impl Launch<'_> {
             }
             let cause = match tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await {
                 Ok(Ok(connection)) => {
-                    // The answer is all that matters; a connection that does not close well is
-                    // gone too.
+                    // The successful connection is the result; a failed close does not matter.
                     let _ = connection.close().await;
                     return Ok(());
                 }
@@ -169,20 +171,20 @@ impl Launch<'_> {
                 Err(_) => "no answer".to_owned(),
             };
             if Instant::now() > deadline {
-                return Err(Error::Silent {
-                    seconds: READY_WITHIN.as_secs(),
+                return Err(Error::Unresponsive {
+                    seconds: START_TIMEOUT.as_secs(),
                     cause,
                     log: server.log.clone(),
                     tail: server.tail(),
                 });
             }
-            ticker.tell(&format!("waiting for PostgreSQL: {cause}"));
+            reporter.report(&format!("waiting for PostgreSQL: {cause}"));
             tokio::time::sleep(POLL).await;
         }
     }
 }
 
-/// The port asked for, if nobody listens there, else any such.
+/// The requested port if it is free, or any free port.
 pub(super) fn free_port(wanted: Option<u16>) -> Result<u16, Error> {
     let port = wanted.unwrap_or(0);
     TcpListener::bind((Ipv4Addr::LOCALHOST, port))
@@ -195,19 +197,19 @@ pub(super) fn free_port(wanted: Option<u16>) -> Result<u16, Error> {
 }
 
 impl Server {
-    /// Closes the pipe and waits for the end.
+    /// Closes the pipe and waits for the exit.
     pub(super) async fn stop(mut self) -> Result<(), Error> {
         drop(self.child.stdin.take());
         let started = Instant::now();
-        while started.elapsed() < STOPPED_WITHIN {
+        while started.elapsed() < STOP_TIMEOUT {
             match self.status()? {
                 Some(status) if status.success() => return Ok(()),
                 Some(status) => return Err(self.ended(status)),
                 None => tokio::time::sleep(POLL).await,
             }
         }
-        Err(Error::Unstopped {
-            seconds: STOPPED_WITHIN.as_secs(),
+        Err(Error::StillRunning {
+            seconds: STOP_TIMEOUT.as_secs(),
             log: self.log,
         })
     }
@@ -224,7 +226,7 @@ impl Server {
         }
     }
 
-    /// The last lines logged since this start.
+    /// The last lines of the log since this start.
     fn tail(&self) -> String {
         let text = read_from(&self.log, self.log_start).unwrap_or_else(|error| error.to_string());
         let lines: Vec<&str> = text.lines().collect();
@@ -232,27 +234,27 @@ impl Server {
     }
 }
 
-/// What a failed start can be put down to.
-enum Cause {
+/// Causes of a failed start.
+enum StartFailure {
     PortTaken,
     Predecessor,
     Other,
 }
 
-fn cause(failure: &Error) -> Cause {
+fn start_failure(failure: &Error) -> StartFailure {
     let Error::Ended { tail, .. } = failure else {
-        return Cause::Other;
+        return StartFailure::Other;
     };
     if tail.contains("Address already in use") {
-        Cause::PortTaken
+        StartFailure::PortTaken
     } else if tail.contains("another postmaster") || tail.contains("is still in use") {
-        Cause::Predecessor
+        StartFailure::Predecessor
     } else {
-        Cause::Other
+        StartFailure::Other
     }
 }
 
-/// Opens the log for more lines. Gives its present size too.
+/// Opens the log for appending. Returns its current size as well.
 fn open_log(path: &Path) -> io::Result<(File, u64)> {
     let log = OpenOptions::new().create(true).append(true).open(path)?;
     if log.metadata()?.len() > LOG_BYTES {

@@ -1,5 +1,4 @@
-//! Connections that can be cut from within a handler, so that a client sees the line go
-//! dead without a single byte of an answer.
+//! Connections that a handler can close, so that the client gets an incomplete response or none.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +12,7 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Cuts the connection that a request came on. A handler finds it as `ConnectInfo`.
+/// Closes the connection of a request. Handlers obtain it as `ConnectInfo`.
 #[derive(Debug, Clone)]
 pub(super) struct Disconnector(Arc<AtomicUsize>);
 
@@ -24,17 +23,17 @@ impl Default for Disconnector {
 }
 
 impl Disconnector {
-    /// From now on nothing is written: the server's next write fails and it hangs up.
+    /// Fails every further write; the server then closes the connection.
     pub fn disconnect(&self) {
         self.disconnect_after(0);
     }
 
-    /// The same once so many more bytes have been written.
+    /// The same after this many further bytes.
     pub fn disconnect_after(&self, bytes: usize) {
         self.0.store(bytes, Ordering::Release);
     }
 
-    /// How much may still be written; `None` as long as nobody cuts.
+    /// Number of bytes that may still be written; `None` without a limit.
     fn left(&self) -> io::Result<Option<usize>> {
         match self.0.load(Ordering::Acquire) {
             0 => Err(io::ErrorKind::ConnectionReset.into()),
@@ -50,7 +49,7 @@ impl Connected<IncomingStream<'_, DisconnectListener>> for Disconnector {
     }
 }
 
-/// A listener whose connections can be cut.
+/// A listener whose connections can be closed by handlers.
 #[derive(Debug)]
 pub(super) struct DisconnectListener(pub TcpListener);
 
@@ -60,10 +59,16 @@ impl Listener for DisconnectListener {
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         let (stream, address) = Listener::accept(&mut self.0).await;
-        // Only speed is lost where the system refuses.
+        // Without TCP_NODELAY, responses are only slower.
         let _ = stream.set_nodelay(true);
         let disconnector = Disconnector::default();
-        (DisconnectStream { stream, disconnector }, address)
+        (
+            DisconnectStream {
+                stream,
+                disconnector,
+            },
+            address,
+        )
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
@@ -71,7 +76,7 @@ impl Listener for DisconnectListener {
     }
 }
 
-/// A connection that fails every write once it has been cut.
+/// A connection that fails every write after [`Disconnector::disconnect`].
 #[derive(Debug)]
 pub(super) struct DisconnectStream {
     stream: TcpStream,

@@ -1,49 +1,49 @@
-//! Why a sandbox does not start.
+//! Errors of starting a sandbox.
 
 use std::io;
 use std::path::PathBuf;
 
-/// A sandbox that could not be started.
+/// The sandbox could not be started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Something else listens on a port that a stand-in wants.
+    /// Another process listens on the port.
     #[error(
-        "port {port} is taken, which the {service} stand-in wants; end what listens there, \
-         or give the sandbox another {name} port (0 takes any free one)"
+        "port {port} for the {service} stand-in is taken; end the process that listens there, \
+         or give the sandbox another {name} port (0 selects a free one)"
     )]
     PortTaken {
-        /// The port asked for.
+        /// The configured port.
         port: u16,
-        /// The stand-in that wants it.
+        /// The stand-in.
         service: &'static str,
-        /// The field of [`Ports`](super::Ports) that changes it.
+        /// The field of [`Ports`](super::Ports) that changes the port.
         name: &'static str,
     },
-    /// The operating system refuses the address for another reason.
+    /// The operating system refuses the address.
     #[error("the {service} stand-in cannot listen on {host} port {port}: {source}")]
     Listen {
-        /// The address asked for.
+        /// The configured address.
         host: std::net::IpAddr,
-        /// The port asked for.
+        /// The configured port.
         port: u16,
-        /// The stand-in that wants it.
+        /// The stand-in.
         service: &'static str,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The state file is there and cannot be read.
+    /// The state file exists but is unreadable.
     #[error(
         "the sandbox's state file {} cannot be read: {reason}; remove it to start with a \
          fresh state", path.display()
     )]
     StateFile {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The parse or I/O error.
         reason: String,
     },
-    /// The HTTP client that carries parcel news cannot be built.
-    #[error("no HTTP client can be built for parcel news: {0}")]
+    /// The HTTP client for parcel updates cannot be built.
+    #[error("no HTTP client can be built for parcel updates: {0}")]
     Client(#[from] reqwest::Error),
 }

@@ -1,4 +1,4 @@
-//! ActiveFaults: what a developer switches on to see the service cope.
+//! Fault injection: failures that a developer or a test activates.
 
 use std::time::Duration;
 
@@ -6,58 +6,58 @@ use serde::Serialize;
 
 use super::operation::Operation;
 
-/// A way for a stand-in to misbehave.
+/// A failure to inject.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Fault {
-    /// The operation it applies_to; `None` is every one, `*` on the wire.
+    /// The operation; `None` applies to every operation, `*` on the wire.
     #[serde(serialize_with = "operation_or_star")]
     pub operation: Option<Operation>,
-    /// What happens.
+    /// What happens to the call.
     pub kind: Kind,
-    /// Milliseconds to wait before it happens, or before the operation if it is only a delay.
+    /// Delay in milliseconds before the failure, or before the operation if the kind is a delay.
     pub delay_ms: u64,
-    /// The share of calls that it applies_to, 0 to 1.
+    /// Share of the affected calls, 0 to 1.
     pub rate: f64,
-    /// How many calls it applies_to before it is gone; `None` is no end.
+    /// Number of calls after which the fault is removed; `None` is unlimited.
     pub times: Option<u32>,
 }
 
-/// What a fault does to a call.
+/// The effect of a fault on a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// The operation's definite no, without executing it.
+    /// Responds with the operation's definite refusal, without executing it.
     Refuse,
-    /// Nothing but the delay: executed after it, even when the client has left.
+    /// Only delays: executes after the delay, even if the client has disconnected.
     Delay,
-    /// 500 without executing.
+    /// Responds with 500 without executing.
     ErrorBefore,
-    /// Executes, then 500.
+    /// Executes, then responds with 500.
     ErrorAfter,
-    /// Closes the connection without an answer and without executing.
+    /// Closes the connection without executing and without a response.
     DropBefore,
-    /// Executes, then closes the connection without an answer.
+    /// Executes, then closes the connection without a response.
     DropAfter,
-    /// 429 with `Retry-After: 1`, without executing.
+    /// Responds with 429 and `Retry-After: 1` without executing.
     TooMany,
-    /// 503 with `Retry-After: 1`, without executing.
+    /// Responds with 503 and `Retry-After: 1` without executing.
     Unavailable,
-    /// Never answers, and does not execute.
+    /// Neither executes nor responds.
     HangBefore,
-    /// Executes, and never answers.
+    /// Executes and never responds.
     HangAfter,
-    /// Executes, then answers 200 with a body that is no JSON.
+    /// Executes, then responds with 200 and a body that is not JSON.
     Garbage,
-    /// Executes, then breaks off in the middle of the answer.
+    /// Executes, then closes the connection in the middle of the response.
     Truncate,
-    /// Reserve only: holds the first line and answers 200 `"status":"PARTIAL"`.
+    /// Reserve only: reserves the first line and responds with 200 `"status":"PARTIAL"`.
     Partial,
-    /// Charge and create only: knows no keys, and does what it has done before once more.
+    /// Charge and create only: ignores the idempotency key and executes again.
     Again,
 }
 
 impl Kind {
-    /// Every kind, with its name on the wire.
+    /// All kinds with their names on the wire.
     pub const ALL: [(&str, Self); 14] = [
         ("refuse", Self::Refuse),
         ("delay", Self::Delay),
@@ -75,7 +75,7 @@ impl Kind {
         ("again", Self::Again),
     ];
 
-    /// Whether it can befall this operation at all.
+    /// Whether this kind exists for the operation.
     pub(super) fn applies_to(self, operation: Operation) -> bool {
         match self {
             Self::Partial => operation == Operation::Reserve,
@@ -86,7 +86,7 @@ impl Kind {
 }
 
 impl Fault {
-    /// A fault that applies_to every call of this operation.
+    /// A fault that applies to every call of this operation.
     pub fn new(operation: Operation, kind: Kind) -> Self {
         Self {
             operation: Some(operation),
@@ -94,7 +94,7 @@ impl Fault {
         }
     }
 
-    /// A fault that applies_to every call of every operation.
+    /// A fault that applies to every call of every operation.
     pub fn everywhere(kind: Kind) -> Self {
         Self {
             operation: None,
@@ -105,17 +105,17 @@ impl Fault {
         }
     }
 
-    /// The same after a delay of so many milliseconds.
+    /// The same fault after a delay in milliseconds.
     pub fn after_ms(self, delay_ms: u64) -> Self {
         Self { delay_ms, ..self }
     }
 
-    /// The same for this share of calls, 0 to 1.
+    /// The same fault for this share of calls, 0 to 1.
     pub fn at_rate(self, rate: f64) -> Self {
         Self { rate, ..self }
     }
 
-    /// The same for the next so many calls.
+    /// The same fault for the next `times` calls.
     pub fn times(self, times: u32) -> Self {
         let times = Some(times);
         Self { times, ..self }
@@ -129,38 +129,38 @@ impl Fault {
     }
 }
 
-/// The faults that are switched on, in the order they were.
+/// The active faults, in order of activation.
 #[derive(Debug, Default)]
 pub(super) struct ActiveFaults(Vec<Fault>);
 
-/// What applies_to one call.
+/// The faults that apply to one call.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct InjectedFault {
-    /// Waited for first.
+    /// The sum of all delays, waited for first.
     pub delay: Duration,
-    /// Then this, if anything but the delay.
+    /// The failure that follows the delay.
     pub kind: Option<Kind>,
 }
 
 impl ActiveFaults {
-    /// Switch one on, in place of its like.
+    /// Activates a fault. It replaces one of the same operation and kind.
     pub fn set(&mut self, fault: Fault) {
         self.0
             .retain(|own| (own.operation, own.kind) != (fault.operation, fault.kind));
         self.0.push(fault);
     }
 
-    /// Switch all off.
+    /// Deactivates all faults.
     pub fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// Those that are on.
+    /// The active faults.
     pub fn active(&self) -> &[Fault] {
         &self.0
     }
 
-    /// What applies_to a call of this operation: every delay, and the first of the others.
+    /// Selects the faults for a call: all delays, and the first failure of another kind.
     pub fn draw(&mut self, operation: Operation) -> InjectedFault {
         let mut injected = InjectedFault::default();
         for fault in &mut self.0 {

@@ -1,5 +1,5 @@
-//! The hub that every request comes to: it counts the call, lets the faults have their
-//! way, and has the operation executed on the state.
+//! The hub that handles every call: it counts the call, applies the active faults and executes the
+//! operation on the state.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,15 +13,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::disconnect::Disconnector;
-use super::fault::{ActiveFaults, Kind, InjectedFault};
+use super::fault::{ActiveFaults, InjectedFault, Kind};
 use super::incoming::Incoming;
-use super::parcel_updates::ParcelUpdate;
 use super::operation::Operation;
+use super::parcel_updates::ParcelUpdate;
 use super::reply::{Refusal, Reply};
-use super::tokens::Tokens;
 use super::state::{CallContext, SandboxState};
+use super::tokens::Tokens;
 
-/// What all stand-ins share. Cloning it is cheap.
+/// Shared by all stand-ins; cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Hub(Arc<Shared>);
 
@@ -31,26 +31,26 @@ struct Shared {
     faults: Mutex<ActiveFaults>,
     clock_offset: Mutex<Duration>,
     changed: Notify,
-    /// How many changes there were, and how many of them are saved; `None`: nothing is saved.
+    /// The number of changes, and how many of them are saved; `None` without a state file.
     changes: AtomicU64,
     saved: Option<watch::Sender<u64>>,
     tokens: Tokens,
-    news: Option<mpsc::Sender<ParcelUpdate>>,
+    parcel_updates: Option<mpsc::Sender<ParcelUpdate>>,
     stopping: CancellationToken,
     running: TaskTracker,
 }
 
-/// A lock survives a panic under it: every change leaves the values usable.
+/// Ignores poisoning: every update leaves the values consistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Hub {
-    /// A hub over this state.
+    /// A hub for this state.
     pub fn new(
         state: SandboxState,
         tokens: Tokens,
-        news: Option<mpsc::Sender<ParcelUpdate>>,
+        parcel_updates: Option<mpsc::Sender<ParcelUpdate>>,
         stopping: CancellationToken,
         is_saved: bool,
     ) -> Self {
@@ -62,27 +62,27 @@ impl Hub {
             changes: AtomicU64::new(0),
             saved: is_saved.then(|| watch::Sender::new(0)),
             tokens,
-            news,
+            parcel_updates,
             stopping,
             running: TaskTracker::new(),
         }))
     }
 
-    /// Read the state as it is now.
+    /// Reads the current state.
     pub fn read<R>(&self, read: impl FnOnce(&SandboxState) -> R) -> R {
         let mut state = lock(&self.0.state);
         state.inventory.expire(self.now());
         read(&state)
     }
 
-    /// Change the state, and have it saved soon.
+    /// Updates the state and schedules a save.
     pub fn update<R>(&self, change: impl FnOnce(&mut SandboxState, OffsetDateTime) -> R) -> R {
         let changed = self.update_unsaved(change);
         self.0.changed.notify_one();
         changed
     }
 
-    /// Change what need not be saved at once.
+    /// Updates the state without scheduling a save.
     fn update_unsaved<R>(&self, change: impl FnOnce(&mut SandboxState, OffsetDateTime) -> R) -> R {
         let mut state = lock(&self.0.state);
         let now = self.now();
@@ -95,16 +95,15 @@ impl Hub {
         lock(&self.0.faults)
     }
 
-    /// Who signs tokens.
+    /// The token signer.
     pub fn tokens(&self) -> &Tokens {
         &self.0.tokens
     }
 
-    /// Have the order told about its parcel. Dropped when too much waits already: the
-    /// order finds out when it follows its parcel.
-    pub fn publish(&self, news: ParcelUpdate) {
-        if let Some(sender) = &self.0.news {
-            let _ = sender.try_send(news);
+    /// Queues an update for the service. A full queue drops it; the service also polls its parcels.
+    pub fn publish(&self, update: ParcelUpdate) {
+        if let Some(sender) = &self.0.parcel_updates {
+            let _ = sender.try_send(update);
         }
     }
 
@@ -120,24 +119,24 @@ impl Hub {
         }
     }
 
-    /// How many changes there were so far.
+    /// The number of changes so far.
     pub fn changes(&self) -> u64 {
         self.0.changes.load(Ordering::SeqCst)
     }
 
-    /// Says that so many changes are saved.
+    /// Reports that this many changes are saved.
     pub fn saved(&self, changes: u64) {
         if let Some(saved) = &self.0.saved {
             saved.send_replace(changes);
         }
     }
 
-    /// Resolves once the state has changed since the last time it resolved.
+    /// Resolves after the state has changed since the last call.
     pub async fn changed(&self) {
         self.0.changed.notified().await;
     }
 
-    /// Resolves when nothing is being executed, or about to be, for anybody who may have left.
+    /// Resolves when no operation is executing, operations of disconnected clients included.
     pub async fn wait_until_idle(&self) {
         self.0.running.close();
         self.0.running.wait().await;
@@ -148,19 +147,19 @@ impl Hub {
         &self.0.stopping
     }
 
-    /// The stand-ins' time: the clock's, and what it was moved ahead.
+    /// The current time of the sandbox: the machine's clock plus the configured offset.
     pub fn now(&self) -> OffsetDateTime {
         crate::clock::now().saturating_add(signed(*lock(&self.0.clock_offset)))
     }
 
-    /// Move the stand-ins' time ahead.
+    /// Moves the sandbox's clock forward.
     pub fn advance_clock(&self, by: Duration) {
         let mut ahead = lock(&self.0.clock_offset);
         *ahead = ahead.saturating_add(by);
     }
 
-    /// Answer one request. It runs in a task of its own, so that it is executed even when
-    /// its client gives up first: that is what makes a slow peer dangerous.
+    /// Handles one call. The operation runs in its own task, so it executes even if the client
+    /// disconnects. That is the hazard of a slow peer.
     pub async fn serve<F>(&self, operation: Operation, incoming: Incoming, execute: F) -> Response
     where
         F: FnOnce(&mut SandboxState, &Incoming, &CallContext) -> Reply + Send + 'static,
@@ -178,7 +177,7 @@ impl Hub {
         }
     }
 
-    /// `None`: nothing is ever answered.
+    /// Executes one call; `None` means that the client never gets a response.
     async fn perform<F>(
         &self,
         operation: Operation,
@@ -211,7 +210,7 @@ impl Hub {
             execute(state, incoming, &context)
         });
         if operation.writes() {
-            // Before the answer: what was answered is remembered, even by a sandbox that is killed.
+            // Saving before the response makes an acknowledged change survive a killed sandbox.
             self.wait_until_saved().await;
         }
         match kind {
@@ -230,7 +229,7 @@ impl Hub {
         }
     }
 
-    /// Wait, and tell whether the sandbox still runs.
+    /// Waits; returns whether the sandbox still runs.
     async fn pause(&self, delay: Duration) -> bool {
         if delay.is_zero() {
             return true;
@@ -267,7 +266,7 @@ fn internal_error() -> Response {
     .into_response()
 }
 
-/// No byte of this answer is ever sent: the connection is closed when it is to be written.
+/// Closes the connection before the first byte of the response.
 fn hang_up(disconnector: &Disconnector) -> Response {
     disconnector.disconnect();
     internal_error()
@@ -278,7 +277,7 @@ fn garbage() -> Response {
     (StatusCode::OK, json, "{\"success\": tr<html>").into_response()
 }
 
-/// Somewhere in the body the line goes dead.
+/// Closes the connection in the middle of the body.
 fn truncated(disconnector: &Disconnector) -> Response {
     disconnector.disconnect_after(500);
     let json = [(header::CONTENT_TYPE, "application/json")];

@@ -1,4 +1,4 @@
-//! How a request is taken apart, with a clear reason where that does not work.
+//! Extractors for requests: body, idempotency key, path and query.
 
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
@@ -10,20 +10,20 @@ use serde_json::error::Category;
 use super::disconnect::Disconnector;
 use super::reply::Refusal;
 
-/// No key of a sane client is longer.
+/// Length limit of an idempotency key, in bytes.
 const MAX_KEY_LENGTH: usize = 255;
 
-/// A request's body and key, and the connection it came on.
+/// The body and idempotency key of a request, and a handle to its connection.
 #[derive(Debug)]
 pub(super) struct Incoming {
     body: Bytes,
     key: Option<String>,
-    /// Cuts the connection it came on.
+    /// Closes the connection of this request.
     pub disconnector: Disconnector,
 }
 
 impl Incoming {
-    /// The body as JSON of this shape: 400 when it is no JSON, 422 when of another shape.
+    /// Parses the body. Malformed JSON is a 400, another shape a 422.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
         serde_json::from_slice(&self.body).map_err(|error| match error.classify() {
             Category::Data => Refusal::invalid(format!("the body does not fit: {error}")),
@@ -84,7 +84,7 @@ impl<S: Send + Sync> FromRequest<S> for Incoming {
     }
 }
 
-/// The number in the path; one that is no number names nothing.
+/// The numeric id in the path; `None` if it is not a number.
 #[derive(Debug)]
 pub(super) struct PathId(pub Option<u64>);
 
@@ -97,7 +97,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     }
 }
 
-/// The `order_id` in the query, if there is one.
+/// The optional `order_id` of the query.
 #[derive(Debug)]
 pub(super) struct OrderFilter(pub Option<i64>);
 

@@ -1,4 +1,4 @@
-//! The Inventory stand-in: it holds goods for orders, gives them back, and ships them.
+//! The Inventory stand-in. It reserves stock, releases it and commits it when an order ships.
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::hub::Hub;
-use super::table::{Table, Row};
+use super::table::{Row, Table};
 use stock::Stock;
 
 mod commit;
@@ -17,7 +17,7 @@ mod stock;
 
 pub use stock::{Allocation, Line, StockRow};
 
-/// `/v1/inventory/…`.
+/// The routes under `/v1/inventory/`.
 pub(super) fn routes() -> Router<Hub> {
     Router::new()
         .route("/v1/inventory/reserve", post(reserve::reserve))
@@ -26,39 +26,39 @@ pub(super) fn routes() -> Router<Hub> {
         .route("/v1/inventory/reservations", get(list::list))
 }
 
-/// What becomes of a reservation.
+/// The state of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ReservationState {
-    /// The goods are set aside.
+    /// The stock is reserved.
     Held,
-    /// Given back, or refused for ever because a release came first.
+    /// The stock was released, or a release with this id arrived before the reserve request.
     Released,
-    /// The goods have left.
+    /// The stock was shipped.
     Committed,
-    /// Given back because it was not committed in time.
+    /// The reservation was not committed before it expired.
     Expired,
 }
 
-/// Goods held for an order.
+/// Stock reserved for an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reservation {
-    /// The number that the order's owner gave it.
+    /// The id that the client chose; it is also the idempotency key.
     pub reservation_id: String,
-    /// The order, where it was named.
+    /// The order, if the request named it.
     pub order_id: Option<i64>,
-    /// What became of it.
+    /// The current state.
     pub state: ReservationState,
-    /// What was asked for; empty when it was released before it was ever made.
+    /// The requested lines; empty if the release arrived first.
     pub items: Vec<Line>,
-    /// What was held, and where.
+    /// The reserved quantities by warehouse.
     pub allocations: Vec<Allocation>,
-    /// Whether less was held than asked for.
+    /// Whether only a part of the request was reserved.
     pub partial: bool,
-    /// When it was made.
+    /// Time of the request.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
-    /// When it ends by itself unless committed.
+    /// Time at which it expires unless committed.
     #[serde(with = "time::serde::rfc3339")]
     pub expires_at: OffsetDateTime,
 }
@@ -75,19 +75,19 @@ impl Row for Reservation {
     }
 }
 
-/// The stock, and what is held of it.
+/// The stock and all reservations.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Inventory {
     stock: Stock,
     reservations: Table<Reservation>,
-    /// How many reservations, from the oldest on, can no longer expire. They all last
-    /// equally long, so nothing behind the first one held can have expired before it.
+    /// Number of leading reservations that can no longer expire. All reservations have the same lifetime,
+    /// so none expires before an older one.
     #[serde(skip)]
     settled: usize,
 }
 
 impl Inventory {
-    /// A full catalogue and nothing held.
+    /// The full catalogue without reservations.
     pub fn new() -> Self {
         Self {
             stock: Stock::catalogue(),
@@ -96,7 +96,7 @@ impl Inventory {
         }
     }
 
-    /// End what was held too long.
+    /// Releases every reservation that has expired.
     pub fn expire(&mut self, now: OffsetDateTime) {
         while let Some(row) = self.reservations.rows_mut().get_mut(self.settled) {
             if row.state == ReservationState::Held {
@@ -110,12 +110,12 @@ impl Inventory {
         }
     }
 
-    /// What lies where.
+    /// The stock by SKU and warehouse.
     pub fn stock(&self) -> Vec<StockRow> {
         self.stock.rows()
     }
 
-    /// The reservations of an order, or all; oldest first.
+    /// The reservations of one order, or all of them; oldest first.
     pub fn reservations(&self, order: Option<i64>) -> Vec<&Reservation> {
         self.reservations.for_order(order)
     }

@@ -1,4 +1,4 @@
-//! What the stand-ins hold and did, for people and tests to judge an order by.
+//! The ledger: a copy of what the stand-ins hold and executed.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -10,25 +10,25 @@ use super::payment::{Charge, Refund};
 use super::shipping::Shipment;
 use super::state::SandboxState;
 
-/// A copy of the ledgers, as answered by `GET /sandbox/ledger`. Lists are oldest first.
+/// The response of `GET /sandbox/ledger`. Lists are ordered oldest first.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Ledger {
-    /// What lies in the warehouses.
+    /// Stock by SKU and warehouse.
     pub stock: Vec<StockRow>,
-    /// What was held, and what became of it.
+    /// All reservations.
     pub reservations: Vec<Reservation>,
-    /// What was taken, or tried to be.
+    /// All charges, declined ones included.
     pub charges: Vec<Charge>,
-    /// What was given back.
+    /// All refunds.
     pub refunds: Vec<Refund>,
-    /// What was sent.
+    /// All parcels.
     pub shipments: Vec<Shipment>,
-    /// How often each operation was called, whatever became of it.
+    /// Number of calls of each operation, rejected ones included.
     pub calls: BTreeMap<Operation, u64>,
 }
 
 impl Ledger {
-    /// The ledgers, or the part of one order: then the stock is that of its goods.
+    /// The ledger of one order, or of all. The stock of one order covers the SKUs of its lines.
     pub(super) fn of(state: &SandboxState, order: Option<i64>) -> Self {
         let reservations = copied(state.inventory.reservations(order));
         let mut stock = state.inventory.stock();

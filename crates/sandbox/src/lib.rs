@@ -1,9 +1,8 @@
-//! A shop to try the service in: stand-ins for Inventory, Payment, Shipping and
-//! UserService, each a real HTTP server, all over one state held in memory.
+//! Stand-ins for Inventory, Payment, Shipping and UserService: four HTTP servers over one state in memory.
 //!
-//! The stand-ins keep the contract of the real peers, keep ledgers of what they did
-//! (`GET /sandbox/ledger`), and can be told to misbehave (`POST /sandbox/faults`, and
-//! the [`specials`]), so that a developer can watch the service cope.
+//! The stand-ins follow the contracts of the real peers and keep a ledger of what they executed
+//! (`GET /sandbox/ledger`). Faults (`POST /sandbox/faults`) and the [`specials`] make them fail on purpose,
+//! which shows how the service handles the failure.
 
 use std::time::Duration;
 
@@ -20,28 +19,28 @@ use tokens::Tokens;
 
 mod clock;
 mod disconnect;
-mod hub;
 mod error;
 mod fault;
+mod hub;
 mod incoming;
 mod inventory;
 mod ledger;
 mod listener;
-mod parcel_updates;
 mod operation;
 mod pages;
+mod parcel_updates;
 mod payment;
-mod table;
 mod reply;
-mod state_file;
 mod settings;
 mod shipping;
 pub mod specials;
+mod state;
+mod state_file;
 mod switches;
+mod table;
 mod tokens;
 mod users;
 mod wire;
-mod state;
 
 pub use error::Error;
 pub use fault::{Fault, Kind};
@@ -52,11 +51,11 @@ pub use payment::{Charge, ChargeStatus, Refund};
 pub use settings::{Ports, Settings, Urls};
 pub use shipping::{ParcelStatus, Shipment};
 
-/// How long [`Sandbox::stop`] waits for open connections before it leaves them.
+/// How long [`Sandbox::stop`] waits for open connections.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 
-/// The running stand-ins. Dropping it closes the ports; [`Sandbox::stop`] also waits for
-/// that and saves the state.
+/// The running stand-ins. Dropping it closes the ports; [`Sandbox::stop`] also waits for the servers and
+/// saves the state.
 #[derive(Debug)]
 pub struct Sandbox {
     hub: Hub,
@@ -68,27 +67,28 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Take the ports, load the saved state if there is one, and start to serve.
+    /// Binds the ports, loads the saved state and starts to serve.
     ///
     /// # Errors
     ///
-    /// When a port cannot be had (all four are tried before anything starts), when the
-    /// state file cannot be read, or when no HTTP client can be built for parcel news.
+    /// A port is taken (all four are bound before any is served), the state file is unreadable, or the HTTP
+    /// client for parcel updates cannot be built.
     pub async fn start(settings: Settings) -> Result<Self, Error> {
         let Settings { host, ports, .. } = settings;
         let user = BoundListener::bind(host, ports.user, "UserService", "user").await?;
-        let inventory = BoundListener::bind(host, ports.inventory, "Inventory", "inventory").await?;
+        let inventory =
+            BoundListener::bind(host, ports.inventory, "Inventory", "inventory").await?;
         let payment = BoundListener::bind(host, ports.payment, "Payment", "payment").await?;
         let shipping = BoundListener::bind(host, ports.shipping, "Shipping", "shipping").await?;
 
         let stop = CancellationToken::new();
         let mut tasks = Vec::new();
         let tokens = Tokens::new(&settings.signing_secret);
-        let news = match settings.order_service_url {
+        let updates = match settings.order_service_url {
             Some(url) => {
                 let (sender, receiver) = mpsc::channel(parcel_updates::QUEUE_LENGTH);
-                let reporter = UpdateSender::new(url, tokens.clone())?;
-                tasks.push(tokio::spawn(reporter.run(receiver, stop.clone())));
+                let update_sender = UpdateSender::new(url, tokens.clone())?;
+                tasks.push(tokio::spawn(update_sender.run(receiver, stop.clone())));
                 Some(sender)
             }
             None => None,
@@ -98,7 +98,7 @@ impl Sandbox {
             Some(file) => file.load().await?,
             None => state::SandboxState::new(),
         };
-        let hub = Hub::new(state, tokens, news, stop.clone(), file.is_some());
+        let hub = Hub::new(state, tokens, updates, stop.clone(), file.is_some());
         if let Some(file) = &file {
             tasks.push(tokio::spawn(file.clone().run(hub.clone())));
         }
@@ -128,44 +128,43 @@ impl Sandbox {
         })
     }
 
-    /// Where each stand-in listens, with the port that it was really given.
+    /// The URL of each stand-in, with the port that it actually got.
     pub fn urls(&self) -> &Urls {
         &self.urls
     }
 
-    /// Everything the stand-ins hold and did until now.
+    /// The current ledger.
     pub fn ledger(&self) -> Ledger {
         self.hub.read(|state| Ledger::of(state, None))
     }
 
-    /// Switch a fault on. One of the same operation and kind is replaced; several others
-    /// may be active beside it.
+    /// Activates a fault. It replaces an active fault of the same operation and kind, and combines with
+    /// others.
     pub fn set_fault(&self, fault: Fault) {
         self.hub.faults().set(fault);
     }
 
-    /// Wait until nothing is executed any more, late calls included.
+    /// Waits until no operation is executing, operations of disconnected clients included.
     pub async fn wait_until_idle(&self) {
         self.hub.wait_until_idle().await;
     }
 
-    /// Switch all faults off.
+    /// Deactivates all faults.
     pub fn clear_faults(&self) {
         self.hub.faults().clear();
     }
 
-    /// Move every parcel that is under way by one status, whatever the pace is, and tell
-    /// how many moved.
+    /// Advances every unfinished parcel by one status, regardless of the pace. Returns their number.
     pub fn advance_parcels(&self) -> usize {
         shipping::advance(&self.hub, |_, _| true)
     }
 
-    /// Move the stand-ins' clock forward: reservations age, tokens do not.
+    /// Moves the sandbox's clock forward. Reservations age; tokens do not.
     pub fn advance_clock(&self, by: Duration) {
         self.hub.advance_clock(by);
     }
 
-    /// Close the ports, let go of open connections and save the state.
+    /// Closes the ports and open connections, and saves the state.
     pub async fn stop(self) {
         drop(self.stop);
         for server in self.servers {
@@ -176,7 +175,7 @@ impl Sandbox {
         }
         self.hub.wait_until_idle().await;
         for task in self.tasks {
-            // A task that panicked has nothing left to wait for.
+            // A panicked task needs no further waiting.
             let _ = task.await;
         }
         if let Some(file) = self.file {

@@ -1,4 +1,4 @@
-//! The door of a stand-in: its port, and the server behind it.
+//! The listening socket of a stand-in and the server behind it.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -15,7 +15,7 @@ use super::disconnect::{DisconnectListener, Disconnector};
 use super::hub::Hub;
 use super::{Error, reply::Refusal, switches};
 
-/// A port that was taken and is not served yet.
+/// A bound port that is not served yet.
 #[derive(Debug)]
 pub(super) struct BoundListener {
     listener: TcpListener,
@@ -24,7 +24,7 @@ pub(super) struct BoundListener {
 }
 
 impl BoundListener {
-    /// Take a port for this stand-in; `name` is the field of the settings that names it.
+    /// Binds the port of a stand-in. `name` is the field of [`Ports`](super::Ports) that configures it.
     pub async fn bind(
         host: IpAddr,
         port: u16,
@@ -55,13 +55,12 @@ impl BoundListener {
         })
     }
 
-    /// The address that reaches it.
+    /// The URL at which clients reach it.
     pub fn url(&self) -> &Url {
         &self.url
     }
 
-    /// Serve these routes, and the ledger and fault switches beside them, until the hub
-    /// stops.
+    /// Serves these routes together with the ledger and the fault switches until the sandbox stops.
     pub fn serve(self, routes: Router<Hub>, hub: &Hub) -> JoinHandle<()> {
         let router = routes
             .merge(switches::routes())
@@ -73,7 +72,7 @@ impl BoundListener {
                 )
             })
             .with_state(hub.clone());
-        // Outside the router, since a layer inside it runs after the route was chosen.
+        // The layer wraps the router, because a layer inside it runs after routing.
         let service = NormalizePathLayer::trim_trailing_slash().layer(router);
         let service =
             ServiceExt::<Request>::into_make_service_with_connect_info::<Disconnector>(service);
@@ -94,7 +93,7 @@ impl BoundListener {
     }
 }
 
-/// "Every address" cannot be called; loopback can.
+/// Replaces the unspecified address by loopback, because clients cannot connect to it.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),

@@ -1,4 +1,4 @@
-//! What the stand-ins can be asked to do, as named in faults and in the ledger.
+//! The operations of the peers, as named in faults and in the ledger.
 
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -6,46 +6,46 @@ use serde::{Deserialize, Serialize};
 /// One operation of a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Operation {
-    /// Hold goods for an order.
+    /// Reserve stock for an order.
     #[serde(rename = "inventory.reserve")]
     Reserve,
-    /// Give held or shipped goods back.
+    /// Release reserved or shipped stock.
     #[serde(rename = "inventory.release")]
     Release,
-    /// Take held goods out of stock for good.
+    /// Commit a reservation: its stock is shipped.
     #[serde(rename = "inventory.commit")]
     Commit,
-    /// Take money.
+    /// Charge money.
     #[serde(rename = "payment.charge")]
     Charge,
-    /// List every reservation.
+    /// List all reservations.
     #[serde(rename = "inventory.list")]
     ListReservations,
-    /// Give money back.
+    /// Refund money.
     #[serde(rename = "payment.refund")]
     Refund,
     /// List the charges of an order.
     #[serde(rename = "payment.lookup")]
     LookUp,
-    /// List every charge.
+    /// List all charges.
     #[serde(rename = "payment.list")]
     ListCharges,
-    /// Send a parcel.
+    /// Create a parcel.
     #[serde(rename = "shipping.create")]
     Create,
-    /// Hold a parcel back.
+    /// Cancel a parcel.
     #[serde(rename = "shipping.cancel")]
     Cancel,
-    /// Ask where parcels are.
+    /// Read the status of parcels.
     #[serde(rename = "shipping.follow")]
     Follow,
-    /// List every parcel.
+    /// List all parcels.
     #[serde(rename = "shipping.list")]
     ListShipments,
 }
 
 impl Operation {
-    /// Every operation, in the order of a placement.
+    /// All operations, in the order of a placement.
     pub const ALL: [Self; 12] = [
         Self::Reserve,
         Self::Release,
@@ -79,12 +79,12 @@ impl Operation {
         }
     }
 
-    /// The operation of that name.
+    /// The operation with this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|one| one.name() == name)
     }
 
-    /// The definite no that the contract has for it.
+    /// The status of a definite refusal, by the contract of the operation.
     pub(super) fn refusal(self) -> StatusCode {
         match self {
             Self::Commit => StatusCode::BAD_REQUEST,
@@ -99,7 +99,7 @@ impl Operation {
         }
     }
 
-    /// Whether it can change the state, so that the state has to be saved after it.
+    /// Whether the operation can change the state, which then has to be saved.
     pub(super) fn writes(self) -> bool {
         !matches!(
             self,

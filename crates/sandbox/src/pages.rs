@@ -1,4 +1,4 @@
-//! Lists in pages, newest first.
+//! Offset pagination of lists, newest first.
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
@@ -7,10 +7,10 @@ use serde_json::json;
 
 use super::reply::{Answer, Refusal};
 
-/// How many rows a page has unless fewer are asked for.
+/// Default and maximum number of rows on a page.
 const MAX_PAGE_SIZE: usize = 100;
 
-/// Which page is asked for.
+/// The requested page.
 #[derive(Debug)]
 pub(super) struct PageRequest {
     /// Counts from 1.
@@ -32,13 +32,16 @@ impl<S: Send + Sync> FromRequestParts<S> for PageRequest {
             .map_err(|rejection| Refusal::bad(rejection.body_text()))?;
         Ok(Self {
             number: query.page.unwrap_or(1).max(1),
-            size: query.page_size.unwrap_or(MAX_PAGE_SIZE).clamp(1, MAX_PAGE_SIZE),
+            size: query
+                .page_size
+                .unwrap_or(MAX_PAGE_SIZE)
+                .clamp(1, MAX_PAGE_SIZE),
         })
     }
 }
 
 impl PageRequest {
-    /// This page of `rows`, which come oldest first, of the list at `path`.
+    /// The page of `rows`, given oldest first, of the list at `path`.
     pub fn of<T: Serialize>(&self, path: &str, mut rows: Vec<&T>) -> Answer {
         let count = rows.len();
         rows.reverse();

@@ -1,4 +1,4 @@
-//! Parcel news: what the shipping stand-in tells the service about an order's parcel.
+//! Parcel updates: the Shipping stand-in reports the status of parcels to the service.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use super::Error;
 use super::shipping::ParcelStatus;
 use super::tokens::{Tokens, User};
 
-/// How much news may wait to be told.
+/// Capacity of the queue of updates.
 pub(super) const QUEUE_LENGTH: usize = 1000;
 
-/// How long telling one piece may take.
+/// Timeout of one update.
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// That an order's parcel got somewhere.
+/// The new status of an order's parcel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ParcelUpdate {
     order_id: i64,
@@ -27,16 +27,16 @@ pub(super) struct ParcelUpdate {
 }
 
 impl ParcelUpdate {
-    /// ParcelUpdate for the order, if it has a word for this status: its shipping status knows
-    /// shipped and delivered, not every station between.
+    /// The update for this status, if the service knows it: its shipping status has shipped and delivered,
+    /// and no statuses in between.
     pub fn of(order_id: i64, status: ParcelStatus) -> Option<Self> {
         matches!(status, ParcelStatus::Shipped | ParcelStatus::Delivered)
             .then_some(Self { order_id, status })
     }
 }
 
-/// Tells the service. Each piece is tried once: repeats and gaps are harmless, since the
-/// service follows its parcels by itself too.
+/// Sends updates to the service, each of them once. Lost and repeated updates are harmless, because the
+/// service also polls its parcels.
 #[derive(Debug)]
 pub(super) struct UpdateSender {
     client: Client,
@@ -45,7 +45,7 @@ pub(super) struct UpdateSender {
 }
 
 impl UpdateSender {
-    /// Reports to the service at this address.
+    /// A sender for the service at this URL.
     pub fn new(base: Url, tokens: Tokens) -> Result<Self, Error> {
         let client = Client::builder()
             .timeout(DEADLINE)
@@ -60,20 +60,20 @@ impl UpdateSender {
         })
     }
 
-    /// Tell all news until the sandbox stops.
-    pub async fn run(self, mut news: mpsc::Receiver<ParcelUpdate>, stopping: CancellationToken) {
-        let telling = async {
-            while let Some(one) = news.recv().await {
-                if let Err(error) = self.tell(one).await {
-                    tracing::debug!(order_id = one.order_id, %error, "parcel news not told");
+    /// Sends all updates until the sandbox stops.
+    pub async fn run(self, mut updates: mpsc::Receiver<ParcelUpdate>, stopping: CancellationToken) {
+        let sending = async {
+            while let Some(update) = updates.recv().await {
+                if let Err(error) = self.send(update).await {
+                    tracing::debug!(order_id = update.order_id, %error, "parcel update not delivered");
                 }
             }
         };
-        let _ = stopping.run_until_cancelled(telling).await;
+        let _ = stopping.run_until_cancelled(sending).await;
     }
 
-    async fn tell(&self, news: ParcelUpdate) -> Result<(), String> {
-        let url = format!("{}/v1/orders/{}/update/", self.base, news.order_id);
+    async fn send(&self, update: ParcelUpdate) -> Result<(), String> {
+        let url = format!("{}/v1/orders/{}/update/", self.base, update.order_id);
         let token = self
             .tokens
             .access(User::SERVICE)
@@ -82,7 +82,7 @@ impl UpdateSender {
             .client
             .patch(url)
             .bearer_auth(token)
-            .json(&json!({ "shipping_status": news.status }));
+            .json(&json!({ "shipping_status": update.status }));
         let response = request.send().await.map_err(|e| e.to_string())?;
         response.error_for_status().map_err(|e| e.to_string())?;
         Ok(())

@@ -1,4 +1,4 @@
-//! The Payment stand-in: it takes money once per key, and gives back no more than it took.
+//! The Payment stand-in. It charges once per idempotency key and refunds at most the charged amount.
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::hub::Hub;
-use super::table::{Table, Row};
+use super::table::{Row, Table};
 use super::wire::amount;
 
 mod charge;
 mod look_up;
 mod refund;
 
-/// `/v1/payments…`.
+/// The routes under `/v1/payments`.
 pub(super) fn routes() -> Router<Hub> {
     Router::new()
         .route("/v1/payments", get(look_up::look_up))
@@ -22,44 +22,44 @@ pub(super) fn routes() -> Router<Hub> {
         .route("/v1/payments/{id}/refund", post(refund::refund))
 }
 
-/// What became of a charge.
+/// The status of a charge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ChargeStatus {
-    /// The money was taken.
+    /// Charged.
     Success,
-    /// It was declined; no money was taken.
+    /// Declined; nothing was charged.
     Failed,
-    /// All of it was given back.
+    /// Fully refunded.
     Refunded,
 }
 
-/// Money taken, or declined.
+/// A charge, successful or declined.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Charge {
-    /// Its number.
+    /// Id of the payment.
     pub payment_id: u64,
-    /// The order it pays for.
+    /// The order that it pays.
     pub order_id: i64,
-    /// Who pays.
+    /// The customer who pays.
     pub customer_id: i64,
-    /// How much.
+    /// The charged amount.
     #[serde(with = "amount")]
     pub amount: Decimal,
-    /// In which currency.
+    /// Currency code.
     pub currency: String,
-    /// By which means, where it was named.
+    /// Payment method, if the request named it.
     pub method: Option<String>,
-    /// What became of it.
+    /// The current status.
     pub status: ChargeStatus,
-    /// The bank's name for it, such as `PAY-9F8E7D6C5B4A`.
+    /// Reference of the bank, such as `PAY-9F8E7D6C5B4A`.
     pub reference: String,
-    /// The key it was asked for with.
+    /// The idempotency key.
     pub idempotency_key: String,
-    /// How much of it was given back.
+    /// The refunded amount.
     #[serde(with = "amount")]
     pub refunded: Decimal,
-    /// When it was done.
+    /// Time of the charge.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
 }
@@ -76,23 +76,23 @@ impl Row for Charge {
     }
 }
 
-/// Money given back.
+/// A refund.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refund {
-    /// Its number.
+    /// Id of the refund.
     pub refund_id: u64,
-    /// The charge it is given back from.
+    /// The refunded charge.
     pub payment_id: u64,
     /// The order of that charge.
     pub order_id: i64,
-    /// How much.
+    /// The refunded amount.
     #[serde(with = "amount")]
     pub amount: Decimal,
-    /// Why, where it was told.
+    /// Reason, if the request gave one.
     pub reason: Option<String>,
-    /// The key it was asked for with.
+    /// The idempotency key.
     pub idempotency_key: String,
-    /// When it was done.
+    /// Time of the refund.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
 }
@@ -109,7 +109,7 @@ impl Row for Refund {
     }
 }
 
-/// All money that moved.
+/// All charges and refunds.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Payments {
     charges: Table<Charge>,
@@ -117,12 +117,12 @@ pub(super) struct Payments {
 }
 
 impl Payments {
-    /// The charges of an order, or all; oldest first.
+    /// The charges of one order, or all of them; oldest first.
     pub fn charges(&self, order: Option<i64>) -> Vec<&Charge> {
         self.charges.for_order(order)
     }
 
-    /// The refunds of an order, or all; oldest first.
+    /// The refunds of one order, or all of them; oldest first.
     pub fn refunds(&self, order: Option<i64>) -> Vec<&Refund> {
         self.refunds.for_order(order)
     }

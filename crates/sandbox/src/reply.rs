@@ -1,4 +1,4 @@
-//! What an operation answers: an [`Answer`], or a [`Refusal`] with its reason.
+//! Results of an operation: an [`Answer`], or a [`Refusal`] with a reason.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// What an operation ends in.
+/// The result of an operation.
 pub(super) type Reply = Result<Answer, Refusal>;
 
-/// An answer ready to be sent.
+/// A successful response.
 #[derive(Debug)]
 pub(super) struct Answer {
     status: StatusCode,
@@ -20,9 +20,9 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// An answer with this status and body.
+    /// A response with this status and body.
     pub fn new(status: StatusCode, body: impl Serialize) -> Self {
-        // Only a map with keys that are no text fails here, and no body has one.
+        // Serialization only fails for maps with non-string keys, which no body contains.
         let body = serde_json::to_value(body).unwrap_or(Value::Null);
         Self {
             status,
@@ -31,22 +31,22 @@ impl Answer {
         }
     }
 
-    /// 201 with this body.
+    /// A 201 response.
     pub fn created(body: impl Serialize) -> Self {
         Self::new(StatusCode::CREATED, body)
     }
 
-    /// 200 with this body.
+    /// A 200 response.
     pub fn ok(body: impl Serialize) -> Self {
         Self::new(StatusCode::OK, body)
     }
 
-    /// The same, held back for a while.
+    /// The same response, sent after a delay.
     pub fn delayed(self, delay: Duration) -> Self {
         Self { delay, ..self }
     }
 
-    /// How long it is held back.
+    /// The delay before it is sent.
     pub fn delay(&self) -> Duration {
         self.delay
     }
@@ -58,7 +58,7 @@ impl IntoResponse for Answer {
     }
 }
 
-/// A no, answered as `{"detail": reason}`.
+/// An error response, `{"detail": reason}`.
 #[derive(Debug)]
 pub(super) struct Refusal {
     status: StatusCode,
@@ -66,28 +66,28 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// A no with this status and reason.
+    /// An error with this status and reason.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         Self { status, detail }
     }
 
-    /// 400: the request cannot be understood.
+    /// 400: malformed request.
     pub fn bad(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    /// 404: there is no such thing.
+    /// 404: not found.
     pub fn missing(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
 
-    /// 409: not as things are.
+    /// 409: conflict with the current state.
     pub fn conflict(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, detail)
     }
 
-    /// 422: understood, and not acceptable.
+    /// 422: well-formed but invalid.
     pub fn invalid(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
     }

@@ -1,4 +1,4 @@
-//! What the sandbox is started with, and where it is found once it runs.
+//! Settings of the sandbox, and its addresses once it runs.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -7,28 +7,28 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
-/// How a sandbox is set up.
+/// Settings of a sandbox.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The address to listen on.
+    /// Address to listen on.
     pub host: IpAddr,
-    /// The port of each stand-in.
+    /// Port of each stand-in.
     pub ports: Ports,
-    /// The HS256 secret that tokens are signed with; the service must know the same one.
+    /// The HS256 secret that signs tokens; the service must use the same one.
     pub signing_secret: SecretString,
-    /// Where the state is kept between runs; without it every start is a fresh state.
+    /// File that keeps the state between runs; without it, every start begins with a new state.
     pub state_file: Option<PathBuf>,
-    /// The time between two statuses of a parcel (the first lasts three times as long, so
-    /// that there is time to cancel). `None`: parcels move only by
+    /// Time between two statuses of a parcel. The first status lasts three times as long, which leaves time
+    /// to cancel. With `None`, parcels advance only by
     /// [`advance_parcels`](super::Sandbox::advance_parcels).
     pub parcel_pace: Option<Duration>,
-    /// When set, orders whose parcel was shipped or delivered are told so with
-    /// `PATCH {url}/v1/orders/{id}/update/`. Best effort: what cannot be told is dropped.
+    /// If set, the stand-in reports shipped and delivered parcels to the service with
+    /// `PATCH {url}/v1/orders/{id}/update/`. Delivery is best effort: failed updates are dropped.
     pub order_service_url: Option<Url>,
 }
 
 impl Settings {
-    /// Loopback, the usual ports, a parcel status every four seconds, nothing kept.
+    /// Loopback, default ports, a parcel status every four seconds, no state file.
     pub fn new(signing_secret: SecretString) -> Self {
         Self {
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -41,7 +41,7 @@ impl Settings {
     }
 }
 
-/// The port of each stand-in; 0 takes any free one.
+/// Port of each stand-in; 0 selects a free one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ports {
     /// UserService.
@@ -55,7 +55,7 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Any four free ports.
+    /// Four free ports.
     pub const FREE: Self = Self {
         user: 0,
         inventory: 0,
@@ -65,7 +65,7 @@ impl Ports {
 }
 
 impl Default for Ports {
-    /// The ports that these services usually have: 8000, 8002, 8003 and 8004.
+    /// The default ports: 8000, 8002, 8003 and 8004.
     fn default() -> Self {
         Self {
             user: 8000,
@@ -76,7 +76,7 @@ impl Default for Ports {
     }
 }
 
-/// The base address of each running stand-in.
+/// Base URL of each running stand-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Urls {
     /// UserService.

@@ -1,4 +1,4 @@
-//! The Shipping stand-in: it sends parcels and moves them along.
+//! The Shipping stand-in. It creates parcels and advances their status.
 
 use axum::Router;
 use axum::routing::{get, patch, post};
@@ -7,7 +7,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::hub::Hub;
-use super::table::{Table, Row};
+use super::table::{Row, Table};
 
 mod advance;
 mod cancel;
@@ -16,7 +16,7 @@ mod follow;
 
 pub(super) use advance::{advance, run};
 
-/// `/v1/shipments…`.
+/// The routes under `/v1/shipments`.
 pub(super) fn routes() -> Router<Hub> {
     Router::new()
         .route("/v1/shipments", post(create::create).get(follow::follow))
@@ -24,28 +24,28 @@ pub(super) fn routes() -> Router<Hub> {
         .route("/v1/shipments/{id}/status", patch(cancel::cancel))
 }
 
-/// Where a parcel is.
+/// The status of a parcel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ParcelStatus {
-    /// Ordered.
+    /// Created.
     Pending,
-    /// Ready to be fetched.
+    /// Ready for collection.
     Packed,
-    /// Fetched.
+    /// Collected by the carrier.
     Shipped,
-    /// Between places.
+    /// In transit.
     InTransit,
-    /// On the last van.
+    /// On the delivery vehicle.
     OutForDelivery,
-    /// With the customer.
+    /// Delivered to the customer.
     Delivered,
-    /// Held back before it was fetched.
+    /// Cancelled before collection.
     Cancelled,
 }
 
 impl ParcelStatus {
-    /// Where it is after this, unless it stays.
+    /// The next status; `None` if this one is final.
     pub fn next(self) -> Option<Self> {
         match self {
             Self::Pending => Some(Self::Packed),
@@ -61,24 +61,24 @@ impl ParcelStatus {
 /// A parcel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shipment {
-    /// Its number.
+    /// Id of the parcel.
     pub shipment_id: u64,
-    /// The order in it.
+    /// The order in the parcel.
     pub order_id: i64,
-    /// Who carries it.
+    /// The carrier.
     pub carrier: String,
-    /// Where it goes, as it was given.
+    /// Address as given by the request.
     pub address: Option<Value>,
-    /// Where it is.
+    /// The current status.
     pub status: ParcelStatus,
-    /// The carrier's name for it, such as `TRK100001`.
+    /// Tracking number of the carrier, such as `TRK100001`.
     pub tracking_no: String,
-    /// The key it was asked for with.
+    /// The idempotency key.
     pub idempotency_key: String,
-    /// When it was ordered.
+    /// Time of creation.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
-    /// When it got its status.
+    /// Time of the last status change.
     #[serde(with = "time::serde::rfc3339")]
     pub updated_at: OffsetDateTime,
 }
@@ -101,7 +101,7 @@ impl Row for Shipment {
 pub(super) struct Parcels(Table<Shipment>);
 
 impl Parcels {
-    /// The parcels of an order, or all; oldest first.
+    /// The parcels of one order, or all of them; oldest first.
     pub fn shipments(&self, order: Option<i64>) -> Vec<&Shipment> {
         self.0.for_order(order)
     }

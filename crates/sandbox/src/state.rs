@@ -1,4 +1,4 @@
-//! Everything the stand-ins hold: one value, behind one lock, saved as one file.
+//! The state of all stand-ins: one value behind one lock, saved to one file.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::operation::Operation;
 use super::payment::Payments;
 use super::shipping::Parcels;
 
-/// The state of all peers.
+/// The state of all stand-ins.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct SandboxState {
     pub inventory: Inventory,
@@ -20,7 +20,7 @@ pub(super) struct SandboxState {
 }
 
 impl SandboxState {
-    /// A full stock and nothing done yet.
+    /// Full stock, and no calls yet.
     pub fn new() -> Self {
         Self {
             inventory: Inventory::new(),
@@ -30,20 +30,20 @@ impl SandboxState {
         }
     }
 
-    /// Count a call, whatever becomes of it.
+    /// Counts a call, successful or not.
     pub fn count(&mut self, operation: Operation) {
         let calls = self.calls.entry(operation).or_default();
         *calls = calls.saturating_add(1);
     }
 }
 
-/// What an operation has to know beside its request.
+/// Inputs of an operation besides its request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CallContext {
-    /// The stand-ins' time.
+    /// The current time of the sandbox.
     pub now: OffsetDateTime,
-    /// A fault wants this reservation to hold its first line only.
+    /// A fault asks for a partial reservation.
     pub partial: bool,
-    /// A fault wants this done, whatever was done under the same key before.
+    /// A fault asks to ignore the idempotency key and to execute the operation again.
     pub again: bool,
 }

@@ -1,5 +1,5 @@
-//! The state file: the state as JSON, written before a change is answered, so that a restarted or
-//! killed sandbox remembers its charges and parcels. Changes that come together are saved together.
+//! The state file: the state as JSON. A change is saved before its response, so a restarted or killed
+//! sandbox remembers it. Concurrent changes share one write (group commit).
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,17 +9,17 @@ use super::Error;
 use super::hub::Hub;
 use super::state::SandboxState;
 
-/// Where the state is kept.
+/// The path of the state file.
 #[derive(Debug, Clone)]
 pub(super) struct StateFile(Arc<Path>);
 
 impl StateFile {
-    /// The file at this path, which need not be there yet.
+    /// The file at this path; it may not exist yet.
     pub fn new(path: PathBuf) -> Self {
         Self(path.into())
     }
 
-    /// The saved state, or a fresh one where none was saved.
+    /// Loads the saved state, or starts a new one if the file is missing.
     pub async fn load(&self) -> Result<SandboxState, Error> {
         let unreadable = |reason: String| Error::StateFile {
             path: self.0.to_path_buf(),
@@ -32,7 +32,7 @@ impl StateFile {
         }
     }
 
-    /// Save after changes until the sandbox stops, and once more then.
+    /// Saves after each change until the sandbox stops, and once more at the end.
     pub async fn run(self, hub: Hub) {
         while !hub.stopping().is_cancelled() {
             tokio::select! {
@@ -45,10 +45,10 @@ impl StateFile {
         }
     }
 
-    /// Save now. That it cannot be is worth a warning, and no reason to stop.
+    /// Saves now. A failure is logged and does not stop the sandbox.
     pub async fn save(&self, hub: &Hub) {
         let path = Arc::clone(&self.0);
-        // Copied under the lock, written outside it: requests do not wait for the disk.
+        // The state is cloned under the lock and written outside it, so requests do not wait for the disk.
         let state = hub.read(SandboxState::clone);
         let written = tokio::task::spawn_blocking(move || write(&path, &state)).await;
         if let Err(error) = written.unwrap_or_else(|e| Err(io::Error::other(e))) {
@@ -58,7 +58,7 @@ impl StateFile {
     }
 }
 
-/// Written beside and renamed, so that the file is always a whole one.
+/// Writes a temporary file and renames it, so that the state file is always complete.
 fn write(path: &Path, state: &SandboxState) -> io::Result<()> {
     let bytes = serde_json::to_vec(state)?;
     if let Some(folder) = path.parent() {

@@ -1,4 +1,4 @@
-//! The pages that every stand-in has beside its own: the ledger and the fault switches.
+//! Routes of every stand-in: the ledger and the fault switches.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -7,17 +7,17 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
-use super::hub::Hub;
 use super::fault::{Fault, Kind};
+use super::hub::Hub;
 use super::incoming::{Incoming, OrderFilter};
 use super::ledger::Ledger;
 use super::operation::Operation;
 use super::reply::Refusal;
 
-/// A longer delay is a typing error.
+/// Upper limit of a delay, which catches typing errors.
 const MAX_DELAY_MS: u64 = 600_000;
 
-/// `/sandbox/ledger` and `/sandbox/faults`.
+/// The routes `/sandbox/ledger` and `/sandbox/faults`.
 pub(super) fn routes() -> Router<Hub> {
     Router::new().route("/sandbox/ledger", get(ledger)).route(
         "/sandbox/faults",
@@ -34,7 +34,7 @@ async fn faults(State(hub): State<Hub>) -> Json<Value> {
 }
 
 async fn set_fault(State(hub): State<Hub>, incoming: Incoming) -> Result<Response, Refusal> {
-    // Read as any JSON, so that every mistake in it can be told at once.
+    // Parsed as untyped JSON, so that the response lists every mistake at once.
     match fault(&incoming.read()?) {
         Ok(fault) => {
             hub.faults().set(fault);
@@ -52,7 +52,7 @@ async fn clear_faults(State(hub): State<Hub>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-/// What a fault may look like.
+/// The accepted fields and values of a fault.
 fn allowed() -> Value {
     let operations: Vec<&str> = Operation::ALL
         .into_iter()
@@ -68,7 +68,7 @@ fn allowed() -> Value {
     })
 }
 
-/// The fault that this JSON describes, or everything that is wrong with it.
+/// Parses a fault, or lists everything that is wrong with it.
 fn fault(value: &Value) -> Result<Fault, Vec<String>> {
     let Some(fields) = value.as_object() else {
         return Err(vec!["a fault is a JSON object".to_owned()]);
@@ -124,7 +124,7 @@ fn fault(value: &Value) -> Result<Fault, Vec<String>> {
     })
 }
 
-/// One field, given as text or number; a null counts as left out.
+/// One field, given as a string or a number; null counts as absent.
 fn read<T>(
     fields: &Map<String, Value>,
     name: &str,

@@ -1,22 +1,22 @@
-//! A list that is only added to, with each row found by its number, its key and its order.
+//! An append-only table with lookup by id, idempotency key and order.
 
 use std::collections::HashMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A row of a [`Table`]. Its key and its order never change.
+/// A row of a [`Table`]. Its key and order never change.
 pub(super) trait Row {
-    /// The number of the first row; the next ones count on from it.
+    /// Id of the first row; later rows count up from it.
     const FIRST_ID: u64;
 
-    /// What makes a repeat of the same request recognisable.
+    /// The idempotency key.
     fn key(&self) -> &str;
 
-    /// The order it was done for.
+    /// The order, if known.
     fn order_id(&self) -> Option<i64>;
 }
 
-/// Rows in the order they were added. Saved as a plain list.
+/// Rows in insertion order, serialized as a list.
 #[derive(Debug, Clone)]
 pub(super) struct Table<T> {
     rows: Vec<T>,
@@ -35,7 +35,7 @@ impl<T> Default for Table<T> {
 }
 
 impl<T: Row> Table<T> {
-    /// Add the row that `make` builds from its number.
+    /// Appends the row that `make` builds from its id.
     pub fn add(&mut self, make: impl FnOnce(u64) -> T) -> &T {
         let index = self.rows.len();
         let row = make(T::FIRST_ID.saturating_add(index as u64));
@@ -47,18 +47,18 @@ impl<T: Row> Table<T> {
         &self.rows[index]
     }
 
-    /// The row with this number.
+    /// The row with this id.
     pub fn by_id_mut(&mut self, id: u64) -> Option<&mut T> {
         let index = usize::try_from(id.checked_sub(T::FIRST_ID)?).ok()?;
         self.rows.get_mut(index)
     }
 
-    /// The row that was added for this key.
+    /// The row with this key.
     pub fn by_key(&self, key: &str) -> Option<&T> {
         self.keys.get(key).and_then(|index| self.rows.get(*index))
     }
 
-    /// The row that was added for this key, to be changed.
+    /// The row with this key, mutable.
     pub fn by_key_mut(&mut self, key: &str) -> Option<&mut T> {
         let index = self.keys.get(key)?;
         self.rows.get_mut(*index)
@@ -78,7 +78,7 @@ impl<T: Row> Table<T> {
         }
     }
 
-    /// All rows to be changed, oldest first.
+    /// All rows, mutable, oldest first.
     pub fn rows_mut(&mut self) -> &mut [T] {
         &mut self.rows
     }

@@ -1,6 +1,5 @@
-//! Who may sign in, and the tokens they get.
+//! Users and their tokens.
 
-use jsonwebtoken::errors::Error;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -10,7 +9,7 @@ use uuid::Uuid;
 const ACCESS_LASTS: Duration = Duration::hours(1);
 const REFRESH_LASTS: Duration = Duration::days(1);
 
-/// Somebody with an account.
+/// A user account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct User {
     id: u64,
@@ -25,14 +24,14 @@ impl User {
         is_service: false,
     };
 
-    /// Whom peer services sign in as.
+    /// The account of peer services.
     pub const SERVICE: Self = Self {
         id: 2000,
         is_staff: false,
         is_service: true,
     };
 
-    /// `customerN` and `staff`, each with the name as password.
+    /// Accepts `customerN` and `staff`, each with the user name as password.
     pub fn sign_in(name: &str, password: &str) -> Option<Self> {
         if name != password {
             return None;
@@ -41,7 +40,7 @@ impl User {
             return Some(Self::STAFF);
         }
         let digits = name.strip_prefix("customer")?;
-        // One spelling per user: neither `customer+5` nor `customer05` is customer 5.
+        // Each user has one spelling: `customer+5` and `customer05` are not customer 5.
         let spelled = digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
         let id = digits.parse::<u32>().ok().filter(|_| spelled)?;
         Some(Self {
@@ -52,7 +51,7 @@ impl User {
     }
 }
 
-/// Signs tokens and reads its own refresh tokens.
+/// Signs tokens and verifies its own refresh tokens.
 #[derive(Clone)]
 pub(super) struct Tokens {
     signing: EncodingKey,
@@ -72,7 +71,7 @@ struct Claims {
 }
 
 impl Tokens {
-    /// Tokens under this secret.
+    /// A signer with this secret.
     pub fn new(secret: &SecretString) -> Self {
         let secret = secret.expose_secret().as_bytes();
         Self {
@@ -81,17 +80,17 @@ impl Tokens {
         }
     }
 
-    /// A token to call services with.
-    pub fn access(&self, user: User) -> Result<String, Error> {
+    /// A token for calls to services.
+    pub fn access(&self, user: User) -> Result<String, jsonwebtoken::errors::Error> {
         self.sign("access", user, ACCESS_LASTS)
     }
 
-    /// A token to get access tokens with.
-    pub fn refresh(&self, user: User) -> Result<String, Error> {
+    /// A token that can be exchanged for access tokens.
+    pub fn refresh(&self, user: User) -> Result<String, jsonwebtoken::errors::Error> {
         self.sign("refresh", user, REFRESH_LASTS)
     }
 
-    /// The user of a refresh token that is ours and still good.
+    /// The user of a valid refresh token.
     pub fn refreshed(&self, token: &str) -> Option<User> {
         let claims = decode::<Claims>(token, &self.reading, &Validation::new(Algorithm::HS256))
             .ok()?
@@ -103,7 +102,12 @@ impl Tokens {
         })
     }
 
-    fn sign(&self, token_type: &str, user: User, lasts: Duration) -> Result<String, Error> {
+    fn sign(
+        &self,
+        token_type: &str,
+        user: User,
+        lasts: Duration,
+    ) -> Result<String, jsonwebtoken::errors::Error> {
         let now = crate::clock::now();
         let claims = Claims {
             token_type: token_type.to_owned(),
@@ -119,7 +123,7 @@ impl Tokens {
 }
 
 impl std::fmt::Debug for Tokens {
-    /// The keys stay out of logs.
+    /// Keeps the keys out of logs.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Tokens")
     }

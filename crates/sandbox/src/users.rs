@@ -1,4 +1,4 @@
-//! The UserService stand-in: it signs customers and staff in, as simplejwt does.
+//! The UserService stand-in. It signs customers and staff in with the routes of simplejwt.
 
 use axum::Router;
 use axum::extract::State;
@@ -12,7 +12,7 @@ use super::incoming::Incoming;
 use super::reply::{Answer, Refusal, Reply};
 use super::tokens::User;
 
-/// `/token` and `/token/refresh`.
+/// The routes `/token` and `/token/refresh`.
 pub(super) fn routes() -> Router<Hub> {
     Router::new()
         .route("/token", post(sign_in))

@@ -1,15 +1,14 @@
-//! How numbers look on the wire: amounts are exact and may come as number or text, whole
-//! numbers may come as text too.
+//! Numbers in JSON: amounts are exact; amounts and integers may be numbers or strings.
 
 use rust_decimal::Decimal;
-use serde::de::Error;
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// The greatest amount taken; far above any order, far below what sums could overflow.
+/// The largest accepted amount: far above any order, and small enough that sums do not overflow.
 const MAX_AMOUNT: Decimal = Decimal::from_parts(u32::MAX, 0xFFFF, 0, false, 2);
 
-/// A whole number, written as one or as text.
+/// An integer, given as a number or a string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Integer(pub i64);
 
@@ -23,10 +22,11 @@ impl<'de> Deserialize<'de> for Integer {
     }
 }
 
-/// `#[serde(with = "amount")]`: read from a number or text, written as text with two places.
+/// `#[serde(with = "amount")]`: reads a number or a string, writes a string with two decimal places.
 pub(super) mod amount {
-    use super::{Decimal, Deserialize, Deserializer, Error, Value, exact, text_of};
+    use super::{Decimal, Deserialize, Deserializer, Value, exact, text_of};
     use serde::Serializer;
+    use serde::de::Error as _;
 
     pub fn serialize<S: Serializer>(amount: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&format_args!("{amount:.2}"))
@@ -48,7 +48,7 @@ fn text_of(value: &Value) -> Option<&str> {
     }
 }
 
-/// Reads plain decimals only: an exponent would let `1e-7` pass as nothing.
+/// Accepts plain decimals only: with exponents, `1e-7` would round to zero.
 fn exact(text: &str) -> Option<Decimal> {
     let plain = |c: char| c.is_ascii_digit() || c == '.' || c == '-';
     if !text.chars().all(plain) {

@@ -93,7 +93,7 @@ impl Story {
         }
         // What a peer was still doing for somebody who had left is done now; then the parcel is
         // asked after, or the peers are asked once more.
-        world.sandbox.quiet().await;
+        world.sandbox.wait_until_idle().await;
         self.one_more_turn(world, order_id).await;
         self.until_rest(world, life, order_id).await
     }

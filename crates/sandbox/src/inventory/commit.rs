@@ -1,4 +1,4 @@
-//! Take held goods out of stock for good.
+//! Commits a reservation: removes its units from the stock.
 
 use axum::extract::State;
 use axum::response::Response;

@@ -1,4 +1,4 @@
-//! Give goods back, whether they were only held or had left already.
+//! Releases a reservation, committed or not.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -10,8 +10,8 @@ use crate::hub::Hub;
 use crate::incoming::Incoming;
 use crate::operation::Operation;
 use crate::reply::{Answer, Refusal, Reply};
-use crate::wire::Integer;
 use crate::state::CallContext;
+use crate::wire::Integer;
 
 /// `POST /v1/inventory/release`
 pub(super) async fn release(State(hub): State<Hub>, incoming: Incoming) -> Response {
@@ -69,7 +69,7 @@ impl Inventory {
         })))
     }
 
-    /// A reserve that was overtaken by its release must not hold anything when it arrives.
+    /// Fences a late reserve: a reserve that arrives after its release must not reserve anything.
     fn fence(&mut self, reservation_id: &str, order_id: Option<i64>, context: &CallContext) {
         self.reservations.add(|_| Reservation {
             reservation_id: reservation_id.to_owned(),

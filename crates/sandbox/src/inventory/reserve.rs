@@ -1,4 +1,4 @@
-//! Hold goods for an order: all lines or none.
+//! Reserves stock for an order: all lines or none.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -12,10 +12,10 @@ use crate::incoming::Incoming;
 use crate::operation::Operation;
 use crate::reply::{Answer, Refusal, Reply};
 use crate::specials;
-use crate::wire::Integer;
 use crate::state::CallContext;
+use crate::wire::Integer;
 
-/// How long goods are held unless committed.
+/// Lifetime of a reservation that is not committed.
 const RESERVATION_TTL: time::Duration = time::Duration::minutes(15);
 
 /// `POST /v1/inventory/reserve`
@@ -114,7 +114,7 @@ fn answer(reservation: &Reservation) -> Answer {
     Answer::created(body)
 }
 
-/// The answer to an id that was seen before.
+/// The response to a known reservation id.
 fn again(known: &Reservation, order_id: i64, items: &[Line]) -> Reply {
     let id = &known.reservation_id;
     match known.state {

@@ -1,42 +1,42 @@
-//! What lies in the warehouses.
+//! The stock in the warehouses.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// How many SKUs the catalogue has: `SKU0001` to `SKU0120`, products 1 to 120.
+/// Number of SKUs in the catalogue: `SKU0001` to `SKU0120`, products 1 to 120.
 const CATALOGUE: i64 = 120;
 
-/// The warehouses that hold the catalogue.
+/// The warehouses that stock the catalogue.
 const WAREHOUSES: [&str; 2] = ["WH1", "WH2"];
 
-/// What each warehouse has of each SKU of the catalogue.
+/// Initial quantity of each SKU of the catalogue in each warehouse.
 const CATALOGUE_QUANTITY: u64 = 100;
 
-/// What there is of any other SKU when it is first asked for.
+/// Initial quantity of any other SKU.
 const DEFAULT_QUANTITY: u64 = 1000;
 
 /// One line of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
-    /// The product, where it was named.
+    /// The product, if the request named it.
     pub product_id: Option<i64>,
     /// The SKU.
     pub sku: String,
-    /// How many.
+    /// The number of units.
     pub quantity: u32,
 }
 
-/// Goods set aside for a line, in one warehouse.
+/// A quantity reserved in one warehouse.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allocation {
-    /// The product as the line names it, or else as the stock knows it.
+    /// The product of the line, or else of the stock row.
     pub product_id: Option<i64>,
     /// The SKU.
     pub sku: String,
-    /// Where they lie.
+    /// The warehouse.
     pub warehouse: String,
-    /// How many.
+    /// The number of units.
     pub quantity: u64,
 }
 
@@ -45,13 +45,13 @@ pub struct Allocation {
 pub struct StockRow {
     /// The SKU.
     pub sku: String,
-    /// Its product, where it is known.
+    /// The product, if known.
     pub product_id: Option<i64>,
     /// The warehouse.
     pub warehouse: String,
-    /// How many lie there, those held among them.
+    /// Units in the warehouse, reserved ones included.
     pub on_hand: u64,
-    /// How many of them are held.
+    /// Reserved units.
     pub reserved: u64,
 }
 
@@ -61,7 +61,7 @@ impl StockRow {
     }
 }
 
-/// A line for which there is not enough.
+/// A line that exceeds the free stock.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct InsufficientStock {
     pub sku: String,
@@ -75,7 +75,7 @@ pub(super) struct InsufficientStock {
 pub(super) struct Stock(BTreeMap<String, Vec<StockRow>>);
 
 impl Stock {
-    /// The catalogue with full warehouses.
+    /// The catalogue with its initial quantities.
     pub fn catalogue() -> Self {
         let sku = |product_id: i64| format!("SKU{product_id:04}");
         let rows = |product_id: i64| {
@@ -91,12 +91,12 @@ impl Stock {
         Self((1..=CATALOGUE).map(|id| (sku(id), rows(id))).collect())
     }
 
-    /// Every row, by SKU.
+    /// All rows, ordered by SKU.
     pub fn rows(&self) -> Vec<StockRow> {
         self.0.values().flatten().cloned().collect()
     }
 
-    /// Set all these lines aside, or none of them.
+    /// Reserves all these lines or none.
     pub fn reserve(&mut self, lines: &[Line]) -> Result<Vec<Allocation>, InsufficientStock> {
         let mut held = Vec::new();
         for line in lines {
@@ -108,7 +108,11 @@ impl Stock {
         Ok(held)
     }
 
-    fn reserve_line(&mut self, line: &Line, held: &mut Vec<Allocation>) -> Result<(), InsufficientStock> {
+    fn reserve_line(
+        &mut self,
+        line: &Line,
+        held: &mut Vec<Allocation>,
+    ) -> Result<(), InsufficientStock> {
         let rows = self.0.entry(line.sku.clone()).or_insert_with(|| {
             vec![StockRow {
                 sku: line.sku.clone(),
@@ -142,14 +146,14 @@ impl Stock {
         Ok(())
     }
 
-    /// What was set aside is free again.
+    /// Frees reserved units.
     pub fn release(&mut self, allocations: &[Allocation]) {
         self.change(allocations, |row, quantity| {
             row.reserved = row.reserved.saturating_sub(quantity);
         });
     }
 
-    /// What was set aside leaves.
+    /// Removes reserved units from the stock.
     pub fn ship(&mut self, allocations: &[Allocation]) {
         self.change(allocations, |row, quantity| {
             row.reserved = row.reserved.saturating_sub(quantity);
@@ -157,7 +161,7 @@ impl Stock {
         });
     }
 
-    /// What left comes back.
+    /// Returns shipped units to the stock.
     pub fn take_back(&mut self, allocations: &[Allocation]) {
         self.change(allocations, |row, quantity| {
             row.on_hand = row.on_hand.saturating_add(quantity);

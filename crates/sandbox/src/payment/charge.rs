@@ -1,4 +1,4 @@
-//! Take money, once per key.
+//! Charges money once per idempotency key.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -14,8 +14,8 @@ use crate::incoming::Incoming;
 use crate::operation::Operation;
 use crate::reply::{Answer, Refusal, Reply};
 use crate::specials;
-use crate::wire::{Integer, amount};
 use crate::state::CallContext;
+use crate::wire::{Integer, amount};
 
 /// `POST /v1/payments/charge`
 pub(super) async fn charge(State(hub): State<Hub>, incoming: Incoming) -> Response {
@@ -52,7 +52,8 @@ impl Payments {
         if request.amount <= Decimal::ZERO {
             return Err(Refusal::invalid("the amount has to be more than nothing"));
         }
-        if request.currency.len() != 3 || !request.currency.bytes().all(|b| b.is_ascii_uppercase()) {
+        if request.currency.len() != 3 || !request.currency.bytes().all(|b| b.is_ascii_uppercase())
+        {
             return Err(Refusal::invalid(
                 "the currency has to be three capital letters",
             ));
@@ -100,7 +101,7 @@ impl Payments {
     }
 }
 
-/// What the charge first ended in: a refund since then does not make it undone.
+/// The original result of the charge; a later refund does not change it.
 fn answer(charge: &Charge, status: StatusCode) -> Reply {
     if charge.amount == specials::DECLINED {
         return Err(Refusal::new(

@@ -1,4 +1,4 @@
-//! What was charged, for one order or for all, newest first.
+//! Lists charges, of one order or of all, newest first.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -10,7 +10,7 @@ use crate::operation::Operation;
 use crate::pages::PageRequest;
 use crate::reply::Answer;
 
-/// `GET /v1/payments?order_id=`, or without it all of them in pages
+/// `GET /v1/payments?order_id=`; without the parameter, a page of all charges
 pub(super) async fn look_up(
     State(hub): State<Hub>,
     OrderFilter(order): OrderFilter,

@@ -1,4 +1,4 @@
-//! Give money back, once per key, and never more than was taken.
+//! Refunds money once per idempotency key, up to the charged amount.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -9,14 +9,18 @@ use serde_json::json;
 
 use super::{ChargeStatus, Payments, Refund};
 use crate::hub::Hub;
-use crate::incoming::{PathId, Incoming};
+use crate::incoming::{Incoming, PathId};
 use crate::operation::Operation;
 use crate::reply::{Answer, Refusal, Reply};
-use crate::wire::amount;
 use crate::state::CallContext;
+use crate::wire::amount;
 
 /// `POST /v1/payments/{payment_id}/refund`
-pub(super) async fn refund(State(hub): State<Hub>, PathId(id): PathId, incoming: Incoming) -> Response {
+pub(super) async fn refund(
+    State(hub): State<Hub>,
+    PathId(id): PathId,
+    incoming: Incoming,
+) -> Response {
     hub.serve(
         Operation::Refund,
         incoming,
@@ -39,7 +43,13 @@ struct RefundRequest {
 }
 
 impl Payments {
-    fn refund(&mut self, payment_id: u64, request: RefundRequest, key: String, context: &CallContext) -> Reply {
+    fn refund(
+        &mut self,
+        payment_id: u64,
+        request: RefundRequest,
+        key: String,
+        context: &CallContext,
+    ) -> Reply {
         if request.amount <= Decimal::ZERO {
             return Err(Refusal::invalid("the amount has to be more than nothing"));
         }

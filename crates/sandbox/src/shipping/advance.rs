@@ -1,4 +1,4 @@
-//! Move parcels along, by themselves or by hand.
+//! Advances parcels, on a schedule or on request.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use super::{ParcelStatus, Shipment};
 use crate::hub::Hub;
 use crate::parcel_updates::ParcelUpdate;
 
-/// How many times longer a parcel stays in its first status, so that there is time to cancel.
+/// The first status lasts this many times longer, which leaves time to cancel.
 const FIRST_STATUS_FACTOR: u32 = 3;
 
-/// Bounds of how often parcels are looked at.
+/// Bounds of the polling interval.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(5);
 const LONGEST_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Move parcels along at this pace until the sandbox stops.
+/// Advances parcels at this pace until the sandbox stops.
 pub(crate) async fn run(hub: Hub, pace: Duration) {
     let mut ticks = interval((pace / 4).clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -30,12 +30,11 @@ pub(crate) async fn run(hub: Hub, pace: Duration) {
     }
 }
 
-/// Move those parcels by one status that `moves` picks and that are still under way; tells
-/// how many those were.
+/// Advances every unfinished parcel that `moves` selects by one status. Returns their number.
 pub(crate) fn advance(hub: &Hub, moves: impl Fn(&Shipment, OffsetDateTime) -> bool) -> usize {
     let due = |parcel: &Shipment, now| parcel.status.next().is_some() && moves(parcel, now);
     let now = hub.now();
-    // Looked at first: a turn in which nothing moves has nothing to save.
+    // A read comes first, because an update causes a save even if no parcel moves.
     if !hub.read(|state| {
         state
             .parcels
@@ -49,21 +48,21 @@ pub(crate) fn advance(hub: &Hub, moves: impl Fn(&Shipment, OffsetDateTime) -> bo
         let mut moved = Vec::new();
         for parcel in state.parcels.0.rows_mut() {
             if due(parcel, now) {
-                move_on(parcel, now);
+                advance_one(parcel, now);
                 moved.push((parcel.order_id, parcel.status));
             }
         }
         moved
     });
     for (order_id, status) in &moved {
-        if let Some(news) = ParcelUpdate::of(*order_id, *status) {
-            hub.publish(news);
+        if let Some(update) = ParcelUpdate::of(*order_id, *status) {
+            hub.publish(update);
         }
     }
     moved.len()
 }
 
-fn move_on(parcel: &mut Shipment, now: OffsetDateTime) {
+fn advance_one(parcel: &mut Shipment, now: OffsetDateTime) {
     if let Some(next) = parcel.status.next() {
         parcel.status = next;
         parcel.updated_at = now;

@@ -1,4 +1,4 @@
-//! Hold a parcel back, as long as nobody has fetched it.
+//! Cancels a parcel that the carrier has not collected.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -6,13 +6,17 @@ use serde::Deserialize;
 
 use super::{ParcelStatus, Parcels};
 use crate::hub::Hub;
-use crate::incoming::{PathId, Incoming};
+use crate::incoming::{Incoming, PathId};
 use crate::operation::Operation;
 use crate::reply::{Answer, Refusal, Reply};
 use crate::state::CallContext;
 
 /// `PATCH /v1/shipments/{shipment_id}/status`
-pub(super) async fn cancel(State(hub): State<Hub>, PathId(id): PathId, incoming: Incoming) -> Response {
+pub(super) async fn cancel(
+    State(hub): State<Hub>,
+    PathId(id): PathId,
+    incoming: Incoming,
+) -> Response {
     hub.serve(
         Operation::Cancel,
         incoming,

@@ -1,4 +1,4 @@
-//! Send a parcel, once per key.
+//! Creates a parcel once per idempotency key.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -12,10 +12,10 @@ use crate::operation::Operation;
 use crate::payment::Payments;
 use crate::reply::{Answer, Refusal, Reply};
 use crate::specials;
-use crate::wire::Integer;
 use crate::state::CallContext;
+use crate::wire::Integer;
 
-/// Tracking numbers count on from here.
+/// Tracking numbers count from here.
 const BEFORE_FIRST_TRACKING: u64 = 100_000;
 
 /// `POST /v1/shipments`
@@ -45,7 +45,13 @@ fn is_reachable(payments: &Payments, order_id: i64) -> bool {
 }
 
 impl Parcels {
-    fn create(&mut self, request: ShipmentRequest, key: String, reachable: bool, context: &CallContext) -> Reply {
+    fn create(
+        &mut self,
+        request: ShipmentRequest,
+        key: String,
+        reachable: bool,
+        context: &CallContext,
+    ) -> Reply {
         let ShipmentRequest {
             order_id: Integer(order_id),
             carrier,

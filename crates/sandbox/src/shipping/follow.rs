@@ -1,16 +1,16 @@
-//! Where parcels are.
+//! Reads parcels.
 
 use axum::extract::State;
 use axum::response::Response;
 use serde_json::json;
 
 use crate::hub::Hub;
-use crate::incoming::{PathId, Incoming, OrderFilter};
+use crate::incoming::{Incoming, OrderFilter, PathId};
 use crate::operation::Operation;
 use crate::pages::PageRequest;
 use crate::reply::{Answer, Refusal};
 
-/// `GET /v1/shipments?order_id=`, newest first, or without it all of them in pages
+/// `GET /v1/shipments?order_id=`, newest first; without the parameter, a page of all parcels
 pub(super) async fn follow(
     State(hub): State<Hub>,
     OrderFilter(order): OrderFilter,
