@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::{SignIn, Verifier};
 use crate::config::{Config, Listen, Reconciling};
 use crate::db::{self, Database, Replica};
-use crate::http::{self, Cursors, Edge, Forms, Parts, Shared};
+use crate::http::{self, Cursors, Dependencies, Edge, HttpState};
 use crate::metrics::Metrics;
 use crate::notifications::{Notifications, WakeUp};
 use crate::orders::Orders;
@@ -158,14 +158,13 @@ impl Components {
         config: &Config,
         metrics: &Arc<Metrics>,
         stopping: watch::Receiver<bool>,
-    ) -> Shared {
-        Shared::from(Parts {
+    ) -> HttpState {
+        HttpState::from(Dependencies {
             orders: self.orders.clone(),
             verifier: self.verifier.clone(),
             metrics: metrics.clone(),
             users: self.users.clone(),
-            forms: Arc::new(Forms::new(&config.cursor_key)),
-            edge: Arc::new(Edge::new(config.requests.clone())),
+            edge: Arc::new(Edge::new(config.requests.clone(), metrics.clone())),
             cursors: Arc::new(Cursors::new(&config.cursor_key)),
             has_metrics_port: config.metrics_port.is_some(),
             metrics_token: config.metrics_token.clone().map(Arc::new),

@@ -67,7 +67,7 @@ pub struct Config {
     /// What connections may take.
     pub connections: server::Limits,
     /// What requests may take.
-    pub requests: http::Limits,
+    pub requests: http::RequestLimits,
     /// The port of /metrics, where it has one of its own; 0 for any that is free.
     pub metrics_port: Option<u16>,
     /// What /metrics asks for, if anything.

@@ -29,7 +29,7 @@ pub(super) fn connection_limits(reader: &mut Reader<'_>) -> Option<server::Limit
 pub(super) fn request_limits(
     reader: &mut Reader<'_>,
     settle_wait: Option<Duration>,
-) -> Option<http::Limits> {
+) -> Option<http::RequestLimits> {
     let max_requests = reader.number("MAX_REQUESTS", 1..=1_000_000);
     let request_timeout = milliseconds(reader, "REQUEST_TIMEOUT_MS", 10..=600_000);
     let body_timeout = milliseconds(reader, "BODY_TIMEOUT_MS", 10..=600_000);
@@ -43,7 +43,7 @@ pub(super) fn request_limits(
     {
         reader.fault("REQUEST_TIMEOUT_MS", "must be more than SETTLE_WAIT_MS");
     }
-    Some(http::Limits {
+    Some(http::RequestLimits {
         max_requests: usize::try_from(max_requests?).ok()?,
         request_timeout: request_timeout?,
         body_timeout: body_timeout?,

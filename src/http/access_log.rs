@@ -1,41 +1,37 @@
-//! One log line a request, its metrics, and the request id that ties them to the answer.
+//! The access log: one line, one span and one set of metrics per request, and the request id that connects
+//! them to the response.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderName, HeaderValue, Method};
+use axum::http::{HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
-use tracing::Instrument as _;
 use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 use uuid::Builder;
 
-use super::Shared;
-use super::caller::Known;
+use super::headers::X_REQUEST_ID;
+use super::log_fields::{LoggedCaller, LoggedOrder};
 use super::pages;
 use super::problem::Problem;
+use crate::metrics::Metrics;
 use crate::telemetry;
 
-/// The header in which a request's id comes and goes.
-pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// What an endless count of paths and methods is counted as.
+/// The label of unknown paths and methods, so that their number does not grow the metrics.
 const OTHER: &str = "other";
 
-/// The order that a request turned out to be about.
-#[derive(Clone, Copy, Debug)]
-pub struct About(pub i64);
-
-/// Names the request, answers it, and writes down how that went.
-pub async fn observe(shared: &Shared, request: Request, next: Next) -> Response {
+/// Assigns the request id, runs the request in its span, and records the response.
+pub async fn observe(metrics: &Arc<Metrics>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let request_id = request_id(&request);
     let method = method(request.method());
     let matched = request.extensions().get::<MatchedPath>().cloned();
     let known_route = matched.as_ref().map(MatchedPath::as_str);
     let route = known_route.unwrap_or(OTHER);
-    let by_page = pages::are_asked(&request);
+    let by_page = pages::answers_with_page(&request);
     let span = tracing::info_span!(
         "request",
         %request_id,
@@ -53,89 +49,114 @@ pub async fn observe(shared: &Shared, request: Request, next: Next) -> Response 
         },
     );
 
-    shared.metrics.http_requests_in_flight.inc();
-    let in_flight = InFlight(shared.metrics.clone());
+    let in_flight = InFlightRequest::begin(metrics.clone());
     let mut response = next.run(request).instrument(span.clone()).await;
     drop(in_flight);
 
     let problem = response.extensions().get::<Arc<Problem>>().cloned();
     if let Some(problem) = &problem {
         match by_page {
-            true => pages::problem(problem, &request_id, &mut response),
+            true => pages::render_problem(problem, &request_id, &mut response),
             false => *response.body_mut() = Body::from(problem.document(&request_id)),
         }
     }
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(X_REQUEST_ID, value);
     }
-
-    let took = started.elapsed();
-    let status = response.status();
-    let labels = [method, route, status.as_str()];
-    shared
-        .metrics
-        .http_requests
-        .with_label_values(&labels)
-        .inc();
-    shared
-        .metrics
-        .http_request_duration
-        .with_label_values(&labels)
-        .observe(took.as_secs_f64());
-
-    let known = response.extensions().get::<Known>();
-    let duration_ms = (took.as_secs_f64() * 100_000.0).round() / 100.0;
-    let principal = known.map(|known| known.0.as_str());
-    let order_id = response.extensions().get::<About>().map(|about| about.0);
-    let code = problem.as_ref().map(|problem| problem.code());
-    let error = problem.as_ref().and_then(|problem| problem.cause());
-    let status = status.as_u16();
-    telemetry::answered(&span, status);
-    let trace_id = telemetry::trace_id(&span);
-    if status >= 500 {
-        telemetry::went_wrong(&span, code.unwrap_or("5xx"));
-    }
-    if status >= 500 {
-        tracing::error!(
-            request_id,
-            trace_id,
-            method,
-            route,
-            status,
-            duration_ms,
-            principal,
-            order_id,
-            code,
-            error,
-            "request"
-        );
-    } else {
-        tracing::info!(
-            request_id,
-            trace_id,
-            method,
-            route,
-            status,
-            duration_ms,
-            principal,
-            order_id,
-            code,
-            "request"
-        );
-    }
+    let entry = LogEntry {
+        request_id: &request_id,
+        method,
+        route,
+        took: started.elapsed(),
+        problem: problem.as_deref(),
+    };
+    entry.record(metrics, &span, &response);
     response
 }
 
-/// Counts down when the answer is ready, or when the client has left before.
-struct InFlight(Arc<crate::metrics::Metrics>);
+/// A finished request.
+struct LogEntry<'a> {
+    request_id: &'a str,
+    method: &'static str,
+    route: &'a str,
+    took: Duration,
+    problem: Option<&'a Problem>,
+}
 
-impl Drop for InFlight {
+impl LogEntry<'_> {
+    /// Updates the metrics, ends the span, and writes the log line.
+    fn record(&self, metrics: &Metrics, span: &Span, response: &Response) {
+        let (method, route) = (self.method, self.route);
+        let status = response.status();
+        let labels = [method, route, status.as_str()];
+        metrics.http_requests.with_label_values(&labels).inc();
+        metrics
+            .http_request_duration
+            .with_label_values(&labels)
+            .observe(self.took.as_secs_f64());
+
+        let caller = response.extensions().get::<LoggedCaller>();
+        let duration_ms = (self.took.as_secs_f64() * 100_000.0).round() / 100.0;
+        let principal = caller.map(|caller| caller.0.as_str());
+        let order_id = response
+            .extensions()
+            .get::<LoggedOrder>()
+            .map(|order| order.0);
+        let code = self.problem.map(Problem::code);
+        let error = self.problem.and_then(Problem::cause);
+        let status = status.as_u16();
+        let request_id = self.request_id;
+        telemetry::answered(span, status);
+        let trace_id = telemetry::trace_id(span);
+        if status >= 500 {
+            telemetry::went_wrong(span, code.unwrap_or("5xx"));
+            tracing::error!(
+                request_id,
+                trace_id,
+                method,
+                route,
+                status,
+                duration_ms,
+                principal,
+                order_id,
+                code,
+                error,
+                "request"
+            );
+        } else {
+            tracing::info!(
+                request_id,
+                trace_id,
+                method,
+                route,
+                status,
+                duration_ms,
+                principal,
+                order_id,
+                code,
+                "request"
+            );
+        }
+    }
+}
+
+/// Counts a request in progress. Dropping it ends the count, also if the client disconnects.
+struct InFlightRequest(Arc<Metrics>);
+
+impl InFlightRequest {
+    fn begin(metrics: Arc<Metrics>) -> Self {
+        metrics.http_requests_in_flight.inc();
+        Self(metrics)
+    }
+}
+
+impl Drop for InFlightRequest {
     fn drop(&mut self) {
         self.0.http_requests_in_flight.dec();
     }
 }
 
-/// The client's id, if it is fit for logs, else a new one.
+/// The client's request id if it is printable and short, otherwise a new one.
 fn request_id(request: &Request) -> String {
     request
         .headers()
@@ -147,7 +168,7 @@ fn request_id(request: &Request) -> String {
         .map_or_else(new_id, str::to_owned)
 }
 
-/// From this thread's generator, which does not ask the kernel each time.
+/// A UUID from the thread's generator, which needs no system call.
 fn new_id() -> String {
     Builder::from_random_bytes(rand::random())
         .into_uuid()

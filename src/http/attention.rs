@@ -1,4 +1,4 @@
-//! What operators do about orders that need a person.
+//! The API of operators for orders that need attention.
 
 use axum::Json;
 use axum::extract::State;
@@ -13,61 +13,60 @@ use crate::clock;
 use crate::domain::step::Step;
 use crate::orders::{Orders, Resolution, SagaStatus};
 
-use super::Shared;
-use super::body::{Faults, Object};
+use super::body::{JsonObject, Violations};
 use super::caller::Caller;
-use super::docs::ProblemSchema;
 use super::extract::{JsonBody, PathOrder};
 use super::orders::OrderView;
-use super::problem::Problem;
+use super::problem::{Problem, ProblemSchema};
+use super::state::HttpState;
 
-/// How long the words of a person may be, in characters.
+/// The maximum length of a reason, in characters.
 pub const MAX_REASON_CHARS: usize = 500;
 
 /// Every route, with its documentation.
-pub fn routes() -> OpenApiRouter<Shared> {
+pub fn routes() -> OpenApiRouter<HttpState> {
     OpenApiRouter::new()
         .routes(routes!(stuck_orders))
         .routes(routes!(retry_order))
         .routes(routes!(resolve_order))
 }
 
-/// Orders that need a person, longest first; a hundred at most.
+/// Orders that need attention, longest first, at most a hundred.
 #[derive(Debug, Serialize, ToSchema)]
 struct AttentionList {
     /// The orders.
     results: Vec<AttentionView>,
 }
 
-/// Why an order needs a person.
+/// An order that needs attention.
 #[derive(Debug, Serialize, ToSchema)]
 struct AttentionView {
-    /// The order's number.
+    /// The id of the order.
     #[schema(example = 1, minimum = 1)]
     order_id: i64,
-    /// Whose it is.
+    /// The id of the customer.
     #[schema(example = 5, minimum = 1)]
     customer_id: i64,
-    /// `stuck`: nothing happens without a decision. `doing`, `recalling`, `undoing`: it goes on by
-    /// itself, but has been at this for a quarter of an hour.
+    /// `stuck`: the saga waits for a decision. `doing`, `recalling`, `undoing`: the saga continues by
+    /// itself, but has been in this step for a quarter of an hour.
     #[schema(example = "stuck")]
     phase: &'static str,
     /// The step: `reserve_stock`, `charge_payment`, `create_shipment` or `commit_stock`.
     #[schema(example = "charge_payment")]
     step: Option<&'static str>,
-    /// Since when it stands there.
+    /// When the saga reached this state.
     #[serde(with = "time::serde::rfc3339")]
     since: OffsetDateTime,
-    /// For how many seconds.
+    /// Seconds since then.
     #[schema(example = 3600, minimum = 0)]
     age_s: i64,
-    /// Attempts that led nowhere.
+    /// Failed attempts of the step.
     #[schema(example = 7, minimum = 0)]
     attempts: i32,
-    /// What the peer last said.
+    /// The last answer of the peer.
     #[schema(example = "answered 503 without a reason")]
     last_answer: Option<String>,
-    /// When it is looked at again by itself.
+    /// When the saga makes its next attempt.
     #[serde(with = "time::serde::rfc3339::option")]
     due_at: Option<OffsetDateTime>,
 }
@@ -88,48 +87,40 @@ impl From<SagaStatus> for AttentionView {
     }
 }
 
-/// Why an order is tried again.
+/// The request to retry an order.
 #[derive(Deserialize, ToSchema)]
 #[expect(
     dead_code,
-    reason = "describes what is read by hand, so that all faults are told at once"
+    reason = "describes the schema; the handler parses by hand, to report all violations"
 )]
 struct RetryOrder {
-    /// Why; it stands in the order's history.
-    #[schema(
-        example = "Payment says that the charge is mended",
-        min_length = 1,
-        max_length = 500
-    )]
+    /// The reason; it appears in the order's history.
+    #[schema(example = "Payment says that the charge is mended")]
     reason: String,
 }
 
-/// How an order was settled by hand.
+/// The request to resolve an order by hand.
 #[derive(Deserialize, ToSchema)]
 #[expect(
     dead_code,
-    reason = "describes what is read by hand, so that all faults are told at once"
+    reason = "describes the schema; the handler parses by hand, to report all violations"
 )]
 struct ResolveOrder {
-    /// `completed`: what was open is done, the order stands. `cancelled`: what was done is undone, and
-    /// the money returned.
+    /// `completed`: the open step is done, and the order stands. `cancelled`: the completed steps are undone,
+    /// and the money is returned.
     #[schema(example = "cancelled", pattern = "^(completed|cancelled)$")]
     outcome: String,
-    /// Why, and what was done; it stands in the order's history.
-    #[schema(
-        example = "Refunded by bank transfer",
-        min_length = 1,
-        max_length = 500
-    )]
+    /// The reason, and what was done; it appears in the order's history.
+    #[schema(example = "Refunded by bank transfer")]
     reason: String,
 }
 
-/// Orders that need a person: those that are stuck, and those that take long.
+/// List orders that need attention: stuck ones, and slow ones.
 #[utoipa::path(
     get,
     path = "/v1/ops/orders/stuck/",
     tag = "operations",
-    responses((status = 200, description = "Longest first, a hundred at most", body = AttentionList)),
+    responses((status = 200, description = "Longest first, at most a hundred", body = AttentionList)),
     security(("bearer" = []))
 )]
 async fn stuck_orders(
@@ -142,15 +133,15 @@ async fn stuck_orders(
     }))
 }
 
-/// Try an order again now.
+/// Retry an order now.
 #[utoipa::path(
     post,
     path = "/v1/ops/orders/{order_id}/retry/",
     tag = "operations",
-    params(("order_id" = i64, Path, description = "The order's number", minimum = 1)),
+    params(("order_id" = i64, Path, description = "The id of the order", minimum = 1)),
     request_body = RetryOrder,
     responses(
-        (status = 200, description = "It goes on", body = OrderView),
+        (status = 200, description = "The saga continues", body = OrderView),
         (status = 409, description = "`nothing-to-decide` or `cannot-cancel`", body = ProblemSchema,
             content_type = "application/problem+json"),
     ),
@@ -162,25 +153,25 @@ async fn retry_order(
     PathOrder(order_id): PathOrder,
     JsonBody(body): JsonBody,
 ) -> Result<Json<OrderView>, Problem> {
-    let mut faults = Faults::default();
-    let reason =
-        Object::at(&body, "", &mut faults).and_then(|body| read_reason(&body, &mut faults));
-    let reason = faults.finish(reason)?;
+    let mut violations = Violations::default();
+    let reason = JsonObject::at(&body, "", &mut violations)
+        .and_then(|body| read_reason(&body, &mut violations));
+    let reason = violations.finish(reason)?;
     let order = orders
         .resolve(&caller, order_id, Resolution::Retry, reason)
         .await?;
     Ok(Json(OrderView::new(order, &caller)))
 }
 
-/// Write down that a stuck order was settled by hand.
+/// Record that a stuck order was resolved by hand.
 #[utoipa::path(
     post,
     path = "/v1/ops/orders/{order_id}/resolve/",
     tag = "operations",
-    params(("order_id" = i64, Path, description = "The order's number", minimum = 1)),
+    params(("order_id" = i64, Path, description = "The id of the order", minimum = 1)),
     request_body = ResolveOrder,
     responses(
-        (status = 200, description = "The order as it is now", body = OrderView),
+        (status = 200, description = "The order in its present state", body = OrderView),
         (status = 409, description = "`nothing-to-decide`, `cannot-cancel` or `invalid-transition`",
             body = ProblemSchema, content_type = "application/problem+json"),
     ),
@@ -197,28 +188,28 @@ async fn resolve_order(
     Ok(Json(OrderView::new(order, &caller)))
 }
 
-fn read_reason(body: &Object<'_>, faults: &mut Faults) -> Option<String> {
-    let value = body.required("reason", faults)?;
-    body.text("reason", value, MAX_REASON_CHARS, faults)
+fn read_reason(body: &JsonObject<'_>, violations: &mut Violations) -> Option<String> {
+    let value = body.required("reason", violations)?;
+    body.text("reason", value, MAX_REASON_CHARS, violations)
 }
 
 fn read_resolution(body: &Value) -> Result<(Resolution, String), Problem> {
-    let mut faults = Faults::default();
-    let read = Object::at(body, "", &mut faults).and_then(|body| {
+    let mut violations = Violations::default();
+    let read = JsonObject::at(body, "", &mut violations).and_then(|body| {
         let outcome = body
-            .required("outcome", &mut faults)
-            .and_then(|value| body.text("outcome", value, 20, &mut faults))
+            .required("outcome", &mut violations)
+            .and_then(|value| body.text("outcome", value, 20, &mut violations))
             .and_then(|word| match word.as_str() {
                 "completed" => Some(Resolution::Completed),
                 "cancelled" => Some(Resolution::Cancelled),
                 _ => {
                     let expected = "must be completed or cancelled";
-                    faults.add(body.pointer("outcome"), "unknown_value", expected);
+                    violations.add(body.pointer("outcome"), "unknown_value", expected);
                     None
                 }
             });
-        let reason = read_reason(&body, &mut faults);
+        let reason = read_reason(&body, &mut violations);
         Some((outcome?, reason?))
     });
-    faults.finish(read)
+    violations.finish(read)
 }

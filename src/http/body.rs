@@ -1,16 +1,16 @@
-//! Reads the values of a JSON body and gathers every fault of the request on the way, so that all of
-//! them are told at once.
+//! Parses the values of a JSON body and collects all violations of the request, so that one response reports
+//! them all.
 
 use serde_json::{Map, Value};
 
-use super::problem::{Fault, Problem};
+use super::problem::{Problem, Violation};
 
-/// The faults found so far.
+/// The violations found so far.
 #[derive(Debug, Default)]
-pub struct Faults(Vec<Fault>);
+pub struct Violations(Vec<Violation>);
 
-impl Faults {
-    /// Notes a fault of the body.
+impl Violations {
+    /// Adds a violation of the body.
     pub fn add(
         &mut self,
         pointer: impl Into<String>,
@@ -20,7 +20,7 @@ impl Faults {
         self.push("body", pointer, code, detail);
     }
 
-    /// Notes a fault of a header.
+    /// Adds a violation of a header.
     pub fn add_header(&mut self, name: &str, code: &'static str, detail: impl Into<String>) {
         self.push("header", format!("/{name}"), code, detail);
     }
@@ -32,7 +32,7 @@ impl Faults {
         code: &'static str,
         detail: impl Into<String>,
     ) {
-        self.0.push(Fault {
+        self.0.push(Violation {
             location,
             pointer: pointer.into(),
             code,
@@ -40,7 +40,10 @@ impl Faults {
         });
     }
 
-    /// The value, if nothing was at fault.
+    /// Returns the value if there are no violations.
+    ///
+    /// # Errors
+    /// The problem that lists all violations.
     pub fn finish<T>(self, value: Option<T>) -> Result<T, Problem> {
         match value {
             Some(value) if self.0.is_empty() => Ok(value),
@@ -49,26 +52,30 @@ impl Faults {
     }
 }
 
-impl From<Faults> for Vec<Fault> {
-    fn from(faults: Faults) -> Self {
-        faults.0
+impl From<Violations> for Vec<Violation> {
+    fn from(violations: Violations) -> Self {
+        violations.0
     }
 }
 
-/// An object of the body, and where it is.
-pub struct Object<'a> {
+/// A JSON object of the body, and its JSON pointer.
+pub struct JsonObject<'a> {
     fields: &'a Map<String, Value>,
     pointer: String,
 }
 
-impl<'a> Object<'a> {
-    /// The object at `pointer`; a fault when it is something else.
-    pub fn at(value: &'a Value, pointer: impl Into<String>, faults: &mut Faults) -> Option<Self> {
+impl<'a> JsonObject<'a> {
+    /// The object at `pointer`. Any other value is a violation.
+    pub fn at(
+        value: &'a Value,
+        pointer: impl Into<String>,
+        violations: &mut Violations,
+    ) -> Option<Self> {
         let pointer = pointer.into();
         match value {
             Value::Object(fields) => Some(Self { fields, pointer }),
             other => {
-                faults.add(
+                violations.add(
                     pointer,
                     "wrong_type",
                     format!("must be an object, not {}", type_name(other)),
@@ -78,44 +85,44 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// The pointer of a field.
+    /// The JSON pointer of a field.
     pub fn pointer(&self, name: &str) -> String {
         format!("{}/{name}", self.pointer)
     }
 
-    /// A field that is there and not null.
+    /// A field that is present and not null.
     pub fn optional(&self, name: &str) -> Option<&'a Value> {
         self.fields.get(name).filter(|value| !value.is_null())
     }
 
-    /// A field that must be there; a fault when it is missing or null.
-    pub fn required(&self, name: &str, faults: &mut Faults) -> Option<&'a Value> {
+    /// A required field. A missing or null value is a violation.
+    pub fn required(&self, name: &str, violations: &mut Violations) -> Option<&'a Value> {
         let found = self.fields.get(name);
         match found {
-            None => faults.add(self.pointer(name), "missing", "must be given"),
-            Some(Value::Null) => faults.add(self.pointer(name), "null", "must not be null"),
+            None => violations.add(self.pointer(name), "missing", "must be given"),
+            Some(Value::Null) => violations.add(self.pointer(name), "null", "must not be null"),
             Some(_) => {}
         }
         found.filter(|value| !value.is_null())
     }
 
-    /// Reads the text of a field: not blank, at most `max` characters, none of them invisible.
+    /// Parses a text: not blank, at most `max` characters, without control characters. Trims it.
     pub fn text(
         &self,
         name: &str,
         value: &Value,
         max: usize,
-        faults: &mut Faults,
+        violations: &mut Violations,
     ) -> Option<String> {
         let Value::String(text) = value else {
-            faults.add(
+            violations.add(
                 self.pointer(name),
                 "wrong_type",
                 format!("must be a text, not {}", type_name(value)),
             );
             return None;
         };
-        let fault = if text.trim().is_empty() {
+        let (code, detail) = if text.trim().is_empty() {
             ("empty", "must not be empty".to_owned())
         } else if text.chars().count() > max {
             ("too_long", format!("must have at most {max} characters"))
@@ -127,20 +134,20 @@ impl<'a> Object<'a> {
         } else {
             return Some(text.trim().to_owned());
         };
-        faults.add(self.pointer(name), fault.0, fault.1);
+        violations.add(self.pointer(name), code, detail);
         None
     }
 
-    /// Reads a whole number within bounds.
+    /// Parses an integer within bounds.
     pub fn number(
         &self,
         name: &str,
         value: &Value,
         bounds: std::ops::RangeInclusive<i64>,
-        faults: &mut Faults,
+        violations: &mut Violations,
     ) -> Option<i64> {
         let Value::Number(number) = value else {
-            faults.add(
+            violations.add(
                 self.pointer(name),
                 "wrong_type",
                 format!("must be a whole number, not {}", type_name(value)),
@@ -153,13 +160,13 @@ impl<'a> Object<'a> {
                 (start, i64::MAX) => format!("must be a whole number of at least {start}"),
                 (start, end) => format!("must be a whole number from {start} to {end}"),
             };
-            faults.add(self.pointer(name), "out_of_range", expected);
+            violations.add(self.pointer(name), "out_of_range", expected);
         }
         number
     }
 }
 
-/// What a value is, in words.
+/// The type of a value, as violations name it.
 pub fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

@@ -1,39 +1,36 @@
-//! Cursors: where a list goes on, as a text that only this service makes and that fits only the list
-//! it was made for.
+//! The cursors of keyset pagination: a signed position in one list.
 //!
-//! A cursor is a place and a message authentication code over this place and the whole question:
-//! whose orders, which filters, how sorted. So none can be altered, or taken to another list. It
-//! grants nothing: what a caller may see is asked anew each time.
+//! A cursor contains the sort key of an order and a message authentication code (HMAC) of this key and the
+//! whole search: owner, filters and sorting. Clients cannot forge a cursor or use it with another list. A
+//! cursor grants no access: every request checks what the caller may see.
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rust_decimal::Decimal;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use time::OffsetDateTime;
 
 use crate::domain::search::{MatchRank, OrderListQuery, PagePosition, SortBy, SortKey, SortValue};
 use crate::domain::status::Status;
 
-use super::keys;
-
-/// The length of a code, in bytes.
+/// The length of the HMAC, in bytes.
 const CODE_BYTES: usize = 32;
 
-/// Makes and reads cursors.
+/// Signs and verifies cursors.
 pub struct Cursors {
     key: hmac::Key,
 }
 
 impl Cursors {
-    /// By a secret that all replicas share.
+    /// Derives the signing key from a secret that all replicas share.
     pub fn new(secret: &SecretString) -> Self {
         Self {
-            key: keys::derive(secret, "order-service cursor 1"),
+            key: derive_key(secret, "order-service cursor 1"),
         }
     }
 
-    /// The cursor of a place in the list that answers `search`.
+    /// The cursor of a position in the list that `search` describes.
     pub fn write(&self, search: &OrderListQuery, place: PagePosition) -> Option<String> {
         let (direction, key) = match place {
             PagePosition::After(key) => ('a', key),
@@ -52,7 +49,7 @@ impl Cursors {
         Some(URL_SAFE_NO_PAD.encode(cursor))
     }
 
-    /// The place of a cursor of this list; `None` for any other text.
+    /// The position of a cursor; `None` unless the cursor was signed for this search.
     pub fn read(&self, search: &OrderListQuery, cursor: &str) -> Option<PagePosition> {
         let cursor = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let (code, place) = cursor.split_at_checked(CODE_BYTES)?;
@@ -75,6 +72,13 @@ impl Cursors {
     }
 }
 
+/// Derives a key for one purpose, so that other uses of the secret produce other codes.
+fn derive_key(secret: &SecretString, purpose: &str) -> hmac::Key {
+    let secret = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
+    let derived = hmac::sign(&secret, purpose.as_bytes());
+    hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref())
+}
+
 fn moment(micros: &str) -> Option<OffsetDateTime> {
     let nanos = micros.parse::<i128>().ok()?.checked_mul(1_000)?;
     OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()
@@ -86,7 +90,7 @@ fn rank(number: &str) -> Option<MatchRank> {
         .find(|rank| (*rank as u8).to_string() == number)
 }
 
-/// The place and the question that it belongs to, in one unambiguous text.
+/// The signed text: the position and the search, in an unambiguous encoding.
 fn bound(search: &OrderListQuery, place: &[u8]) -> Vec<u8> {
     let filter = &search.filter;
     let question = serde_json::json!([

@@ -1,15 +1,16 @@
-//! The OpenAPI document, made from the routes, and the Swagger page that shows it.
+//! The OpenAPI document, generated from the routes, and the Swagger UI that shows it.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
+use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use bytes::Bytes;
-use serde::Serialize;
+use utoipa::Modify;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
@@ -17,112 +18,68 @@ use utoipa::openapi::security::{
 use utoipa::openapi::{
     ContentBuilder, HeaderBuilder, OpenApi, Ref, RefOr, Response as Described, ResponseBuilder,
 };
-use utoipa::{Modify, ToSchema};
 use utoipa_swagger_ui::Config;
 
-use super::Shared;
-use super::orders::ALIASES;
-use super::pages::{self, session};
-use super::problem::{Fault, Kind, Problem, no_such_route};
+use super::pages;
+use super::problem::{Problem, ProblemKind, ProblemSchema, no_such_route};
+use super::session;
+use super::state::HttpState;
 
-mod shapes;
+mod constraints;
 
 /// The media type of problems.
 const PROBLEM: &str = "application/problem+json";
 
-/// What the document says beside the routes.
+/// The parts of the OpenAPI document that belong to no route.
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(
         title = "Order Service",
-        description = "Takes a shop's orders, has them fulfilled by Inventory, Payment and Shipping, answers \
-            for them and calls them off.\n\nEvery route but health and this page wants a token that \
-            UserService has issued: `Authorization: Bearer <token>`. Browsers, which prefer HTML, get pages \
-            of a customer's history and of an order. Paths answer with and without the \
-            slash at their end. Errors are problem details (RFC 9457) with a stable `code`; all faults of a \
-            request are told at once. Who asks too often gets `429`, and the `RateLimit` header tells before \
-            how often that is. Amounts are exact decimals as texts, times are UTC.",
+        description = "Accepts a shop's orders, fulfils them through Inventory, Payment and Shipping, reports \
+            on them and cancels them.\n\nEvery route except health and this page requires an access token of \
+            UserService: `Authorization: Bearer <token>`. Browsers, which prefer HTML, get pages of a \
+            customer's history and of an order. Paths match with and without a trailing slash. Errors are \
+            problem details (RFC 9457) with a stable `code`; the response lists all violations of a request. \
+            A caller that exceeds its rate limit gets `429`; the `RateLimit` header of earlier responses \
+            announces the limit. Amounts are exact decimals in strings, times are UTC.",
     ),
     components(schemas(ProblemSchema)),
     tags(
         (name = "orders", description = "Place, read, follow and cancel orders"),
-        (name = "operations", description = "For operators and their machines"),
+        (name = "operations", description = "For operators and their tools"),
     ),
-    modifiers(&Bearer),
+    modifiers(&SecuritySchemes),
 )]
-pub struct Document;
+pub struct ApiDocument;
 
-struct Bearer;
+struct SecuritySchemes;
 
-impl Modify for Bearer {
+impl Modify for SecuritySchemes {
     fn modify(&self, document: &mut OpenApi) {
         let mut bearer = Http::new(HttpAuthScheme::Bearer);
         bearer.bearer_format = Some("JWT".to_owned());
         bearer.description = Some("An access token of UserService".to_owned());
-        document
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("bearer", SecurityScheme::Http(bearer));
         let session = ApiKeyValue::with_description(
             session::COOKIE_NAME,
-            "The same token, as browsers keep it once they are signed in; for pages, and for what their \
-                script reads",
+            "The same token in the browser's cookie after sign-in; for pages and the reads of their scripts",
         );
-        let session = SecurityScheme::ApiKey(ApiKey::Cookie(session));
         let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        let session = SecurityScheme::ApiKey(ApiKey::Cookie(session));
         components.add_security_scheme("session", session);
     }
 }
 
-/// What went wrong (RFC 9457).
-#[derive(Serialize, ToSchema)]
-#[schema(as = Problem)]
-pub struct ProblemSchema {
-    /// Where this kind of problem is described.
-    #[schema(example = "/problems/invalid-request")]
-    r#type: String,
-    /// The kind of problem, in words.
-    #[schema(example = "The request has faults")]
-    title: String,
-    /// The status of the response.
-    #[schema(example = 400, minimum = 400, maximum = 599)]
-    status: u16,
-    /// The kind of problem, for machines.
-    #[schema(example = "invalid-request")]
-    code: String,
-    /// What is wrong in this case and how to mend it.
-    #[schema(example = "items/0/quantity must be a whole number from 1 to 10000")]
-    detail: String,
-    /// What to name when asking for help.
-    #[schema(example = "0b6a7a3c-5d5c-4b9e-9d0a-6f3f7f1f2c11")]
-    request_id: String,
-    /// The faults of the request, all of them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    errors: Option<Vec<Fault>>,
-    /// The order that was called off.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = 1)]
-    order_id: Option<i64>,
-    /// The order as it now stands.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<super::orders::OrderView>)]
-    order: Option<serde_json::Value>,
-    /// The version of an order that has changed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = 7, minimum = 1)]
-    current_version: Option<i32>,
-}
-
-/// Adds what holds for all routes: the problems that any of them may answer, the shapes of texts, and
-/// the aliases.
-pub fn complete(mut document: OpenApi) -> OpenApi {
-    shapes::shape_bodies(&mut document);
+/// Completes the document with what applies to all routes: common problems, constraints, and aliases. An
+/// alias is a pair of a documented path and a second path of the same operations.
+pub fn complete(mut document: OpenApi, aliases: &[(&str, &str)]) -> OpenApi {
+    constraints::constrain_bodies(&mut document);
     for (path, item) in &mut document.paths.paths {
         for (operation, has_body) in operations(item) {
             add_problems(path, operation, has_body);
             for parameter in operation.parameters.iter_mut().flatten() {
                 if let RefOr::T(parameter) = parameter {
-                    shapes::shape_parameter(parameter);
+                    constraints::constrain_parameter(parameter);
                 }
             }
         }
@@ -130,34 +87,39 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
             add_page(operation);
         }
     }
-    for (path, alias) in ALIASES {
-        let Some(mut item) = document.paths.paths.get(path).cloned() else {
+    for (path, alias) in aliases {
+        let Some(mut item) = document.paths.paths.get(*path).cloned() else {
             continue;
         };
         for (operation, _) in operations(&mut item) {
-            let suffix = alias
-                .trim_end_matches('/')
-                .rsplit('/')
-                .next()
-                .unwrap_or_default();
-            let suffix = suffix.trim_matches(['{', '}']);
-            operation.operation_id = operation
-                .operation_id
-                .take()
-                .map(|id| format!("{id}_at_{suffix}"));
-            operation.description = Some(format!("The same as `{path}`."));
+            describe_alias(operation, path, alias);
         }
-        match document.paths.paths.get_mut(alias) {
+        match document.paths.paths.get_mut(*alias) {
             Some(known) => known.merge_operations(item),
             None => {
-                document.paths.paths.insert(alias.to_owned(), item);
+                document.paths.paths.insert((*alias).to_owned(), item);
             }
         }
     }
     document
 }
 
-/// The operations of a path, each with whether it takes a body.
+/// Gives the operation of an alias an id of its own, such as `create_order_at_orders`.
+fn describe_alias(operation: &mut Operation, path: &str, alias: &str) {
+    let suffix = alias
+        .trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .unwrap_or_default();
+    let suffix = suffix.trim_matches(['{', '}']);
+    operation.operation_id = operation
+        .operation_id
+        .take()
+        .map(|id| format!("{id}_at_{suffix}"));
+    operation.description = Some(format!("The same as `{path}`."));
+}
+
+/// The operations of a path, and whether each has a request body.
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (&mut Operation, bool)> {
     let without = [item.get.as_mut()]
         .into_iter()
@@ -173,27 +135,27 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (&mut Operation, bool
 }
 
 fn add_problems(path: &str, operation: &mut Operation, has_body: bool) {
-    let mut kinds = vec![Kind::Internal];
+    let mut kinds = vec![ProblemKind::Internal];
     if operation.security.is_some() {
         kinds.extend([
-            Kind::InvalidRequest,
-            Kind::Unauthenticated,
-            Kind::Forbidden,
-            Kind::RateLimited,
-            Kind::Unavailable,
-            Kind::Overloaded,
-            Kind::TimedOut,
+            ProblemKind::InvalidRequest,
+            ProblemKind::Unauthenticated,
+            ProblemKind::Forbidden,
+            ProblemKind::RateLimited,
+            ProblemKind::Unavailable,
+            ProblemKind::Overloaded,
+            ProblemKind::TimedOut,
         ]);
         if path.contains('{') {
-            kinds.push(Kind::NotFound);
+            kinds.push(ProblemKind::NotFound);
         }
     }
     if path == "/metrics/" {
-        kinds.push(Kind::Unauthenticated);
+        kinds.push(ProblemKind::Unauthenticated);
     }
-    kinds.extend([Kind::BodyTooLarge, Kind::BodyTooSlow]);
+    kinds.extend([ProblemKind::BodyTooLarge, ProblemKind::BodyTooSlow]);
     if has_body {
-        kinds.push(Kind::UnsupportedMediaType);
+        kinds.push(ProblemKind::UnsupportedMediaType);
     }
     for kind in kinds {
         add_problem(operation, kind);
@@ -203,8 +165,8 @@ fn add_problems(path: &str, operation: &mut Operation, has_body: bool) {
     }
 }
 
-/// Adds a problem; beside others of the same status, if there are any.
-fn add_problem(operation: &mut Operation, kind: Kind) {
+/// Adds a problem. Problems of the same status share a response.
+fn add_problem(operation: &mut Operation, kind: ProblemKind) {
     let status = kind.status().as_u16().to_string();
     let words = format!("`{}`: {}", kind.code(), kind.title());
     match operation.responses.responses.get_mut(&status) {
@@ -221,7 +183,7 @@ fn add_problem(operation: &mut Operation, kind: Kind) {
     }
 }
 
-/// Adds the headers that tell callers how often they may ask, and when to come again.
+/// Adds the headers of the rate limiter, and `Retry-After`.
 fn add_headers(operation: &mut Operation) {
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else {
@@ -237,19 +199,19 @@ fn add_headers(operation: &mut Operation) {
         };
         add(
             "RateLimit-Policy",
-            "How many requests the caller may send at once (`q`), and in how many seconds as many more (`w`)",
+            "The burst of requests that the caller may send (`q`), and the seconds in which it is replenished (`w`)",
         );
         add(
             "RateLimit",
-            "How many of these are left (`r`), and in how many seconds there are more (`t`)",
+            "The remaining requests (`r`), and the seconds until more are available (`t`)",
         );
         if matches!(status.as_str(), "429" | "503") {
-            add("Retry-After", "In how many seconds to try again");
+            add("Retry-After", "Seconds until the next attempt");
         }
     }
 }
 
-/// Adds what browsers get, which prefer HTML: a page, whatever is told, or the way to sign in.
+/// Adds what browsers get: an HTML page, or a redirect to the sign-in page.
 fn add_page(operation: &mut Operation) {
     for response in operation.responses.responses.values_mut() {
         if let RefOr::T(described) = response
@@ -264,14 +226,14 @@ fn add_page(operation: &mut Operation) {
         }
     }
     let elsewhere = ResponseBuilder::new()
-        .description("For browsers that are not signed in: where to do that")
+        .description("For browsers without a session: the sign-in page")
         .build();
     let responses = &mut operation.responses.responses;
     responses.insert("303".to_owned(), RefOr::T(elsewhere));
     allow_session(operation);
 }
 
-/// Lets the cookie of the pages do as well.
+/// Documents the session cookie as an alternative to the bearer token.
 fn allow_session(operation: &mut Operation) {
     let session = SecurityRequirement::new("session", Vec::<String>::new());
     operation.security.get_or_insert_default().push(session);
@@ -285,8 +247,8 @@ fn described(words: String) -> Described {
         .build()
 }
 
-/// The document and the page, for anyone.
-pub fn routes(document: &OpenApi) -> Router<Shared> {
+/// The routes of the document and of Swagger UI. They are public.
+pub fn routes(document: &OpenApi) -> Router<HttpState> {
     let document = Bytes::from(document.to_json().unwrap_or_default());
     let config = Arc::new(Config::from("/orders-doc/openapi.json").persist_authorization(true));
     Router::new()
@@ -299,27 +261,26 @@ pub fn routes(document: &OpenApi) -> Router<Shared> {
         .route("/problems/{code}/", get(problem))
 }
 
-/// The page itself. Its links start at the root, so that it works with and without the slash at the
-/// end of its path.
+/// The page of Swagger UI. Its links are absolute, so that it works with and without a trailing slash.
 async fn page() -> Html<&'static str> {
     Html(include_str!("docs/index.html"))
 }
 
-/// What the page is made of, from the binary.
+/// A file of Swagger UI, embedded in the binary.
 async fn asset(
     State(config): State<Arc<Config<'static>>>,
     Path(file): Path<String>,
 ) -> Result<Response, Problem> {
     let found = utoipa_swagger_ui::serve(&file, config).map_err(|error| {
         Problem::new(
-            Kind::Internal,
+            ProblemKind::Internal,
             format!("the page cannot be served: {error}"),
         )
     })?;
     let Some(found) = found.filter(|_| file != "index.html") else {
         return Err(no_such_route().await);
     };
-    // What everybody gets is there once, however many take it slowly.
+    // Static bytes are shared, so that slow clients hold no copies.
     let bytes = match found.bytes {
         Cow::Borrowed(bytes) => Bytes::from_static(bytes),
         Cow::Owned(bytes) => Bytes::from(bytes),
@@ -330,17 +291,14 @@ async fn asset(
         headers.insert(CONTENT_TYPE, content_type);
     }
     if found.gzpipped {
-        headers.insert(
-            CONTENT_ENCODING,
-            axum::http::HeaderValue::from_static("gzip"),
-        );
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     Ok(response)
 }
 
-/// What a problem's `type` leads to.
+/// The description of a problem; the target of its `type`.
 async fn problem(Path(code): Path<String>) -> Result<Response, Problem> {
-    let Some(kind) = Kind::ALL.iter().find(|kind| kind.code() == code) else {
+    let Some(kind) = ProblemKind::ALL.iter().find(|kind| kind.code() == code) else {
         return Err(no_such_route().await);
     };
     let described = serde_json::json!({

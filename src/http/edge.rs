@@ -1,107 +1,65 @@
-//! What every request meets before it is answered, whoever sent it: how many there may be, how often one
-//! caller may ask, how long an answer may take, what every answer tells browsers. What connections may
-//! take is another part's, `server`.
+//! The limits that apply to every request before a handler runs: load shedding, timeouts, rate limits,
+//! CORS and security headers. `server` limits connections.
 
-use std::num::NonZeroU32;
-use std::time::Duration;
+use std::net::IpAddr;
+use std::sync::Arc;
 
-use axum::extract::{MatchedPath, Request};
-use axum::middleware::Next;
-use axum::response::Response;
-use ipnet::IpNet;
+use axum::http::{Extensions, HeaderMap};
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
 
-use super::Shared;
-use super::problem::{Kind, Problem};
+use super::problem::{Problem, ProblemKind};
+use crate::metrics::Metrics;
 
-pub mod client;
+pub mod admission;
+mod client;
 mod compression;
 mod cors;
-mod headers;
-pub mod rate;
+mod limits;
+pub mod rate_limit;
+mod rate_limiter;
+mod security_headers;
 
 pub use compression::compression;
 pub use cors::cors;
-pub use headers::Guard;
+pub use limits::RequestLimits;
+pub use security_headers::SecurityHeaders;
 
-use rate::Rates;
+use rate_limiter::RateLimiters;
 
-/// What requests may take.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// How many may be answered at a time.
-    pub max_requests: usize,
-    /// How long one may take until its answer begins, its body not counted.
-    pub request_timeout: Duration,
-    /// How long the body of one may take to arrive.
-    pub body_timeout: Duration,
-    /// How many one caller may send in a second for long; none: as many as it likes.
-    pub rate_per_s: Option<NonZeroU32>,
-    /// How many at once.
-    pub rate_burst: NonZeroU32,
-    /// How often one name may be tried from one address in a minute; none: as often as it likes.
-    pub sign_ins_per_min: Option<NonZeroU32>,
-    /// Who is believed when it tells for whom it asks.
-    pub trusted_proxies: Vec<IpNet>,
-    /// The sites whose scripts may read answers.
-    pub cors_origins: Vec<String>,
-}
-
-/// The limits, and how far they are used up.
+/// The limits and their current use.
 #[derive(Debug)]
 pub struct Edge {
-    limits: Limits,
-    places: Semaphore,
-    rates: Rates,
+    limits: RequestLimits,
+    /// One permit for each request that is being answered.
+    permits: Semaphore,
+    rates: RateLimiters,
+    metrics: Arc<Metrics>,
 }
 
 impl Edge {
-    /// With nobody there so far.
-    pub fn new(limits: Limits) -> Self {
+    /// Creates the edge with all permits and quotas available.
+    pub fn new(limits: RequestLimits, metrics: Arc<Metrics>) -> Self {
         Self {
-            places: Semaphore::new(limits.max_requests),
-            rates: Rates::new(&limits),
+            permits: Semaphore::new(limits.max_requests),
+            rates: RateLimiters::new(&limits),
             limits,
+            metrics,
         }
     }
 
     /// The limits.
-    pub fn limits(&self) -> &Limits {
+    pub fn limits(&self) -> &RequestLimits {
         &self.limits
     }
-}
 
-/// Whether a route tells operators how the service is: that must be known when nothing else works.
-fn is_for_operators(request: &Request) -> bool {
-    let path = request.extensions().get::<MatchedPath>();
-    path.is_some_and(|path| {
-        let path = path.as_str();
-        path.starts_with("/health/") || path == "/metrics/"
-    })
-}
-
-/// Turns requests away while as many are being answered as may be, and gives up what has not begun to be
-/// answered in time.
-///
-/// Its place is behind the reading of bodies: those who send theirs slowly take nobody's place.
-pub async fn admit(shared: &Shared, request: Request, next: Next) -> Result<Response, Problem> {
-    if is_for_operators(&request) {
-        return Ok(next.run(request).await);
+    /// The address of the client that sent a request.
+    pub fn client_address(&self, extensions: &Extensions, headers: &HeaderMap) -> IpAddr {
+        client::address(extensions, headers, &self.limits.trusted_proxies)
     }
-    let Ok(_place) = shared.edge.places.try_acquire() else {
-        let detail = "this process answers as many requests as it can; try again";
-        return Err(refused(shared, Kind::Overloaded, detail));
-    };
-    let limit = shared.edge.limits.request_timeout;
-    timeout(limit, next.run(request)).await.map_err(|_| {
-        let detail = "no answer was found in time, and what was asked for may have been done; try again \
-            with the same key";
-        refused(shared, Kind::TimedOut, detail)
-    })
-}
 
-fn refused(shared: &Shared, kind: Kind, detail: &str) -> Problem {
-    shared.metrics.request_refused(kind.code());
-    Problem::new(kind, detail).retry_after(1)
+    /// Counts a rejected request and returns its problem.
+    fn reject(&self, kind: ProblemKind, detail: impl Into<String>) -> Problem {
+        self.metrics.request_refused(kind.code());
+        Problem::new(kind, detail)
+    }
 }

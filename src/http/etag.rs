@@ -1,8 +1,9 @@
-//! Versions of an order as entity tags (RFC 9110, 8.8.3), and requests that name them (13.1).
+//! Entity tags of orders (RFC 9110, 8.8.3) and conditional requests (13.1), which give clients optimistic
+//! concurrency.
 //!
-//! A tag tells what a representation depends on: the order, its version, which of its representations it
-//! is, for whom, and the release that wrote it. Writes look at order and version alone: a tag from any
-//! read of the order will do.
+//! A tag contains what a representation depends on: the order, its version, the kind of representation, the
+//! role of the caller, and the release. `If-Match` compares order and version only, so that a tag of any
+//! representation is accepted.
 
 use axum::http::header::{CACHE_CONTROL, ETAG, IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -12,29 +13,29 @@ use crate::domain::ids::OrderId;
 use crate::domain::principal::Principal;
 use crate::orders::{Error, Expected, Orders};
 
-use super::body::Faults;
+use super::body::Violations;
 use super::problem::Problem;
 
-/// Why a header of tags cannot be read.
+/// The detail of malformed headers.
 const GRAMMAR: &str = "must be * or entity tags in quotation marks, separated by commas";
 
-/// What of an order a tag is about.
+/// A representation of an order.
 #[derive(Clone, Copy, Debug)]
 pub enum Representation {
-    /// The order itself.
+    /// The order with its items.
     Details,
-    /// Where its parcel is.
+    /// The tracking of its parcel.
     Tracking,
-    /// Its events.
+    /// The list of its events.
     Events,
 }
 
-/// The tag of a representation.
+/// The entity tag of a representation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tag(String);
+pub struct EntityTag(String);
 
-impl Tag {
-    /// What this caller gets of an order at a version.
+impl EntityTag {
+    /// The tag of what a caller gets of an order at a version.
     pub fn new(
         representation: Representation,
         order_id: OrderId,
@@ -51,13 +52,13 @@ impl Tag {
         Self(format!("{order_id}-{version}-{what}-{role}-{release}"))
     }
 
-    /// The value of the header.
+    /// The value of the `ETag` header.
     pub fn header(&self) -> Option<HeaderValue> {
         HeaderValue::from_str(&format!("\"{}\"", self.0)).ok()
     }
 
-    /// Puts it on an answer, which may be kept and must be asked for again.
-    pub fn mark(&self, headers: &mut HeaderMap) {
+    /// Adds the tag to a response, which caches must revalidate.
+    pub fn add_to(&self, headers: &mut HeaderMap) {
         if let Some(tag) = self.header() {
             headers.insert(ETAG, tag);
         }
@@ -66,20 +67,20 @@ impl Tag {
     }
 }
 
-/// The tags of a conditional request.
+/// The tags of a conditional header.
 #[derive(Debug, PartialEq, Eq)]
-enum Tags {
+enum TagCondition {
     Any,
-    Listed(Vec<Listed>),
+    AnyOf(Vec<ListedTag>),
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Listed {
+struct ListedTag {
     is_weak: bool,
     opaque: String,
 }
 
-/// The answer `304` to a caller who names the present tag in `If-None-Match`, before the order is read.
+/// The response `304` if `If-None-Match` names the present tag. It costs less than reading the order.
 pub async fn not_modified(
     orders: &Orders,
     caller: &Principal,
@@ -87,30 +88,30 @@ pub async fn not_modified(
     representation: Representation,
     headers: &HeaderMap,
 ) -> Result<Option<Response>, Problem> {
-    let mut faults = Faults::default();
-    let known = tags(headers, &IF_NONE_MATCH, "If-None-Match", &mut faults);
-    faults.finish(Some(()))?;
+    let mut violations = Violations::default();
+    let known = tags(headers, &IF_NONE_MATCH, "If-None-Match", &mut violations);
+    violations.finish(Some(()))?;
     let Some(known) = known else { return Ok(None) };
     let version = orders.version(caller, order_id).await?;
-    let tag = Tag::new(representation, order_id, version, caller);
+    let tag = EntityTag::new(representation, order_id, version, caller);
     let is_known = match &known {
-        Tags::Any => true,
-        Tags::Listed(listed) => listed.iter().any(|listed| listed.opaque == tag.0),
+        TagCondition::Any => true,
+        TagCondition::AnyOf(listed) => listed.iter().any(|listed| listed.opaque == tag.0),
     };
     Ok(is_known.then(|| {
         let mut response = StatusCode::NOT_MODIFIED.into_response();
-        tag.mark(response.headers_mut());
+        tag.add_to(response.headers_mut());
         response
     }))
 }
 
-/// The versions that a write asks for by `If-Match`; a weak tag stands for none.
-pub fn expected(headers: &HeaderMap, order_id: OrderId, faults: &mut Faults) -> Expected {
-    let listed = match tags(headers, &IF_MATCH, "If-Match", faults) {
-        None | Some(Tags::Any) => return Expected::Any,
-        Some(Tags::Listed(listed)) => listed,
+/// The versions that `If-Match` accepts. A weak tag matches none.
+pub fn expected(headers: &HeaderMap, order_id: OrderId, violations: &mut Violations) -> Expected {
+    let listed = match tags(headers, &IF_MATCH, "If-Match", violations) {
+        None | Some(TagCondition::Any) => return Expected::Any,
+        Some(TagCondition::AnyOf(listed)) => listed,
     };
-    let version = |listed: &Listed| {
+    let version = |listed: &ListedTag| {
         let of_order = listed.opaque.strip_prefix(&format!("{order_id}-"))?;
         let (version, _) = of_order.split_once('-')?;
         version.parse().ok()
@@ -119,17 +120,22 @@ pub fn expected(headers: &HeaderMap, order_id: OrderId, faults: &mut Faults) -> 
     Expected::OneOf(strong.filter_map(version).collect())
 }
 
-/// A use case's error; with the present version and tag where the order is not as it was expected.
-pub fn refused(error: Error, caller: &Principal) -> Problem {
+/// The problem of a rejected write. If the order has changed, it carries the present version and tag.
+pub fn write_problem(error: Error, caller: &Principal) -> Problem {
     let Error::VersionMismatch { order_id, version } = error else {
         return error.into();
     };
-    let tag = Tag::new(Representation::Details, order_id, version, caller);
+    let tag = EntityTag::new(Representation::Details, order_id, version, caller);
     Problem::from(error).with_current(version, tag.header())
 }
 
-/// The tags of a header; nothing when it is not there, or when there is a fault in it.
-fn tags(headers: &HeaderMap, name: &HeaderName, shown: &str, faults: &mut Faults) -> Option<Tags> {
+/// Reads the tags of a header; `None` if it is absent or malformed.
+fn tags(
+    headers: &HeaderMap,
+    name: &HeaderName,
+    shown: &str,
+    violations: &mut Violations,
+) -> Option<TagCondition> {
     let mut lines = Vec::new();
     for value in headers.get_all(name) {
         lines.push(value.to_str().unwrap_or("?"));
@@ -139,15 +145,15 @@ fn tags(headers: &HeaderMap, name: &HeaderName, shown: &str, faults: &mut Faults
     }
     let tags = parse(&lines.join(","));
     if tags.is_none() {
-        faults.add_header(shown, "malformed", GRAMMAR);
+        violations.add_header(shown, "malformed", GRAMMAR);
     }
     tags
 }
 
-/// `*`, or a list of `"…"` and `W/"…"`; empty elements of a list count as nothing (RFC 9110, 5.6.1).
-fn parse(text: &str) -> Option<Tags> {
+/// Parses `*` or a list of `"…"` and `W/"…"`, without empty list elements (RFC 9110, 5.6.1).
+fn parse(text: &str) -> Option<TagCondition> {
     if text.trim() == "*" {
-        return Some(Tags::Any);
+        return Some(TagCondition::Any);
     }
     let mut listed = Vec::new();
     let mut rest = text.trim_start_matches([' ', '\t', ',']);
@@ -161,31 +167,31 @@ fn parse(text: &str) -> Option<Tags> {
             return None;
         }
         let opaque = opaque.to_owned();
-        listed.push(Listed { is_weak, opaque });
+        listed.push(ListedTag { is_weak, opaque });
         let behind = behind.trim_start_matches([' ', '\t']);
         if !behind.is_empty() && !behind.starts_with(',') {
             return None;
         }
         rest = behind.trim_start_matches([' ', '\t', ',']);
     }
-    (!listed.is_empty()).then_some(Tags::Listed(listed))
+    (!listed.is_empty()).then_some(TagCondition::AnyOf(listed))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn listed(tags: &[(bool, &str)]) -> Option<Tags> {
-        let listed = tags.iter().map(|&(is_weak, opaque)| Listed {
+    fn listed(tags: &[(bool, &str)]) -> Option<TagCondition> {
+        let listed = tags.iter().map(|&(is_weak, opaque)| ListedTag {
             is_weak,
             opaque: opaque.to_owned(),
         });
-        Some(Tags::Listed(listed.collect()))
+        Some(TagCondition::AnyOf(listed.collect()))
     }
 
     #[test]
     fn lists_of_entity_tags_are_parsed_and_others_refused() {
-        assert_eq!(parse(" * "), Some(Tags::Any));
+        assert_eq!(parse(" * "), Some(TagCondition::Any));
         assert_eq!(parse("\"a\""), listed(&[(false, "a")]));
         assert_eq!(parse("\"\""), listed(&[(false, "")]));
         let several = "\"a,b\" , W/\"c\",,\"d\",";

@@ -1,4 +1,4 @@
-//! What operators and their machines ask: health and metrics.
+//! Health checks and metrics, for operators and their tools.
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -14,88 +14,82 @@ use utoipa_axum::routes;
 
 use crate::auth::{KeysState, Rejection};
 
-use super::Shared;
 use super::caller::bearer;
-use super::problem::{Kind, Problem};
+use super::problem::{Problem, ProblemKind};
+use super::state::HttpState;
 
-/// How long the database may take to answer that it is there.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The timeout of the database check.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Every route, with its documentation.
-pub fn routes() -> OpenApiRouter<Shared> {
+pub fn routes() -> OpenApiRouter<HttpState> {
     health_routes().routes(routes!(metrics))
 }
 
-/// Those that say how the service is.
-pub fn health_routes() -> OpenApiRouter<Shared> {
+/// The health checks.
+pub fn health_routes() -> OpenApiRouter<HttpState> {
     OpenApiRouter::new()
         .routes(routes!(health))
         .routes(routes!(live))
         .routes(routes!(ready))
 }
 
-/// How the service is.
+/// The health of the service.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
     /// `ok`, `stopping` or `unavailable`.
     #[schema(example = "ok")]
     status: &'static str,
-    /// The version that runs.
+    /// The running version.
     #[schema(example = "0.1.0")]
     version: &'static str,
-    /// What it depends on.
+    /// The dependencies.
     components: Components,
 }
 
-/// What the service depends on.
+/// The dependencies of the service.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Components {
     /// PostgreSQL.
     database: Component,
-    /// The keys that tokens are verified with.
+    /// The keys that verify access tokens.
     token_keys: TokenKeys,
 }
 
-/// The keys that tokens are verified with.
+/// The keys that verify access tokens.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TokenKeys {
-    /// `ok`; `stale` when their issuer could not be asked again, which does no harm for a while;
-    /// `unavailable` when there are none, so that nobody can be let in.
+    /// `ok`; `stale` if the last refresh failed, and tokens are verified with the earlier keys;
+    /// `unavailable` if there are no keys, and all tokens are rejected.
     #[schema(example = "ok")]
     status: &'static str,
 }
 
-/// One dependency.
+/// A dependency.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Component {
     /// `ok` or `unavailable`.
     #[schema(example = "ok")]
     status: &'static str,
-    /// How long it took to answer.
+    /// The time of the check, in milliseconds.
     #[schema(example = 0.4, minimum = 0)]
     latency_ms: f64,
 }
 
-/// How the service and what it depends on are.
+/// The health of the service and its dependencies.
 #[utoipa::path(get, path = "/health/", tag = "operations", responses(
-    (status = 200, description = "Orders can be taken", body = Health),
-    (status = 503, description = "They cannot", body = Health),
+    (status = 200, description = "The service accepts orders", body = Health),
+    (status = 503, description = "The service cannot accept orders", body = Health),
 ))]
-async fn health(State(shared): State<Shared>) -> (StatusCode, Json<Health>) {
-    let asked = Instant::now();
-    let answer = timeout(PATIENCE, shared.orders.check_database()).await;
-    let database_ok = matches!(answer, Ok(Ok(())));
-    let keys = shared.verifier.keys_state();
-    let is_able = database_ok && keys != KeysState::Missing;
-    let status = match (*shared.stopping.borrow(), is_able) {
-        (true, _) => "stopping",
-        (false, true) => "ok",
-        (false, false) => "unavailable",
-    };
+async fn health(State(state): State<HttpState>) -> (StatusCode, Json<Health>) {
+    let started = Instant::now();
+    let checked = timeout(DATABASE_TIMEOUT, state.orders.check_database()).await;
+    let database_ok = matches!(checked, Ok(Ok(())));
     let database = Component {
         status: if database_ok { "ok" } else { "unavailable" },
-        latency_ms: (asked.elapsed().as_secs_f64() * 100_000.0).round() / 100.0,
+        latency_ms: (started.elapsed().as_secs_f64() * 100_000.0).round() / 100.0,
     };
+    let keys = state.verifier.keys_state();
     let token_keys = TokenKeys {
         status: match keys {
             KeysState::Ok => "ok",
@@ -103,46 +97,44 @@ async fn health(State(shared): State<Shared>) -> (StatusCode, Json<Health>) {
             KeysState::Missing => "unavailable",
         },
     };
-    let code = if status == "ok" {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
+    let is_able = database_ok && keys != KeysState::Missing;
+    let (code, status) = match (*state.stopping.borrow(), is_able) {
+        (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+        (false, true) => (StatusCode::OK, "ok"),
+        (false, false) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
     };
-    let components = Components {
-        database,
-        token_keys,
+    let health = Health {
+        status,
+        version: env!("CARGO_PKG_VERSION"),
+        components: Components {
+            database,
+            token_keys,
+        },
     };
-    (
-        code,
-        Json(Health {
-            status,
-            version: env!("CARGO_PKG_VERSION"),
-            components,
-        }),
-    )
+    (code, Json(health))
 }
 
-/// Whether the process runs. Says nothing of the database, which a restart would not mend.
+/// Whether the process runs. It does not check the database, because a restart would not repair it.
 #[utoipa::path(get, path = "/health/live/", tag = "operations",
-    responses((status = 200, description = "It runs", body = String, example = "ok")))]
+    responses((status = 200, description = "The process runs", body = String, example = "ok")))]
 async fn live() -> &'static str {
     "ok"
 }
 
-/// Whether requests should be sent here.
+/// Whether the process accepts requests.
 #[utoipa::path(get, path = "/health/ready/", tag = "operations", responses(
-    (status = 200, description = "Send requests", body = Health),
-    (status = 503, description = "Stopping, or the database or the keys of tokens are away", body = Health),
+    (status = 200, description = "The process accepts requests", body = Health),
+    (status = 503, description = "The process stops, or the database or the token keys are unavailable", body = Health),
 ))]
-async fn ready(state: State<Shared>) -> (StatusCode, Json<Health>) {
+async fn ready(state: State<HttpState>) -> (StatusCode, Json<Health>) {
     health(state).await
 }
 
-/// What Prometheus scrapes; at a port of its own where `METRICS_PORT` names one.
+/// The metrics, for Prometheus. `METRICS_PORT` moves them to a port of their own.
 #[utoipa::path(get, path = "/metrics/", tag = "operations",
     responses((status = 200, description = "Metrics as text", body = String, content_type = "text/plain")))]
-async fn metrics(State(shared): State<Shared>, request: Request) -> Result<Response, Problem> {
-    if let Some(expected) = &shared.metrics_token {
+async fn metrics(State(state): State<HttpState>, request: Request) -> Result<Response, Problem> {
+    if let Some(expected) = &state.metrics_token {
         let sent = bearer(request.headers())?;
         // Compares in constant time.
         let equal = aws_lc_rs::constant_time::verify_slices_are_equal(
@@ -151,10 +143,10 @@ async fn metrics(State(shared): State<Shared>, request: Request) -> Result<Respo
         );
         equal.map_err(|_| Rejection::Invalid)?;
     }
-    shared.orders.measure_pool();
-    let text = shared.metrics.encode().map_err(|error| {
+    state.orders.measure_pool();
+    let text = state.metrics.encode().map_err(|error| {
         Problem::new(
-            Kind::Internal,
+            ProblemKind::Internal,
             format!("the metrics cannot be written: {error}"),
         )
     })?;

@@ -5,7 +5,7 @@ use axum::routing::{get, post};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Shared;
+use super::state::HttpState;
 
 mod cancel;
 mod cart;
@@ -21,10 +21,12 @@ mod tracking;
 mod update;
 mod views;
 
+pub use cart::CURRENCY_CHARS;
+pub use events::MAX_EVENTS;
 pub use views::{OrderView, actions};
 
 /// Every route, with its documentation.
-pub fn routes() -> OpenApiRouter<Shared> {
+pub fn routes() -> OpenApiRouter<HttpState> {
     OpenApiRouter::new()
         .routes(routes!(list::list_orders))
         .routes(routes!(export::export_orders))
@@ -37,8 +39,8 @@ pub fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(my_orders::my_orders))
 }
 
-/// The same operations at other paths: those that REST clients expect, and one that peers call.
-/// Each is documented as a copy of the first.
+/// Additional paths of operations: the paths that REST clients expect, and one that peer services use. The
+/// OpenAPI document describes each as a copy of the first.
 pub const ALIASES: [(&str, &str); 3] = [
     ("/v1/orders/create/", "/v1/orders/"),
     ("/v1/orders/{order_id}/details/", "/v1/orders/{order_id}/"),
@@ -49,7 +51,7 @@ pub const ALIASES: [(&str, &str); 3] = [
 ];
 
 /// The routes of [`ALIASES`].
-pub fn aliases() -> Router<Shared> {
+pub fn aliases() -> Router<HttpState> {
     Router::new()
         .route("/v1/orders/", post(create::create_order))
         .route("/v1/orders/{order_id}/", get(details::order_details))

@@ -1,4 +1,4 @@
-//! Problem details (RFC 9457): the one shape of every error, and the catalogue of all of them.
+//! Problem details (RFC 9457): the format of every error response, and the catalogue of problems.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -14,32 +14,39 @@ use crate::domain::ids::OrderId;
 use crate::orders::{Error, StateConflict};
 
 mod kind;
+mod schema;
 
-pub use kind::Kind;
+pub use kind::ProblemKind;
+pub use schema::ProblemSchema;
 
-/// One fault of a request.
+/// The detail of internal errors; their cause is for the log only.
+pub const INTERNAL_DETAIL: &str = "an unexpected fault of ours; it was logged";
+
+/// A violation: a value of the request that is missing, malformed or out of bounds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub struct Fault {
-    /// Which part of the request: `body`, `query`, `path` or `header`.
+#[schema(as = Fault)]
+pub struct Violation {
+    /// The part of the request: `body`, `query`, `path` or `header`.
     #[schema(example = "body")]
     pub location: &'static str,
     /// JSON pointer (RFC 6901) to the value within that part.
     #[schema(example = "/items/0/quantity")]
     pub pointer: String,
-    /// What is wrong, for machines.
+    /// What is wrong, for programs.
     #[schema(example = "out_of_range")]
     pub code: &'static str,
-    /// What is wrong and how to mend it.
+    /// What is wrong and how to correct it.
     #[schema(example = "must be a whole number from 1 to 10000")]
     pub detail: String,
 }
 
-/// An error on its way to the client. Its cause rides in the response's extensions, for the log.
+/// An error response. The access log takes it from the response's extensions, logs its cause, and writes
+/// the document.
 #[derive(Clone, Debug)]
 pub struct Problem {
-    kind: Kind,
+    kind: ProblemKind,
     detail: String,
-    errors: Vec<Fault>,
+    errors: Vec<Violation>,
     order: Option<Box<(OrderId, Value)>>,
     current: Option<Box<(i32, Option<HeaderValue>)>>,
     retry_after_s: Option<u32>,
@@ -47,8 +54,8 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem with words for this case.
-    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+    /// A problem with a detail for this case.
+    pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
         Self {
             kind,
             detail: detail.into(),
@@ -60,40 +67,40 @@ impl Problem {
         }
     }
 
-    /// A request with faults; all of them are told at once.
-    pub fn invalid(errors: Vec<Fault>) -> Self {
+    /// The problem of an invalid request. It lists all violations.
+    pub fn invalid(errors: Vec<Violation>) -> Self {
         let detail = match errors.as_slice() {
-            [fault] => match fault.pointer.trim_start_matches('/') {
-                "" => format!("the {} {}", fault.location, fault.detail),
-                name => format!("{name} {}", fault.detail),
+            [violation] => match violation.pointer.trim_start_matches('/') {
+                "" => format!("the {} {}", violation.location, violation.detail),
+                name => format!("{name} {}", violation.detail),
             },
-            faults => format!("the request has {} faults, see errors", faults.len()),
+            violations => format!("the request has {} faults, see errors", violations.len()),
         };
         Self {
             errors,
-            ..Self::new(Kind::InvalidRequest, detail)
+            ..Self::new(ProblemKind::InvalidRequest, detail)
         }
     }
 
-    /// With the order that it is about.
+    /// Adds the order.
     pub fn with_order(mut self, order_id: OrderId, order: Value) -> Self {
         self.order = Some(Box::new((order_id, order)));
         self
     }
 
-    /// With faults that explain it.
-    pub fn with_errors(mut self, errors: Vec<Fault>) -> Self {
+    /// Adds violations that explain the problem.
+    pub fn with_errors(mut self, errors: Vec<Violation>) -> Self {
         self.errors = errors;
         self
     }
 
-    /// With the version at which the order is instead, and its tag.
+    /// Adds the present version of the order and its entity tag.
     pub fn with_current(mut self, version: i32, tag: Option<HeaderValue>) -> Self {
         self.current = Some(Box::new((version, tag)));
         self
     }
 
-    /// With when to come again.
+    /// Adds `Retry-After`.
     pub fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after_s = Some(seconds);
         self
@@ -104,40 +111,40 @@ impl Problem {
         self
     }
 
-    /// What led to it, for the log.
+    /// The error that caused the problem, for the log.
     pub fn cause(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.cause
             .as_deref()
             .map(|cause| cause as &(dyn std::error::Error + 'static))
     }
 
-    /// Its name, for the log.
+    /// The code of the kind.
     pub fn code(&self) -> &'static str {
         self.kind.code()
     }
 
-    /// The kind in words.
+    /// The title of the kind.
     pub fn title(&self) -> &'static str {
         self.kind.title()
     }
 
-    /// What is wrong, in words.
+    /// What is wrong in this case.
     pub fn detail(&self) -> &str {
         &self.detail
     }
 
-    /// The faults of the request, in words.
-    pub fn faults(&self) -> Vec<String> {
-        let faults = self.errors.iter();
-        faults
-            .map(|fault| {
-                let name = fault.pointer.trim_start_matches('/');
-                format!("{name} {}", fault.detail)
+    /// The violations as sentences.
+    pub fn violations(&self) -> Vec<String> {
+        let violations = self.errors.iter();
+        violations
+            .map(|violation| {
+                let name = violation.pointer.trim_start_matches('/');
+                format!("{name} {}", violation.detail)
             })
             .collect()
     }
 
-    /// The document, as the client gets it.
+    /// The JSON document that the client receives.
     pub fn document(&self, request_id: &str) -> Vec<u8> {
         let mut document = Map::new();
         let mut set = |name: &str, value: Value| document.insert(name.to_owned(), value);
@@ -165,7 +172,7 @@ impl Problem {
 }
 
 impl IntoResponse for Problem {
-    /// Status and headers; the document is written by `access_log`, which knows the request's id.
+    /// Sets status and headers. `access_log` writes the document, because it knows the request id.
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = self.kind.status();
@@ -191,50 +198,51 @@ impl IntoResponse for Problem {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
-            Error::NotFound(_) | Error::NothingHere => Self::new(Kind::NotFound, error.to_string()),
-            Error::Forbidden(why) => Self::new(Kind::Forbidden, why),
+            Error::NotFound(_) | Error::NothingHere => {
+                Self::new(ProblemKind::NotFound, error.to_string())
+            }
+            Error::Forbidden(why) => Self::new(ProblemKind::Forbidden, why),
             Error::StateConflict(conflict @ StateConflict::NotCancellable { .. }) => {
-                Self::new(Kind::CannotCancel, conflict.to_string())
+                Self::new(ProblemKind::CannotCancel, conflict.to_string())
             }
             Error::StateConflict(conflict @ StateConflict::NotStuck { .. }) => {
-                Self::new(Kind::NothingToDecide, conflict.to_string())
+                Self::new(ProblemKind::NothingToDecide, conflict.to_string())
             }
             Error::StateConflict(
                 conflict @ (StateConflict::Transition { .. }
                 | StateConflict::AlreadyCancelling { .. }),
-            ) => Self::new(Kind::InvalidTransition, conflict.to_string()),
+            ) => Self::new(ProblemKind::InvalidTransition, conflict.to_string()),
             Error::VersionMismatch { .. } => Self::new(
-                Kind::PreconditionFailed,
+                ProblemKind::PreconditionFailed,
                 format!("{error}; read it again, and send its ETag as If-Match"),
             ),
             Error::TooManyListeners => Self::new(
-                Kind::Unavailable,
+                ProblemKind::Unavailable,
                 "this process serves as many streams as it takes, or stops; try again",
             )
             .retry_after(5),
             Error::TooManyListenersOfCaller(most) => Self::new(
-                Kind::TooManyListeners,
+                ProblemKind::TooManyListeners,
                 format!("you follow {most} orders already; end a stream first"),
             )
             .retry_after(5),
             Error::KeyReused => Self::new(
-                Kind::IdempotencyKeyReused,
+                ProblemKind::IdempotencyKeyReused,
                 "this Idempotency-Key was used before with another request; use a new one",
             ),
             Error::Busy => Self::new(
-                Kind::Conflict,
+                ProblemKind::Conflict,
                 "the order is being changed by others; try again",
             )
             .retry_after(1),
             Error::Unavailable(cause) => Self::new(
-                Kind::Unavailable,
+                ProblemKind::Unavailable,
                 "the database is not available; try again with the same key",
             )
             .retry_after(1)
             .caused_by(cause),
             Error::Database(_) | Error::Crashed(_) => {
-                Self::new(Kind::Internal, "an unexpected fault of ours; it was logged")
-                    .caused_by(error)
+                Self::new(ProblemKind::Internal, INTERNAL_DETAIL).caused_by(error)
             }
         }
     }
@@ -243,36 +251,38 @@ impl From<Error> for Problem {
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
         match rejection {
-            Rejection::NoKeys => Self::new(Kind::Unavailable, rejection.to_string()).retry_after(5),
-            _ => Self::new(Kind::Unauthenticated, rejection.to_string()),
+            Rejection::NoKeys => {
+                Self::new(ProblemKind::Unavailable, rejection.to_string()).retry_after(5)
+            }
+            _ => Self::new(ProblemKind::Unauthenticated, rejection.to_string()),
         }
     }
 }
 
-/// The answer on paths that there are not.
+/// Fallback for unknown routes.
 pub async fn no_such_route() -> Problem {
     Problem::new(
-        Kind::NotFound,
+        ProblemKind::NotFound,
         "there is nothing at this path; see /orders-doc/ for all paths",
     )
 }
 
-/// The answer on methods that a path does not know.
+/// Fallback for methods that a route does not support.
 pub async fn no_such_method() -> Problem {
     Problem::new(
-        Kind::MethodNotAllowed,
+        ProblemKind::MethodNotAllowed,
         "this path does not know this method; see the Allow header",
     )
 }
 
-/// The answer when a handler panics.
+/// The response if a handler panics.
 pub fn from_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
     let message = panic
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("a panic without words");
-    Problem::new(Kind::Internal, "an unexpected fault of ours; it was logged")
+        .unwrap_or("a panic without a message");
+    Problem::new(ProblemKind::Internal, INTERNAL_DETAIL)
         .caused_by(std::io::Error::other(format!("panic: {message}")))
         .into_response()
 }

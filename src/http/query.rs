@@ -1,4 +1,4 @@
-//! Reads the parameters of a query string and gathers every fault on the way.
+//! Parses the parameters of a query string and collects all violations.
 
 use rust_decimal::Decimal;
 use time::format_description::well_known::Rfc3339;
@@ -8,24 +8,24 @@ use url::form_urlencoded;
 use crate::domain::money::parse_decimal;
 use crate::domain::status::Status;
 
-use super::body::Faults;
-use super::problem::{Fault, Problem};
+use super::body::Violations;
+use super::problem::{Problem, Violation};
 
-/// How many parameters are looked at; each unknown one costs a fault in the answer.
+/// The maximum number of parameters. It limits the number of violations in a response.
 const MAX_PARAMETERS: usize = 50;
 
-/// The parameters of a request, each given at most once, none that is not known.
-pub struct Parameters {
+/// The parameters of a query string. Unknown and repeated parameters are violations.
+pub struct QueryParameters {
     pairs: Vec<(String, String)>,
-    faults: Vec<Fault>,
+    violations: Vec<Violation>,
 }
 
-impl Parameters {
-    /// Takes a query string apart.
+impl QueryParameters {
+    /// Splits a query string into the `known` parameters.
     pub fn read(query: Option<&str>, known: &[&str]) -> Self {
         let mut parameters = Self {
             pairs: Vec::new(),
-            faults: Vec::new(),
+            violations: Vec::new(),
         };
         let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
         for (count, (name, value)) in pairs.enumerate() {
@@ -39,9 +39,9 @@ impl Parameters {
                     "is not a parameter of this path; known are {}",
                     known.join(", ")
                 );
-                parameters.fault(&clean(&name), "unknown_parameter", expected);
+                parameters.reject(&clean(&name), "unknown_parameter", expected);
             } else if parameters.pairs.iter().any(|(found, _)| *found == name) {
-                parameters.fault(
+                parameters.reject(
                     &name,
                     "duplicate",
                     "must be given once; separate several values by comma",
@@ -49,7 +49,7 @@ impl Parameters {
             } else if value.contains(char::REPLACEMENT_CHARACTER)
                 || value.chars().any(char::is_control)
             {
-                parameters.fault(
+                parameters.reject(
                     &name,
                     "control_character",
                     "must be UTF-8 without control characters",
@@ -63,14 +63,14 @@ impl Parameters {
         parameters
     }
 
-    /// Notes a fault.
-    pub fn fault(&mut self, name: &str, code: &'static str, detail: impl Into<String>) {
+    /// Adds a violation of a parameter.
+    pub fn reject(&mut self, name: &str, code: &'static str, detail: impl Into<String>) {
         let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
         self.push(pointer, code, detail);
     }
 
     fn push(&mut self, pointer: String, code: &'static str, detail: impl Into<String>) {
-        self.faults.push(Fault {
+        self.violations.push(Violation {
             location: "query",
             pointer,
             code,
@@ -78,21 +78,24 @@ impl Parameters {
         });
     }
 
-    /// Adds faults of other parts of the request.
-    pub fn add(&mut self, faults: Faults) {
-        self.faults.extend(Vec::from(faults));
+    /// Adds violations of other parts of the request.
+    pub fn add(&mut self, violations: Violations) {
+        self.violations.extend(Vec::from(violations));
     }
 
-    /// The value, if nothing was at fault.
+    /// Returns the value if there are no violations.
+    ///
+    /// # Errors
+    /// The problem that lists all violations.
     pub fn finish<T>(self, value: T) -> Result<T, Problem> {
-        if self.faults.is_empty() {
+        if self.violations.is_empty() {
             Ok(value)
         } else {
-            Err(Problem::invalid(self.faults))
+            Err(Problem::invalid(self.violations))
         }
     }
 
-    /// A parameter's text; an empty one counts as not given, as forms send it.
+    /// The text of a parameter. An empty one counts as absent, because forms send empty fields.
     pub fn text(&self, name: &str) -> Option<String> {
         let found = self.pairs.iter().find(|(found, _)| found == name);
         found
@@ -104,7 +107,7 @@ impl Parameters {
     pub fn short_text(&mut self, name: &str, max: usize) -> Option<String> {
         let text = self.text(name)?;
         if text.chars().count() > max {
-            self.fault(
+            self.reject(
                 name,
                 "too_long",
                 format!("must have at most {max} characters"),
@@ -114,7 +117,7 @@ impl Parameters {
         Some(text)
     }
 
-    /// Several statuses, separated by comma.
+    /// Statuses, separated by commas.
     pub fn statuses<S: Status>(&mut self, name: &str) -> Vec<S> {
         let Some(text) = self.text(name) else {
             return Vec::new();
@@ -131,7 +134,7 @@ impl Parameters {
                 None => {
                     let known: Vec<_> = S::ALL.iter().map(|status| status.as_str()).collect();
                     let detail = format!("must be one or several of {}", known.join(", "));
-                    self.fault(name, "unknown_value", detail);
+                    self.reject(name, "unknown_value", detail);
                     return Vec::new();
                 }
             }
@@ -139,7 +142,7 @@ impl Parameters {
         statuses
     }
 
-    /// One of a few words.
+    /// One of the given words, in any case.
     pub fn one_of<T: Copy>(&mut self, name: &str, words: &[(&str, T)], default: T) -> T {
         let Some(text) = self.text(name) else {
             return default;
@@ -151,7 +154,7 @@ impl Parameters {
             Some((_, value)) => *value,
             None => {
                 let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-                self.fault(
+                self.reject(
                     name,
                     "unknown_value",
                     format!("must be one of {}", known.join(", ")),
@@ -161,7 +164,7 @@ impl Parameters {
         }
     }
 
-    /// A whole number within bounds.
+    /// An integer within bounds.
     pub fn number(
         &mut self,
         name: &str,
@@ -184,23 +187,23 @@ impl Parameters {
                     bounds.start(),
                     bounds.end()
                 );
-                self.fault(name, "out_of_range", detail);
+                self.reject(name, "out_of_range", detail);
                 default
             }
         }
     }
 
-    /// A moment, with its zone.
+    /// A time of RFC 3339, in UTC.
     pub fn moment(&mut self, name: &str) -> Option<OffsetDateTime> {
         let text = self.text(name)?;
-        // In a query string an unescaped plus sign reads as a space. The years are UTC's: another
-        // zone's first or last hours may lie outside of what can be counted.
+        // An unescaped plus sign decodes to a space. The year is checked in UTC, because the conversion
+        // may leave the supported range.
         let moment = OffsetDateTime::parse(&text.replace(' ', "+"), &Rfc3339)
             .ok()
             .and_then(|moment| moment.checked_to_offset(UtcOffset::UTC))
             .filter(|moment| (1970..=9999).contains(&moment.year()));
         if moment.is_none() {
-            self.fault(
+            self.reject(
                 name,
                 "not_a_time",
                 "must be a time of RFC 3339, such as 2026-11-22T00:00:00Z",
@@ -215,7 +218,7 @@ impl Parameters {
         match parse_decimal(&text) {
             Ok(amount) if amount.abs() <= Decimal::from(1_000_000_000_000_i64) => Some(amount),
             _ => {
-                self.fault(
+                self.reject(
                     name,
                     "not_a_number",
                     "must be a decimal number such as 100.00",
@@ -226,7 +229,7 @@ impl Parameters {
     }
 }
 
-/// A name from outside, short and visible.
+/// Shortens the name of an unknown parameter and removes control characters.
 fn clean(name: &str) -> String {
     name.chars()
         .filter(|character| !character.is_control())

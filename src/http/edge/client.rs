@@ -1,31 +1,15 @@
-//! From where a request comes, as far as that can be known.
+//! The address of the client, behind trusted proxies.
 
-use std::convert::Infallible;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use axum::extract::{ConnectInfo, FromRequestParts};
-use axum::http::request::Parts;
+use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap};
 use ipnet::IpNet;
 
-use crate::http::Shared;
+use crate::http::headers::X_FORWARDED_FOR;
 
-/// The address of a request's client.
-#[derive(Clone, Copy, Debug)]
-pub struct ClientAddress(pub IpAddr);
-
-impl FromRequestParts<Shared> for ClientAddress {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Infallible> {
-        Ok(Self(shared.client_of(&parts.extensions, &parts.headers)))
-    }
-}
-
-const X_FORWARDED_FOR: &str = "x-forwarded-for";
-
-/// The address of the client: the other end of the connection, or, where that is a proxy that is trusted, the
-/// last address in `X-Forwarded-For` that is none. What stands before it may be anybody's invention.
+/// The address of the client: the peer of the connection or, if that is a trusted proxy, the last
+/// untrusted address in `X-Forwarded-For`. Earlier addresses may be forged by the client.
 pub fn address(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let peer = extensions.get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| peer.0.ip());
@@ -35,12 +19,12 @@ pub fn address(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) 
         return peer;
     }
     let lines = headers.get_all(X_FORWARDED_FOR).iter();
-    let told: Vec<&str> = lines
+    let forwarded: Vec<&str> = lines
         .filter_map(|line| line.to_str().ok())
         .flat_map(|line| line.split(','))
         .collect();
     let mut nearest = peer;
-    for text in told.iter().rev() {
+    for text in forwarded.iter().rev() {
         let Some(address) = parse(text.trim()) else {
             break;
         };
@@ -52,14 +36,14 @@ pub fn address(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) 
     nearest
 }
 
-/// An address, perhaps with a port.
+/// Parses an address with or without a port.
 fn parse(text: &str) -> Option<IpAddr> {
     let address = text.parse::<IpAddr>().ok();
     let address = address.or_else(|| Some(text.parse::<SocketAddr>().ok()?.ip()));
     address.map(|address| address.to_canonical())
 }
 
-/// What counts as one client: an address, or the network of IPv6 that one subscriber has whole.
+/// The network that counts as one client: an IPv4 address, or the /64 network of an IPv6 subscriber.
 pub fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
@@ -96,7 +80,7 @@ mod tests {
             ("10.0.0.1", &["1.1.1.1"], &proxies, "1.1.1.1"),
             ("::ffff:10.0.0.1", &["1.1.1.1"], &proxies, "1.1.1.1"),
             ("fd00::1", &["2001:db8::1"], &proxies, "2001:db8::1"),
-            // What the client itself has sent stands first.
+            // The client forged the first address.
             ("10.0.0.1", &["6.6.6.6, 1.1.1.1"], &proxies, "1.1.1.1"),
             ("10.0.0.1", &["6.6.6.6", "1.1.1.1"], &proxies, "1.1.1.1"),
             (

@@ -1,19 +1,22 @@
-//! Which answers are compressed: lists, exports, documents, style and scripts, for who takes gzip. Not
+//! Gzip compression of lists, exports, documents, styles and scripts. These responses stay uncompressed:
 //!
-//! - pages: they have the proof of their forms beside words that a link can put there, so that their
-//!   compressed length would tell it bit by bit (BREACH);
-//! - what has a strong `ETag`, which would have to be another one (RFC 9110, 8.8.3); it is short;
-//! - streams of events, which would wait for more to compress;
-//! - what is short already, or comes compressed.
+//! - pages, because they show private data beside text from the query string, and the compressed length
+//!   would reveal the data bit by bit (BREACH);
+//! - responses with a strong `ETag`, because a compressed representation needs another tag (RFC 9110,
+//!   8.8.3); they are short;
+//! - event streams, because the compressor would delay events;
+//! - short responses, and responses that are compressed already.
 
-use axum::http::header::{CONTENT_TYPE, ETAG};
+use axum::http::header::ETAG;
 use axum::http::{Extensions, HeaderMap, StatusCode, Version};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 
-/// Below this, in bytes, nothing is gained.
-const SHORT: u64 = 1024;
+use crate::http::media_type::content_type;
+
+/// The size from which compression pays off, in bytes.
+const MIN_BYTES: u64 = 1024;
 
 const COMPRESSED: [&str; 7] = [
     "application/json",
@@ -25,18 +28,14 @@ const COMPRESSED: [&str; 7] = [
     "application/javascript",
 ];
 
-/// The layer.
+/// The compression middleware.
 pub fn compression() -> CompressionLayer<impl Predicate> {
     CompressionLayer::new()
         .quality(CompressionLevel::Fastest)
-        .compress_when(SizeAbove::new(SHORT).and(is_worth_it))
+        .compress_when(SizeAbove::new(MIN_BYTES).and(is_compressible))
 }
 
-fn is_worth_it(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
-    let content_type = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let essence = content_type.and_then(|value| value.split(';').next());
+fn is_compressible(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
     !headers.contains_key(ETAG)
-        && essence.is_some_and(|essence| COMPRESSED.contains(&essence.trim()))
+        && content_type(headers).is_some_and(|essence| COMPRESSED.contains(&essence))
 }

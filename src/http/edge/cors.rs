@@ -1,5 +1,7 @@
-//! Which scripts of other sites may read answers (CORS): none, unless `CORS_ORIGINS` names their sites.
-//! They bring a token in the header; a browser's cookies never count for them.
+//! Cross-origin resource sharing (CORS): scripts of the sites in `CORS_ORIGINS` may read responses.
+//!
+//! They authenticate by a bearer token. The session cookie does not count for them, because the layer
+//! allows no credentials.
 
 use std::time::Duration;
 
@@ -7,19 +9,18 @@ use axum::http::header::{
     AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION,
     RETRY_AFTER,
 };
-use axum::http::{HeaderName, HeaderValue, Method};
+use axum::http::{HeaderValue, Method};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::http::access_log::X_REQUEST_ID;
-use crate::http::idempotency::{IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED};
+use crate::http::headers::{
+    IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED, LAST_EVENT_ID, RATE_LIMIT, RATE_LIMIT_POLICY,
+    X_REQUEST_ID,
+};
 
-use super::rate::{RATE_LIMIT, RATE_LIMIT_POLICY};
+/// How long browsers cache the answer to a preflight request.
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(3600);
 
-/// For how long a browser need not ask again.
-const KNOWN_FOR: Duration = Duration::from_secs(3600);
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-
-/// The layer; none where no site is named.
+/// The CORS middleware; `None` if no origin is configured.
 pub fn cors(origins: &[String]) -> Option<CorsLayer> {
     if origins.is_empty() {
         return None;
@@ -49,6 +50,6 @@ pub fn cors(origins: &[String]) -> Option<CorsLayer> {
             RETRY_AFTER,
             X_REQUEST_ID,
         ])
-        .max_age(KNOWN_FOR);
+        .max_age(PREFLIGHT_MAX_AGE);
     Some(layer)
 }

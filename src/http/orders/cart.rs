@@ -1,4 +1,4 @@
-//! Reads the body of a placement into a cart, with every fault that it has.
+//! Parses the body of a placement into a cart, and collects all violations.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,60 +13,59 @@ use crate::domain::cart::{
 use crate::domain::ids::CustomerId;
 use crate::domain::money::{MAX_AMOUNT, Money, MoneyError};
 use crate::domain::order::{PricingRules, Totals};
-use crate::http::body::{Faults, Object, type_name};
+use crate::http::body::{JsonObject, Violations, type_name};
 
-/// What is to be ordered. Fields that are not named here are ignored.
+/// The length of a currency code (ISO 4217), in characters.
+pub const CURRENCY_CHARS: usize = 3;
+
+/// The request to place an order. Unknown fields are ignored.
 #[derive(Deserialize, ToSchema)]
 #[expect(
     dead_code,
-    reason = "describes what is read by hand, so that all faults are told at once"
+    reason = "describes the schema; the handler parses by hand, to report all violations"
 )]
 pub struct CreateOrder {
-    /// Whose order it is: the caller's own when left out. Staff name the customer.
+    /// The owner of the order; by default the caller. Required for staff.
     #[schema(example = 5, minimum = 1)]
     customer_id: Option<i64>,
-    /// What is bought; no SKU twice.
-    #[schema(min_items = 1, max_items = 100)]
+    /// The items; each SKU at most once.
+    #[schema(min_items = 1)]
     items: Vec<CreateItem>,
-    /// The shop's currency; may be left out.
-    #[schema(example = "USD", min_length = 3, max_length = 3)]
+    /// The shop's currency; optional.
+    #[schema(example = "USD")]
     currency: Option<String>,
-    /// How the customer pays, in PaymentService's words.
-    #[schema(example = "CARD", min_length = 1, max_length = 40)]
+    /// The payment method, as PaymentService names it.
+    #[schema(example = "CARD")]
     payment_method: Option<String>,
-    /// Where the parcel goes.
-    #[schema(
-        example = "1 Main Street, Springfield",
-        min_length = 1,
-        max_length = 500
-    )]
+    /// The delivery address.
+    #[schema(example = "1 Main Street, Springfield")]
     shipping_address: Option<String>,
 }
 
-/// A line of what is to be ordered.
+/// An item of a new order.
 #[derive(Deserialize, ToSchema)]
 #[expect(
     dead_code,
-    reason = "describes what is read by hand, so that all faults are told at once"
+    reason = "describes the schema; the handler parses by hand, to report all violations"
 )]
 pub struct CreateItem {
-    /// The product's number.
+    /// The id of the product.
     #[schema(example = 17, minimum = 1)]
     product_id: Option<i64>,
     /// The stock keeping unit.
-    #[schema(example = "SKU123", min_length = 1, max_length = 100)]
+    #[schema(example = "SKU123")]
     sku: String,
-    /// What it is called, as the customer is to see it.
-    #[schema(example = "Walnut Lamp", min_length = 1, max_length = 200)]
+    /// The name that the customer sees.
+    #[schema(example = "Walnut Lamp")]
     name: Option<String>,
-    /// How many.
-    #[schema(example = 2, minimum = 1, maximum = 10000)]
+    /// The quantity.
+    #[schema(example = 2, minimum = 1)]
     quantity: u32,
     #[schema(schema_with = price_schema)]
     unit_price: Value,
 }
 
-/// A price on the way in: a number, or a text.
+/// The schema of a price: a number or a string.
 fn price_schema() -> impl Into<RefOr<Schema>> {
     let number = ObjectBuilder::new()
         .schema_type(Type::Number)
@@ -77,16 +76,16 @@ fn price_schema() -> impl Into<RefOr<Schema>> {
         .pattern(Some(r"^(0\.(0[1-9]|[1-9]\d?)|[1-9]\d{0,8}(\.\d{1,2})?)$"));
     OneOfBuilder::new()
         .description(Some(
-            "The price of one, exact: no more decimals than the currency has.",
+            "The exact price of one unit, with at most the decimals of the currency.",
         ))
         .item(number)
         .item(text)
         .examples([serde_json::json!(100.0), serde_json::json!("100.00")])
 }
 
-/// A cart whose owner is not decided.
-pub struct Draft {
-    /// Whose it is to be, if the body says.
+/// A cart without an owner.
+pub struct UnownedCart {
+    /// The owner that the body names.
     pub customer_id: Option<CustomerId>,
     lines: Vec<CartLine>,
     totals: Totals,
@@ -94,9 +93,9 @@ pub struct Draft {
     shipping_address: Option<String>,
 }
 
-impl Draft {
+impl UnownedCart {
     /// The cart of `customer_id`.
-    pub fn of(self, customer_id: CustomerId) -> Cart {
+    pub fn owned_by(self, customer_id: CustomerId) -> Cart {
         Cart {
             customer_id,
             lines: self.lines,
@@ -107,32 +106,36 @@ impl Draft {
     }
 }
 
-/// Reads a body. `None` when there is a fault that leaves no cart.
-pub fn read(body: &Value, pricing: &PricingRules, faults: &mut Faults) -> Option<Draft> {
-    let order = Object::at(body, "", faults)?;
+/// Parses a body; `None` if its violations leave no cart.
+pub fn read(
+    body: &Value,
+    pricing: &PricingRules,
+    violations: &mut Violations,
+) -> Option<UnownedCart> {
+    let order = JsonObject::at(body, "", violations)?;
     let customer_id = order
         .optional("customer_id")
-        .and_then(|value| order.number("customer_id", value, 1..=i64::MAX, faults));
+        .and_then(|value| order.number("customer_id", value, 1..=i64::MAX, violations));
     if let Some(value) = order.optional("currency")
-        && let Some(currency) = order.text("currency", value, 3, faults)
+        && let Some(currency) = order.text("currency", value, CURRENCY_CHARS, violations)
         && currency != pricing.currency.code()
     {
         let expected = format!("must be {}, or left out", pricing.currency.code());
-        faults.add(order.pointer("currency"), "unknown_value", expected);
+        violations.add(order.pointer("currency"), "unknown_value", expected);
     }
     let payment_method = order
         .optional("payment_method")
-        .and_then(|value| order.text("payment_method", value, MAX_METHOD_CHARS, faults));
+        .and_then(|value| order.text("payment_method", value, MAX_METHOD_CHARS, violations));
     let shipping_address = order
         .optional("shipping_address")
-        .and_then(|value| order.text("shipping_address", value, MAX_ADDRESS_CHARS, faults));
-    let lines = lines(&order, pricing, faults)?;
+        .and_then(|value| order.text("shipping_address", value, MAX_ADDRESS_CHARS, violations));
+    let lines = lines(&order, pricing, violations)?;
     let totals = totals(&lines, pricing);
     if totals.is_none() {
         let detail = format!("must come to at most {MAX_AMOUNT} in all");
-        faults.add(order.pointer("items"), "too_large", detail);
+        violations.add(order.pointer("items"), "too_large", detail);
     }
-    Some(Draft {
+    Some(UnownedCart {
         customer_id: customer_id.map(CustomerId),
         lines,
         totals: totals?,
@@ -141,12 +144,16 @@ pub fn read(body: &Value, pricing: &PricingRules, faults: &mut Faults) -> Option
     })
 }
 
-/// `None` when there is a fault in them.
-fn lines(order: &Object<'_>, pricing: &PricingRules, faults: &mut Faults) -> Option<Vec<CartLine>> {
+/// The items; `None` if one of them has a violation.
+fn lines(
+    order: &JsonObject<'_>,
+    pricing: &PricingRules,
+    violations: &mut Violations,
+) -> Option<Vec<CartLine>> {
     let pointer = order.pointer("items");
-    let Value::Array(values) = order.required("items", faults)? else {
+    let Value::Array(values) = order.required("items", violations)? else {
         let found = order.optional("items").map_or("nothing", type_name);
-        faults.add(
+        violations.add(
             pointer,
             "wrong_type",
             format!("must be a list, not {found}"),
@@ -154,7 +161,7 @@ fn lines(order: &Object<'_>, pricing: &PricingRules, faults: &mut Faults) -> Opt
         return None;
     };
     if values.is_empty() || values.len() > MAX_LINES {
-        faults.add(
+        violations.add(
             pointer,
             "out_of_range",
             format!("must have 1 to {MAX_LINES} lines"),
@@ -163,14 +170,14 @@ fn lines(order: &Object<'_>, pricing: &PricingRules, faults: &mut Faults) -> Opt
     }
     let lines: Vec<_> = (0..)
         .zip(values)
-        .map(|(index, value)| line(value, &format!("{pointer}/{index}"), pricing, faults))
+        .map(|(index, value)| line(value, &format!("{pointer}/{index}"), pricing, violations))
         .collect();
-    refuse_duplicates(values, &pointer, faults);
+    refuse_duplicates(values, &pointer, violations);
     lines.into_iter().collect()
 }
 
-/// Looks at what was sent, so that a line with another fault is compared as well.
-fn refuse_duplicates(values: &[Value], pointer: &str, faults: &mut Faults) {
+/// Reports repeated SKUs. It compares the raw values, so that items with other violations count as well.
+fn refuse_duplicates(values: &[Value], pointer: &str, violations: &mut Violations) {
     let skus: Vec<_> = values
         .iter()
         .map(|value| value.get("sku")?.as_str().map(str::trim))
@@ -180,7 +187,7 @@ fn refuse_duplicates(values: &[Value], pointer: &str, faults: &mut Faults) {
         let first = skus[..index].iter().position(|earlier| earlier == sku);
         if let (Some(first), Some(_)) = (first, sku) {
             let detail = format!("is the SKU of line {first} as well; order it once, with the sum");
-            faults.add(format!("{pointer}/{index}/sku"), "duplicate", detail);
+            violations.add(format!("{pointer}/{index}/sku"), "duplicate", detail);
         }
     }
 }
@@ -189,24 +196,24 @@ fn line(
     value: &Value,
     pointer: &str,
     pricing: &PricingRules,
-    faults: &mut Faults,
+    violations: &mut Violations,
 ) -> Option<CartLine> {
-    let line = Object::at(value, pointer, faults)?;
+    let line = JsonObject::at(value, pointer, violations)?;
     let product_id = line
         .optional("product_id")
-        .map(|value| line.number("product_id", value, 1..=i64::MAX, faults));
+        .map(|value| line.number("product_id", value, 1..=i64::MAX, violations));
     let sku = line
-        .required("sku", faults)
-        .and_then(|value| line.text("sku", value, MAX_SKU_CHARS, faults));
+        .required("sku", violations)
+        .and_then(|value| line.text("sku", value, MAX_SKU_CHARS, violations));
     let name = line
         .optional("name")
-        .map(|value| line.text("name", value, MAX_NAME_CHARS, faults));
+        .map(|value| line.text("name", value, MAX_NAME_CHARS, violations));
     let quantity = line
-        .required("quantity", faults)
-        .and_then(|value| line.number("quantity", value, 1..=i64::from(MAX_QUANTITY), faults));
+        .required("quantity", violations)
+        .and_then(|value| line.number("quantity", value, 1..=i64::from(MAX_QUANTITY), violations));
     let unit_price = line
-        .required("unit_price", faults)
-        .and_then(|value| price(&line, value, pricing, faults));
+        .required("unit_price", violations)
+        .and_then(|value| price(&line, value, pricing, violations));
     if product_id == Some(None) || name == Some(None) {
         return None;
     }
@@ -223,10 +230,10 @@ fn line(
 }
 
 fn price(
-    line: &Object<'_>,
+    line: &JsonObject<'_>,
     value: &Value,
     pricing: &PricingRules,
-    faults: &mut Faults,
+    violations: &mut Violations,
 ) -> Option<Money> {
     let text = match value {
         Value::Number(number) => number.as_str(),
@@ -236,7 +243,7 @@ fn price(
                 "must be a decimal number such as 100.00, not {}",
                 type_name(other)
             );
-            faults.add(line.pointer("unit_price"), "wrong_type", detail);
+            violations.add(line.pointer("unit_price"), "wrong_type", detail);
             return None;
         }
     };
@@ -248,7 +255,7 @@ fn price(
                 MoneyError::TooManyDecimals(_) => "too_many_decimals",
                 MoneyError::NotPositive | MoneyError::TooLarge => "out_of_range",
             };
-            faults.add(line.pointer("unit_price"), code, error.to_string());
+            violations.add(line.pointer("unit_price"), code, error.to_string());
             None
         }
     }

@@ -10,14 +10,13 @@ use crate::domain::ids::CustomerId;
 use crate::domain::order::Order;
 use crate::domain::principal::{Principal, Role};
 use crate::domain::status::OrderStatus;
-use crate::http::access_log::About;
-use crate::http::body::Faults;
+use crate::http::body::Violations;
 use crate::http::caller::Caller;
-use crate::http::docs::ProblemSchema;
-use crate::http::etag::{Representation, Tag};
+use crate::http::etag::{EntityTag, Representation};
 use crate::http::extract::JsonBody;
 use crate::http::idempotency;
-use crate::http::problem::{Kind, Problem};
+use crate::http::log_fields::LoggedOrder;
+use crate::http::problem::{Problem, ProblemKind, ProblemSchema};
 use crate::orders::{Orders, Placed};
 
 use super::cart::{self, CreateOrder};
@@ -25,12 +24,13 @@ use super::views::OrderView;
 
 /// Place an order.
 ///
-/// The order is committed first and then fulfilled: stock is reserved, the payment charged, the
-/// shipment created. The answer waits a few seconds for that; `202` means that it goes on by itself
-/// (follow `Location`). A refusal calls the order off and answers `402` or `409` with its number.
+/// The service commits the order and then fulfils it: it reserves the stock, charges the payment, and creates
+/// the shipment. The response waits for a few seconds; `202` means that fulfilment continues in the
+/// background (follow `Location`). If a step is refused, the order is cancelled, and the answer is `402` or
+/// `409` with its id.
 ///
-/// With an `Idempotency-Key` the same request can be sent again after any failure and places one
-/// order at most. Also at `POST /v1/orders/`.
+/// With an `Idempotency-Key`, a client can repeat the request after any failure and places at most one
+/// order. Also at `POST /v1/orders/`.
 #[utoipa::path(
     post,
     path = "/v1/orders/create/",
@@ -43,18 +43,18 @@ use super::views::OrderView;
         ]
     })),
     params(("Idempotency-Key" = Option<String>, Header,
-        description = "1 to 255 visible characters, new for each order", max_length = 255)),
+        description = "1 to 255 visible characters, new for each order")),
     responses(
         (status = 201, description = "Placed and settled", body = OrderView,
-            headers(("ETag" = String, description = "The order's details as they are now"),
-                ("Location" = String, description = "Where the order is"),
-                ("Idempotent-Replayed" = Option<String>, description = "`true` when the key was used before"))),
-        (status = 202, description = "Placed; its fulfilment goes on", body = OrderView,
-            headers(("ETag" = String, description = "The order's details as they are now"),
-                ("Location" = String, description = "Where the order is"))),
-        (status = 402, description = "`payment-declined`: called off", body = ProblemSchema,
+            headers(("ETag" = String, description = "The entity tag of the order in its present state"),
+                ("Location" = String, description = "The URL of the order"),
+                ("Idempotent-Replayed" = Option<String>, description = "`true` if the key was used before"))),
+        (status = 202, description = "Placed; fulfilment continues", body = OrderView,
+            headers(("ETag" = String, description = "The entity tag of the order in its present state"),
+                ("Location" = String, description = "The URL of the order"))),
+        (status = 402, description = "`payment-declined`: cancelled", body = ProblemSchema,
             content_type = "application/problem+json"),
-        (status = 409, description = "`out-of-stock` or `fulfilment-refused`: called off",
+        (status = 409, description = "`out-of-stock` or `fulfilment-refused`: cancelled",
             body = ProblemSchema, content_type = "application/problem+json"),
         (status = 422, description = "`idempotency-key-reused`", body = ProblemSchema,
             content_type = "application/problem+json"),
@@ -68,19 +68,19 @@ pub async fn create_order(
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
     Orders::may_place(&caller)?;
-    let mut faults = Faults::default();
-    let draft = cart::read(&body, orders.pricing(), &mut faults);
-    // Of the document, not of its bytes: a client that writes its fields in another order when it
-    // tries again asks for the same.
-    let key = idempotency::key(&headers, body.to_string().as_bytes(), &mut faults);
+    let mut violations = Violations::default();
+    let cart = cart::read(&body, orders.pricing(), &mut violations);
+    // The fingerprint covers the parsed document, so that a retry may serialize its fields in another
+    // order.
+    let key = idempotency::key(&headers, body.to_string().as_bytes(), &mut violations);
     let is_named = body.get("customer_id").is_some_and(|id| !id.is_null());
     if caller.customer_id.is_none() && body.is_object() && !is_named {
-        faults.add("/customer_id", "missing", "must name the customer");
+        violations.add("/customer_id", "missing", "must name the customer");
     }
-    let cart = match faults.finish(draft) {
-        Ok(draft) => {
-            let customer_id = owner(&caller, draft.customer_id)?;
-            Ok(draft.of(customer_id))
+    let cart = match violations.finish(cart) {
+        Ok(cart) => {
+            let customer_id = owner(&caller, cart.customer_id)?;
+            Ok(cart.owned_by(customer_id))
         }
         Err(problem) => Err(problem),
     };
@@ -88,18 +88,18 @@ pub async fn create_order(
     respond(&caller, placed)
 }
 
-/// Whose order it is to be: the caller's, or for staff the customer's whom the body names.
+/// The owner of the new order: the caller, or the customer that staff name.
 fn owner(caller: &Principal, named: Option<CustomerId>) -> Result<CustomerId, Problem> {
     match (named, caller.customer_id) {
         (Some(named), own) if own == Some(named) || caller.role == Role::Staff => Ok(named),
         (None, Some(own)) => Ok(own),
         _ => {
-            let mut faults = Faults::default();
+            let mut violations = Violations::default();
             let detail = "must be your own customer number, or left out";
-            faults.add("/customer_id", "not_yours", detail);
+            violations.add("/customer_id", "not_yours", detail);
             Err(
-                Problem::new(Kind::Forbidden, "orders are placed for oneself only")
-                    .with_errors(faults.into()),
+                Problem::new(ProblemKind::Forbidden, "orders are placed for oneself only")
+                    .with_errors(violations.into()),
             )
         }
     }
@@ -108,14 +108,14 @@ fn owner(caller: &Principal, named: Option<CustomerId>) -> Result<CustomerId, Pr
 fn respond(caller: &Principal, placed: Placed) -> Result<Response, Problem> {
     let Placed { order, replayed } = placed;
     let order_id = order.order_id;
-    let answer = answer(&order);
-    let tag = Tag::new(Representation::Details, order_id, order.version, caller);
+    let outcome = outcome(&order);
+    let tag = EntityTag::new(Representation::Details, order_id, order.version, caller);
     let view = OrderView::new(order, caller);
     let location = view.location();
-    let mut response = match answer {
+    let mut response = match outcome {
         Ok(status) => {
             let mut response = (status, Json(view)).into_response();
-            tag.mark(response.headers_mut());
+            tag.add_to(response.headers_mut());
             response
         }
         Err((kind, detail)) => {
@@ -132,24 +132,24 @@ fn respond(caller: &Principal, placed: Placed) -> Result<Response, Problem> {
     if replayed {
         idempotency::mark_replayed(headers);
     }
-    response.extensions_mut().insert(About(order_id.0));
+    response.extensions_mut().insert(LoggedOrder(order_id.0));
     Ok(response)
 }
 
-/// What the order's state means for who placed it.
-fn answer(order: &Order) -> Result<StatusCode, (Kind, &'static str)> {
+/// The status of the response, or the problem of a cancelled order.
+fn outcome(order: &Order) -> Result<StatusCode, (ProblemKind, &'static str)> {
     let state = &order.state;
     match (state.order_status, state.cancel_reason) {
         (OrderStatus::Cancelled, Some(CancelReason::PaymentDeclined)) => Err((
-            Kind::PaymentDeclined,
+            ProblemKind::PaymentDeclined,
             "the payment was declined; the order was called off, and nothing is charged",
         )),
         (OrderStatus::Cancelled, Some(CancelReason::OutOfStock)) => Err((
-            Kind::OutOfStock,
+            ProblemKind::OutOfStock,
             "an item is out of stock; the order was called off, and nothing is charged",
         )),
         (OrderStatus::Cancelled, Some(CancelReason::PeerRefused)) => Err((
-            Kind::FulfilmentRefused,
+            ProblemKind::FulfilmentRefused,
             "the order cannot be fulfilled; it was called off, and what was charged was refunded",
         )),
         (OrderStatus::Pending | OrderStatus::Cancelling, _) => Ok(StatusCode::ACCEPTED),

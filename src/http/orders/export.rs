@@ -1,5 +1,5 @@
-//! A whole list in one answer, however long, in constant memory: read in batches, each when the
-//! client has taken the one before. No connection of the database is held in between.
+//! Export a whole list in constant memory. The export reads a batch after the client has received the one
+//! before (backpressure), and holds no database connection in between.
 
 use std::fmt;
 
@@ -17,14 +17,14 @@ use crate::domain::principal::Principal;
 use crate::domain::search::{OrderListQuery, PagePosition};
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
-use crate::http::query::Parameters;
+use crate::http::query::QueryParameters;
 use crate::orders::{Error, Listing, Orders};
 
 use super::params::{FilterParams, FormatParams};
 use super::search::{FILTERS, filter, sorting};
 use super::views::OrderView;
 
-/// How many orders are read at once.
+/// The number of orders in a batch.
 const BATCH: u32 = 500;
 
 const COLUMNS: [&str; 17] = [
@@ -47,18 +47,18 @@ const COLUMNS: [&str; 17] = [
     "updated_at",
 ];
 
-/// How an export is written.
+/// The format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
+enum ExportFormat {
     Csv,
     Ndjson,
 }
 
-/// Every order that the filters let through, in one file.
+/// Export all orders that match the filters, in one file.
 ///
-/// The answer is streamed. Orders placed meanwhile may be in it or not; every other one is there once.
-/// If it cannot be finished the connection is broken off, so that half a file is not taken for a whole
-/// one. In CSV a cell that a spreadsheet would take for a formula begins with an apostrophe.
+/// The response is streamed. It contains each order once; orders placed during the export may be missing. If
+/// the export fails, the service closes the connection, so that a partial file is not taken for a complete
+/// one. In CSV, cells that a spreadsheet would take for formulas begin with an apostrophe.
 #[utoipa::path(
     get,
     path = "/v1/orders/export/",
@@ -74,7 +74,7 @@ pub async fn export_orders(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let (format, search) = read(query.as_deref(), &caller)?;
-    // The first batch before the answer begins: what is wrong with the request is told as ever.
+    // The first batch precedes the response, so that errors still produce a problem.
     let first = orders.follow(&caller, &search).await?;
     let (sender, body) = Channel::new(1);
     let export = Export {
@@ -85,8 +85,8 @@ pub async fn export_orders(
     };
     tokio::spawn(export.run(first, sender).in_current_span());
     let (content_type, name) = match format {
-        Format::Csv => ("text/csv; charset=utf-8; header=present", "orders.csv"),
-        Format::Ndjson => ("application/x-ndjson", "orders.ndjson"),
+        ExportFormat::Csv => ("text/csv; charset=utf-8; header=present", "orders.csv"),
+        ExportFormat::Ndjson => ("application/x-ndjson", "orders.ndjson"),
     };
     let headers = [
         (CONTENT_TYPE, content_type.to_owned()),
@@ -95,14 +95,17 @@ pub async fn export_orders(
             format!("attachment; filename=\"{name}\""),
         ),
     ];
-    // Who compresses it asks once more after its end, which a channel does not stand.
+    // The compression middleware polls the body after its end, which a channel does not allow.
     Ok((headers, Body::new(body.fuse())).into_response())
 }
 
-fn read(query: Option<&str>, caller: &Principal) -> Result<(Format, OrderListQuery), Problem> {
-    let mut parameters = Parameters::read(query, &[&["format"], &FILTERS[..]].concat());
-    let formats = [("csv", Format::Csv), ("ndjson", Format::Ndjson)];
-    let format = parameters.one_of("format", &formats, Format::Csv);
+fn read(
+    query: Option<&str>,
+    caller: &Principal,
+) -> Result<(ExportFormat, OrderListQuery), Problem> {
+    let mut parameters = QueryParameters::read(query, &[&["format"], &FILTERS[..]].concat());
+    let formats = [("csv", ExportFormat::Csv), ("ndjson", ExportFormat::Ndjson)];
+    let format = parameters.one_of("format", &formats, ExportFormat::Csv);
     let filter = filter(&mut parameters, caller.owner());
     let (sort_by, sort_dir) = sorting(&mut parameters, &filter);
     let search = OrderListQuery {
@@ -115,20 +118,20 @@ fn read(query: Option<&str>, caller: &Principal) -> Result<(Format, OrderListQue
     parameters.finish((format, search))
 }
 
-/// Why a body ends before its end.
+/// The error that ends an export early.
 #[derive(Debug)]
-enum Broken {
+enum ExportError {
     Read(Error),
     Write(csv::Error),
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for ExportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the export cannot go on")
     }
 }
 
-impl std::error::Error for Broken {
+impl std::error::Error for ExportError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Read(error) => Some(error),
@@ -137,24 +140,24 @@ impl std::error::Error for Broken {
     }
 }
 
-/// An export under way.
+/// An export in progress.
 struct Export {
     orders: Orders,
     caller: Principal,
     search: OrderListQuery,
-    format: Format,
+    format: ExportFormat,
 }
 
 impl Export {
-    /// Sends batch after batch until the list ends or the client leaves.
-    async fn run(mut self, first: Listing, mut sender: Sender<Bytes, Broken>) {
+    /// Sends batches until the list ends or the client disconnects.
+    async fn run(mut self, first: Listing, mut sender: Sender<Bytes, ExportError>) {
         let mut listing = first;
         let mut header = true;
         loop {
             let next = listing.next;
             let rows = match self.rows(listing.orders, header) {
                 Ok(rows) => rows,
-                Err(error) => return abort(sender, Broken::Write(error)),
+                Err(error) => return abort(sender, ExportError::Write(error)),
             };
             header = false;
             if !rows.is_empty() && sender.send_data(rows.into()).await.is_err() {
@@ -164,7 +167,7 @@ impl Export {
             self.search.position = PagePosition::After(key);
             listing = match self.orders.follow(&self.caller, &self.search).await {
                 Ok(listing) => listing,
-                Err(error) => return abort(sender, Broken::Read(error)),
+                Err(error) => return abort(sender, ExportError::Read(error)),
             };
         }
     }
@@ -175,19 +178,19 @@ impl Export {
             .map(|order| OrderView::new(order, &self.caller));
         let mut rows = Vec::new();
         match self.format {
-            Format::Ndjson => {
+            ExportFormat::Ndjson => {
                 for view in views {
                     serde_json::to_writer(&mut rows, &view).map_err(std::io::Error::from)?;
                     rows.push(b'\n');
                 }
             }
-            Format::Csv => {
+            ExportFormat::Csv => {
                 let mut writer = csv::Writer::from_writer(&mut rows);
                 if header {
                     writer.write_record(COLUMNS)?;
                 }
                 for view in views {
-                    writer.write_record(view.cells().map(harmless))?;
+                    writer.write_record(view.cells().map(escape_formula))?;
                 }
                 writer.flush()?;
             }
@@ -196,17 +199,14 @@ impl Export {
     }
 }
 
-/// Breaks the body off, so that the client sees that it is not whole.
-fn abort(sender: Sender<Bytes, Broken>, error: Broken) {
-    tracing::error!(
-        error = &error as &dyn std::error::Error,
-        "export broken off"
-    );
+/// Aborts the body, so that the client detects the partial file.
+fn abort(sender: Sender<Bytes, ExportError>, error: ExportError) {
+    tracing::error!(error = &error as &dyn std::error::Error, "export aborted");
     sender.abort(error);
 }
 
-/// A cell that no spreadsheet takes for a formula.
-fn harmless(cell: String) -> String {
+/// Escapes a cell that a spreadsheet would take for a formula (CSV injection).
+fn escape_formula(cell: String) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         return format!("'{cell}");
     }
@@ -220,10 +220,10 @@ mod tests {
     #[test]
     fn csv_formulas_are_escaped() {
         for cell in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"] {
-            assert_eq!(harmless(cell.to_owned()), format!("'{cell}"));
+            assert_eq!(escape_formula(cell.to_owned()), format!("'{cell}"));
         }
         for cell in ["", "1", "a=b", " =1", "SKU-1"] {
-            assert_eq!(harmless(cell.to_owned()), cell);
+            assert_eq!(escape_formula(cell.to_owned()), cell);
         }
     }
 }

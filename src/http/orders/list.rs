@@ -1,4 +1,4 @@
-//! Lists of orders.
+//! List orders.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::domain::principal::Principal;
 use crate::domain::search::OrderListQuery;
 use crate::http::caller::Caller;
 use crate::http::cursor::Cursors;
-use crate::http::links::Here;
+use crate::http::links::RequestLinks;
 use crate::http::problem::Problem;
 use crate::orders::{Listing, Orders};
 
@@ -17,11 +17,11 @@ use super::params::{FilterParams, PageParams};
 use super::search;
 use super::views::{OrderList, OrderView};
 
-/// The caller's orders; everybody's for staff.
+/// List the caller's orders; staff see all orders.
 ///
-/// `next` and `previous` lead on and back by cursor, or by number where `page` was given. A part may
-/// have fewer orders than `page_size`, even none, where those that the filters let through lie far
-/// apart; the list ends where `next` is null.
+/// `next` and `previous` use cursors (keyset pagination), or page numbers if the request has `page`. With
+/// selective filters a page may have fewer orders than `page_size`, or none; the list ends where `next` is
+/// null.
 #[utoipa::path(
     get,
     path = "/v1/orders/",
@@ -34,23 +34,23 @@ pub async fn list_orders(
     State(orders): State<Orders>,
     State(cursors): State<Arc<Cursors>>,
     Caller(caller): Caller,
-    here: Here,
+    links: RequestLinks,
     RawQuery(query): RawQuery,
 ) -> Result<Json<OrderList>, Problem> {
     let search = search::read(query.as_deref(), caller.owner(), &cursors)?;
     let listing = orders.list(&caller, &search).await?;
-    Ok(Json(encode(listing, &caller, &search, &here, &cursors)))
+    Ok(Json(encode(listing, &caller, &search, &links, &cursors)))
 }
 
-/// A part of a list as the caller sees it.
+/// Encodes a page of a list as the caller sees it.
 pub fn encode(
     listing: Listing,
     caller: &Principal,
     search: &OrderListQuery,
-    here: &Here,
+    links: &RequestLinks,
     cursors: &Cursors,
 ) -> OrderList {
-    let (next, previous) = search::neighbours(here, search, cursors, &listing);
+    let (next, previous) = search::neighbours(links, search, cursors, &listing);
     let results = listing
         .orders
         .into_iter()

@@ -1,4 +1,4 @@
-//! One customer's history.
+//! The order history of a customer.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use axum::extract::{RawQuery, State};
 use crate::http::caller::Caller;
 use crate::http::cursor::Cursors;
 use crate::http::extract::PathCustomer;
-use crate::http::links::Here;
+use crate::http::links::RequestLinks;
 use crate::http::problem::Problem;
 use crate::orders::Orders;
 
@@ -17,14 +17,14 @@ use super::params::{FilterParams, PageParams};
 use super::search;
 use super::views::OrderList;
 
-/// One customer's orders, newest first.
+/// List the orders of a customer, newest first.
 ///
-/// Somebody else's history is `404`.
+/// The history of another customer is `404`.
 #[utoipa::path(
     get,
     path = "/v1/orders/my-orders/{customer_id}/",
     tag = "orders",
-    params(("customer_id" = i64, Path, description = "The customer's number", minimum = 1), FilterParams, PageParams),
+    params(("customer_id" = i64, Path, description = "The id of the customer", minimum = 1), FilterParams, PageParams),
     responses((status = 200, description = "A page of orders", body = OrderList)),
     security(("bearer" = []))
 )]
@@ -33,10 +33,10 @@ pub async fn my_orders(
     State(cursors): State<Arc<Cursors>>,
     Caller(caller): Caller,
     PathCustomer(customer_id): PathCustomer,
-    here: Here,
+    links: RequestLinks,
     RawQuery(query): RawQuery,
 ) -> Result<Json<OrderList>, Problem> {
     let search = search::read(query.as_deref(), Some(customer_id), &cursors)?;
     let listing = orders.history(&caller, customer_id, &search).await?;
-    Ok(Json(encode(listing, &caller, &search, &here, &cursors)))
+    Ok(Json(encode(listing, &caller, &search, &links, &cursors)))
 }

@@ -1,4 +1,4 @@
-//! The parameters of lists and exports, as they are documented; they are read in `search`.
+//! The documented parameters of lists and exports; `search` parses them.
 
 use utoipa::IntoParams;
 
@@ -7,7 +7,7 @@ use utoipa::IntoParams;
 #[into_params(parameter_in = Query)]
 #[expect(
     dead_code,
-    reason = "describes what is read by hand, so that all faults are told at once"
+    reason = "describes the schema; the handler parses by hand, to report all violations"
 )]
 pub struct FilterParams {
     /// Order statuses, several by comma, in any case.
@@ -19,27 +19,27 @@ pub struct FilterParams {
     /// Shipping statuses, several by comma, in any case.
     #[param(example = "SHIPPED", required = false)]
     shipping_filter: Option<String>,
-    /// An order, customer or product number, a tracking number, a SKU or a name of an item, or the
-    /// beginning of these two, or (from three characters on) a part. In any case.
-    #[param(max_length = 100, required = false)]
+    /// The id of an order, customer or product, a tracking number, or a SKU or name of an item. SKUs and names
+    /// also match by prefix, and from three characters on by substring. Case-insensitive.
+    #[param(required = false)]
     search: Option<String>,
-    /// A SKU, exactly.
-    #[param(example = "SKU0001", max_length = 100, required = false)]
+    /// A SKU, exact match.
+    #[param(example = "SKU0001", required = false)]
     sku: Option<String>,
-    /// Accepted then or later (RFC 3339).
+    /// Placed at or after this time (RFC 3339).
     #[param(example = "2026-01-01T00:00:00Z", format = DateTime, required = false)]
     created_from: Option<String>,
-    /// Accepted before then (RFC 3339).
+    /// Placed before this time (RFC 3339).
     #[param(example = "2026-02-01T00:00:00Z", format = DateTime, required = false)]
     created_to: Option<String>,
-    /// A total of at least this.
+    /// The minimum total.
     #[param(
         example = "10.00",
         pattern = r"^\d{1,9}(\.\d{1,3})?$",
         required = false
     )]
     min_total: Option<String>,
-    /// A total of at most this.
+    /// The maximum total.
     #[param(
         example = "1000.00",
         pattern = r"^\d{1,9}(\.\d{1,3})?$",
@@ -47,16 +47,16 @@ pub struct FilterParams {
     )]
     max_total: Option<String>,
     /// A currency code.
-    #[param(example = "USD", min_length = 3, max_length = 3, required = false)]
+    #[param(example = "USD", required = false)]
     currency: Option<String>,
-    /// Only those that wait for a person, or only the others. For staff.
+    /// Only orders that need attention, or only the others. For staff.
     #[param(required = false)]
     needs_attention: Option<bool>,
-    /// Only those that are `PENDING` or `CANCELLING`, or only the others.
+    /// Only orders that are `PENDING` or `CANCELLING`, or only the others.
     #[param(required = false)]
     open: Option<bool>,
-    /// `created_at`, `total`, `order_id`, or with `search`, where it is the default, `relevance`:
-    /// whole matches, then beginnings, then parts, the newest first.
+    /// `created_at`, `total`, `order_id` or `relevance`. `relevance` requires `search`, and is the default with
+    /// it: exact matches, then prefixes, then substrings, newest first.
     #[param(inline, required = false)]
     sort_by: Option<SortByParam>,
     /// `desc` (newest, largest or best first) or `asc`.
@@ -64,41 +64,41 @@ pub struct FilterParams {
     sort_dir: Option<SortDirParam>,
 }
 
-/// Which part of a list.
+/// The position in a list.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(
     dead_code,
-    reason = "describes what is read by hand, so that all faults are told at once"
+    reason = "describes the schema; the handler parses by hand, to report all violations"
 )]
 pub struct PageParams {
-    /// From a `next` or `previous`: that place in the same list, however far, whatever was placed since.
+    /// The cursor of a `next` or `previous` link of the same list (keyset pagination).
     #[param(max_length = 300, required = false)]
     cursor: Option<String>,
-    /// Which page, from 1, instead of a cursor. `page × page_size` reaches 100000.
-    #[param(minimum = 1, maximum = 100_000, required = false)]
+    /// The page number, from 1, instead of a cursor. `page × page_size` is at most 100000.
+    #[param(minimum = 1, required = false)]
     page: Option<u32>,
-    /// How many orders a page has.
-    #[param(minimum = 1, maximum = 100, required = false)]
+    /// The number of orders on a page.
+    #[param(minimum = 1, required = false)]
     page_size: Option<u32>,
 }
 
-/// By what a list is sorted.
+/// The sort key of a list.
 #[derive(utoipa::ToSchema)]
 #[schema(rename_all = "snake_case")]
 #[expect(dead_code, reason = "a schema only")]
 pub enum SortByParam {
-    /// When the order was accepted.
+    /// When the order was placed.
     CreatedAt,
-    /// What it comes to.
+    /// The total of the order.
     Total,
-    /// Its number.
+    /// The id of the order.
     OrderId,
-    /// How well the search text fits.
+    /// How well the order matches the search text.
     Relevance,
 }
 
-/// In which direction.
+/// The sort direction.
 #[derive(utoipa::ToSchema)]
 #[schema(rename_all = "snake_case")]
 #[expect(dead_code, reason = "a schema only")]
@@ -109,26 +109,26 @@ pub enum SortDirParam {
     Desc,
 }
 
-/// How an export is written.
+/// The format of an export.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(
     dead_code,
-    reason = "describes what is read by hand, so that all faults are told at once"
+    reason = "describes the schema; the handler parses by hand, to report all violations"
 )]
 pub struct FormatParams {
-    /// `csv` (a header, then a line for each order) or `ndjson` (an order on each line).
+    /// `csv` (a header, then one row per order) or `ndjson` (one order per line).
     #[param(inline, required = false)]
     format: Option<FormatParam>,
 }
 
-/// How an export is written.
+/// The format of an export.
 #[derive(utoipa::ToSchema)]
 #[schema(rename_all = "snake_case")]
 #[expect(dead_code, reason = "a schema only")]
 pub enum FormatParam {
     /// Comma-separated values.
     Csv,
-    /// JSON, a document on each line.
+    /// JSON, one document per line.
     Ndjson,
 }

@@ -1,4 +1,4 @@
-//! Reads a question about orders from a query string.
+//! Parses a search for orders from a query string, and creates the links of its pages.
 
 use crate::domain::ids::CustomerId;
 use crate::domain::money::Currency;
@@ -7,12 +7,12 @@ use crate::domain::search::{
     PagePosition, SortBy, SortDir,
 };
 use crate::http::cursor::Cursors;
-use crate::http::links::Here;
+use crate::http::links::RequestLinks;
 use crate::http::problem::Problem;
-use crate::http::query::Parameters;
+use crate::http::query::QueryParameters;
 use crate::orders::Listing;
 
-/// The parameters that choose and sort orders.
+/// The parameters that filter and sort orders.
 pub const FILTERS: [&str; 14] = [
     "status_filter",
     "payment_filter",
@@ -30,15 +30,15 @@ pub const FILTERS: [&str; 14] = [
     "sort_dir",
 ];
 
-const PLACES: [&str; 3] = ["cursor", "page", "page_size"];
+const POSITIONS: [&str; 3] = ["cursor", "page", "page_size"];
 
-/// Reads a query string about the orders of `owner`, or of everybody.
+/// Parses the search for the orders of `owner`, or of all customers.
 pub fn read(
     query: Option<&str>,
     owner: Option<CustomerId>,
     cursors: &Cursors,
 ) -> Result<OrderListQuery, Problem> {
-    let mut parameters = Parameters::read(query, &[&FILTERS[..], &PLACES].concat());
+    let mut parameters = QueryParameters::read(query, &[&FILTERS[..], &POSITIONS].concat());
     let filter = filter(&mut parameters, owner);
     let (sort_by, sort_dir) = sorting(&mut parameters, &filter);
     let size = parameters.number("page_size", 1..=MAX_PAGE_SIZE, DEFAULT_PAGE_SIZE);
@@ -49,12 +49,12 @@ pub fn read(
         position: PagePosition::First,
         size,
     };
-    search.position = place(&mut parameters, &search, cursors);
+    search.position = position(&mut parameters, &search, cursors);
     parameters.finish(search)
 }
 
-/// Reads the filters.
-pub fn filter(parameters: &mut Parameters, owner: Option<CustomerId>) -> OrderFilter {
+/// Parses the filters.
+pub fn filter(parameters: &mut QueryParameters, owner: Option<CustomerId>) -> OrderFilter {
     let yes_or_no = [("true", Some(true)), ("false", Some(false))];
     OrderFilter {
         customer_id: owner,
@@ -73,18 +73,18 @@ pub fn filter(parameters: &mut Parameters, owner: Option<CustomerId>) -> OrderFi
     }
 }
 
-fn currency(parameters: &mut Parameters) -> Option<Currency> {
+fn currency(parameters: &mut QueryParameters) -> Option<Currency> {
     let text = parameters.text("currency")?;
     let currency = Currency::from_code(&text.to_ascii_uppercase());
     if currency.is_none() {
         let expected = "must be a currency code of ISO 4217, such as USD";
-        parameters.fault("currency", "unknown_value", expected);
+        parameters.reject("currency", "unknown_value", expected);
     }
     currency
 }
 
-/// Reads by what and in which direction to sort.
-pub fn sorting(parameters: &mut Parameters, filter: &OrderFilter) -> (SortBy, SortDir) {
+/// Parses the sort key and the direction.
+pub fn sorting(parameters: &mut QueryParameters, filter: &OrderFilter) -> (SortBy, SortDir) {
     let by = [
         ("created_at", SortBy::CreatedAt),
         ("total", SortBy::Total),
@@ -97,14 +97,18 @@ pub fn sorting(parameters: &mut Parameters, filter: &OrderFilter) -> (SortBy, So
     };
     let sort_by = parameters.one_of("sort_by", &by, default);
     if sort_by == SortBy::Relevance && parameters.text("search").is_none() {
-        parameters.fault("sort_by", "without_search", "relevance needs a search");
+        parameters.reject("sort_by", "without_search", "relevance needs a search");
     }
     let directions = [("asc", SortDir::Asc), ("desc", SortDir::Desc)];
     let sort_dir = parameters.one_of("sort_dir", &directions, SortDir::default());
     (sort_by, sort_dir)
 }
 
-fn place(parameters: &mut Parameters, search: &OrderListQuery, cursors: &Cursors) -> PagePosition {
+fn position(
+    parameters: &mut QueryParameters,
+    search: &OrderListQuery,
+    cursors: &Cursors,
+) -> PagePosition {
     let paged = parameters.text("page").is_some();
     let number = parameters.number("page", 1..=MAX_OFFSET / search.size, 1);
     let Some(cursor) = parameters.text("cursor") else {
@@ -115,19 +119,19 @@ fn place(parameters: &mut Parameters, search: &OrderListQuery, cursors: &Cursors
         };
     };
     if paged {
-        parameters.fault("page", "beside_cursor", "must not be given beside a cursor");
+        parameters.reject("page", "beside_cursor", "must not be given beside a cursor");
     }
     cursors.read(search, &cursor).unwrap_or_else(|| {
         let expected =
             "is not a cursor of this list: follow the links as they are, or leave it out";
-        parameters.fault("cursor", "invalid_cursor", expected);
+        parameters.reject("cursor", "invalid_cursor", expected);
         PagePosition::First
     })
 }
 
-/// The links to what comes after and before this part of a list.
+/// The links to the next and the previous page.
 pub fn neighbours(
-    here: &Here,
+    links: &RequestLinks,
     search: &OrderListQuery,
     cursors: &Cursors,
     listing: &Listing,
@@ -135,7 +139,7 @@ pub fn neighbours(
     let cursor = |place| {
         cursors
             .write(search, place)
-            .map(|cursor| here.at("cursor", &cursor))
+            .map(|cursor| links.at("cursor", &cursor))
     };
     let next = listing
         .next
@@ -145,16 +149,16 @@ pub fn neighbours(
         .and_then(|key| cursor(PagePosition::Before(key)));
     match search.position {
         PagePosition::First => (next, None),
-        PagePosition::Page(number) => by_number(here, search, number, listing, next),
-        // An empty part leads back to the beginning.
-        PagePosition::After(_) => (next, previous.or_else(|| Some(here.first()))),
-        PagePosition::Before(_) => (next.or_else(|| Some(here.first())), previous),
+        PagePosition::Page(number) => by_page(links, search, number, listing, next),
+        // An empty page links to the beginning of the list.
+        PagePosition::After(_) => (next, previous.or_else(|| Some(links.first()))),
+        PagePosition::Before(_) => (next.or_else(|| Some(links.first())), previous),
     }
 }
 
-/// The same by page numbers, as far as these go; then by cursor.
-fn by_number(
-    here: &Here,
+/// The links by page number. Beyond the last possible page number, they continue by cursor.
+fn by_page(
+    links: &RequestLinks,
     search: &OrderListQuery,
     number: u32,
     listing: &Listing,
@@ -164,13 +168,13 @@ fn by_number(
     let last = u32::try_from((listing.count + size - 1) / size).unwrap_or(u32::MAX);
     let is_full = i64::try_from(listing.orders.len()).is_ok_and(|found| found == size);
     let next = match next {
-        Some(_) if is_full && number < MAX_OFFSET / search.size => Some(here.page(number + 1)),
+        Some(_) if is_full && number < MAX_OFFSET / search.size => Some(links.page(number + 1)),
         next => next,
     };
     let before = match listing.count_capped {
         true => number - 1,
         false => (number - 1).min(last.max(1)),
     };
-    let previous = (number > 1).then(|| here.page(before));
+    let previous = (number > 1).then(|| links.page(before));
     (next, previous)
 }

@@ -1,4 +1,4 @@
-//! Where the parcel is.
+//! Track a parcel.
 
 use axum::Json;
 use axum::extract::State;
@@ -7,24 +7,24 @@ use axum::response::{IntoResponse as _, Response};
 
 use crate::domain::status::Status as _;
 use crate::http::caller::Caller;
-use crate::http::etag::{Representation, Tag, not_modified};
+use crate::http::etag::{EntityTag, Representation, not_modified};
 use crate::http::extract::PathOrder;
 use crate::http::problem::Problem;
 use crate::orders::Orders;
 
 use super::views::{EventView, TrackingView};
 
-/// Where the parcel is, and everything that has happened to the order.
+/// Track the parcel, with all events of the order.
 #[utoipa::path(
     get,
     path = "/v1/orders/{order_id}/tracking/",
     tag = "orders",
-    params(("order_id" = i64, Path, description = "The order's number", minimum = 1),
-        ("If-None-Match" = Option<String>, Header, description = "A tag that is known already")),
+    params(("order_id" = i64, Path, description = "The id of the order", minimum = 1),
+        ("If-None-Match" = Option<String>, Header, description = "The ETag of a cached response")),
     responses(
-        (status = 200, description = "Where the parcel is", body = TrackingView,
-            headers(("ETag" = String, description = "Changes with the order; for If-None-Match and If-Match"))),
-        (status = 304, description = "As it was"),
+        (status = 200, description = "The tracking of the parcel", body = TrackingView,
+            headers(("ETag" = String, description = "The entity tag, for If-None-Match and If-Match; it changes with the order"))),
+        (status = 304, description = "The cached response is current"),
     ),
     security(("bearer" = []))
 )]
@@ -35,11 +35,13 @@ pub async fn order_tracking(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let representation = Representation::Tracking;
-    if let Some(same) = not_modified(&orders, &caller, order_id, representation, &headers).await? {
-        return Ok(same);
+    if let Some(response) =
+        not_modified(&orders, &caller, order_id, representation, &headers).await?
+    {
+        return Ok(response);
     }
     let tracking = orders.tracking(&caller, order_id).await?;
-    let tag = Tag::new(representation, order_id, tracking.order.version, &caller);
+    let tag = EntityTag::new(representation, order_id, tracking.order.version, &caller);
     let state = tracking.order.state;
     let view = TrackingView {
         order_id: order_id.0,
@@ -54,6 +56,6 @@ pub async fn order_tracking(
             .collect(),
     };
     let mut response = Json(view).into_response();
-    tag.mark(response.headers_mut());
+    tag.add_to(response.headers_mut());
     Ok(response)
 }

@@ -1,4 +1,4 @@
-//! Orders as clients see them.
+//! The JSON representations of orders and events.
 
 use axum::http::HeaderValue;
 use serde::Serialize;
@@ -11,25 +11,25 @@ use crate::domain::order::{Item, Order};
 use crate::domain::principal::{Principal, Role};
 use crate::domain::status::Status as _;
 
-/// A line of an order.
+/// An item of an order.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ItemView {
-    /// The number of the line.
+    /// The id of the item within the order.
     #[schema(example = 1, minimum = 1)]
     order_item_id: i64,
-    /// The product's number, where the client named it.
+    /// The id of the product, if the client named it.
     #[schema(example = 17, minimum = 1)]
     product_id: Option<i64>,
     /// The stock keeping unit.
     #[schema(example = "SKU0001")]
     sku: String,
-    /// What it is called, where the client named it.
+    /// The name, if the client gave one.
     #[schema(example = "Walnut Lamp")]
     name: Option<String>,
-    /// How many.
+    /// The quantity.
     #[schema(example = 2, minimum = 1)]
     quantity: u32,
-    /// The price of one.
+    /// The price of one unit.
     #[schema(example = "100.00", pattern = r"^\d+(\.\d+)?$")]
     unit_price: String,
     /// `quantity × unit_price`.
@@ -37,78 +37,78 @@ pub struct ItemView {
     line_total: String,
 }
 
-/// An order. Amounts are texts with as many decimals as the currency has.
+/// An order. Amounts are strings with the decimals of the currency.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OrderView {
-    /// The order's number.
+    /// The id of the order.
     #[schema(example = 1, minimum = 1)]
     order_id: i64,
-    /// Whose it is.
+    /// The id of the customer.
     #[schema(example = 5, minimum = 1)]
     customer_id: i64,
-    /// How far it has come: `PENDING`, `CONFIRMED`, `SHIPPED`, `DELIVERED`, `CANCELLING`, `CANCELLED`.
+    /// The status of the order: `PENDING`, `CONFIRMED`, `SHIPPED`, `DELIVERED`, `CANCELLING`, `CANCELLED`.
     #[schema(example = "CONFIRMED")]
     order_status: &'static str,
-    /// Where the money is: `PENDING`, `PAID`, `FAILED`, `REFUNDED`.
+    /// The status of the payment: `PENDING`, `PAID`, `FAILED`, `REFUNDED`.
     #[schema(example = "PAID")]
     payment_status: &'static str,
-    /// Where the parcel is: `PENDING`, `SHIPPED`, `DELIVERED`, `FAILED`, `CANCELLED`, `RETURNED`,
+    /// The status of the parcel: `PENDING`, `SHIPPED`, `DELIVERED`, `FAILED`, `CANCELLED`, `RETURNED`,
     /// `UNKNOWN`.
     #[schema(example = "PENDING")]
     shipping_status: &'static str,
-    /// ISO 4217 code of its amounts.
+    /// The currency of the amounts (ISO 4217).
     #[schema(example = "USD")]
     currency: &'static str,
-    /// The sum of the lines.
+    /// The sum of the items.
     #[schema(example = "250.00", pattern = r"^\d+(\.\d+)?$")]
     subtotal: String,
-    /// Tax on the subtotal.
+    /// The tax on the subtotal.
     #[schema(example = "0.00", pattern = r"^\d+(\.\d+)?$")]
     tax: String,
-    /// What shipping costs.
+    /// The shipping fee.
     #[schema(example = "0.00", pattern = r"^\d+(\.\d+)?$")]
     shipping_fee: String,
-    /// What is charged.
+    /// The total that is charged.
     #[schema(example = "250.00", pattern = r"^\d+(\.\d+)?$")]
     order_total: String,
-    /// Its lines.
+    /// The items.
     items: Vec<ItemView>,
-    /// How the customer pays, in PaymentService's words.
+    /// The payment method, as PaymentService names it.
     #[schema(example = "CARD")]
     payment_method: Option<String>,
-    /// Where the parcel goes.
+    /// The delivery address.
     #[schema(example = "1 Main Street, Springfield")]
     shipping_address: Option<String>,
-    /// Why it was called off: `customer_request`, `staff`, `out_of_stock`, `payment_declined`,
+    /// The reason of the cancellation: `customer_request`, `staff`, `out_of_stock`, `payment_declined`,
     /// `peer_refused`, `imported`.
     cancel_reason: Option<&'static str>,
-    /// Whether a cancel was asked for and is not decided so far.
+    /// Whether a cancel request is pending.
     cancel_requested: bool,
-    /// Who carries the parcel.
+    /// The carrier of the parcel.
     #[schema(example = "DHL")]
     carrier: Option<String>,
-    /// The carrier's number for the parcel.
+    /// The tracking number of the parcel.
     #[schema(example = "TRK100001")]
     tracking_no: Option<String>,
-    /// Where its history is.
+    /// The URL of the tracking.
     #[schema(example = "/v1/orders/1/tracking/")]
     timeline_url: String,
-    /// When it was accepted.
+    /// When the order was placed.
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
-    /// When it last changed.
+    /// When the order last changed.
     #[serde(with = "time::serde::rfc3339")]
     updated_at: OffsetDateTime,
-    /// Rises with every change.
+    /// The version; every change increases it.
     #[schema(example = 6, minimum = 1)]
     version: i32,
-    /// What this caller can do with it now: `cancel`, `update`.
+    /// The actions that the caller may take now: `cancel`, `update`.
     #[schema(example = json!(["cancel"]))]
     available_actions: Vec<&'static str>,
 }
 
 impl OrderView {
-    /// The order as this caller sees it.
+    /// The order as the caller sees it.
     pub fn new(order: Order, caller: &Principal) -> Self {
         let available_actions = actions(&order, caller);
         let Order { totals, state, .. } = order;
@@ -138,7 +138,7 @@ impl OrderView {
         }
     }
 
-    /// The order as a line of a table: the columns of an export.
+    /// The order as a row of an export.
     pub fn cells(self) -> [String; 17] {
         let items: Vec<String> = self.items.iter().map(ItemView::in_words).collect();
         let moment = |at: OffsetDateTime| at.format(&Rfc3339).unwrap_or_default();
@@ -163,13 +163,13 @@ impl OrderView {
         ]
     }
 
-    /// Where the order is, for a `Location` header.
+    /// The value of the `Location` header.
     pub fn location(&self) -> Option<HeaderValue> {
         HeaderValue::from_str(&format!("/v1/orders/{}/details/", self.order_id)).ok()
     }
 }
 
-/// What this caller can do with an order as it stands.
+/// The actions that the caller may take in the present state of the order.
 pub fn actions(order: &Order, caller: &Principal) -> Vec<&'static str> {
     let mut actions = Vec::new();
     if caller.role != Role::Service
@@ -185,7 +185,7 @@ pub fn actions(order: &Order, caller: &Principal) -> Vec<&'static str> {
 }
 
 impl ItemView {
-    /// The line in a few words, such as `2 × SKU0001 Walnut Lamp`.
+    /// The item as text, such as `2 × SKU0001 Walnut Lamp`.
     fn in_words(&self) -> String {
         let name = self.name.as_deref().unwrap_or_default();
         let words = format!("{} × {} {name}", self.quantity, self.sku);
@@ -210,50 +210,50 @@ impl From<Item> for ItemView {
 /// A page of orders.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OrderList {
-    /// How many orders there are on all pages; counted up to 10000.
+    /// The number of orders on all pages, counted up to 10000.
     #[schema(example = 1, minimum = 0)]
     pub count: i64,
-    /// Whether there are more than were counted.
+    /// Whether there are more orders than counted.
     #[schema(example = false)]
     pub count_capped: bool,
-    /// The URL of the next page, if there is one.
+    /// The URL of the next page, if any.
     #[schema(example = "http://localhost:8001/v1/orders/?cursor=…")]
     pub next: Option<String>,
-    /// The URL of the page before, if there is one.
+    /// The URL of the previous page, if any.
     pub previous: Option<String>,
     /// The orders of this page.
     pub results: Vec<OrderView>,
 }
 
-/// Something that happened to an order.
+/// An event of an order.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EventView {
-    /// Its place in the order's history, from 1, without gaps.
+    /// The number of the event within the order, from 1, without gaps.
     #[schema(example = 1, minimum = 1)]
     seq: i32,
-    /// When.
+    /// When the event happened.
     #[serde(with = "time::serde::rfc3339")]
     at: OffsetDateTime,
-    /// What, for machines.
+    /// The event code, for programs.
     #[schema(example = "order_placed")]
     code: String,
-    /// What, for the customer.
+    /// The message for the customer.
     #[schema(example = "We received your order.")]
     text: &'static str,
-    /// The carrier's word, where it is about a parcel.
+    /// The carrier's status, for events of a parcel.
     #[schema(example = "IN_TRANSIT")]
     carrier_status: Option<String>,
-    /// Its details, for staff: the peers' own words, and people's reasons.
+    /// The details, for staff: the answers of peers, and the reasons of decisions.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>, example = json!({ "reason": "refunded by bank transfer" }))]
     data: Option<serde_json::Value>,
-    /// Who caused it: `customer`, `staff`, `service`, `saga` or `import`; with the name for staff.
+    /// The actor: `customer`, `staff`, `service`, `saga` or `import`; staff also see the name.
     #[schema(example = "customer")]
     actor: String,
 }
 
 impl EventView {
-    /// The event as this caller sees it.
+    /// The event as the caller sees it.
     pub fn new(event: &RecordedEvent, caller: &Principal) -> Self {
         let actor = match caller.role {
             Role::Customer => event.actor.split(':').next().unwrap_or_default(),
@@ -271,39 +271,39 @@ impl EventView {
     }
 }
 
-/// Events of an order.
+/// The events of an order.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EventList {
-    /// The order's number.
+    /// The id of the order.
     #[schema(example = 1, minimum = 1)]
     pub order_id: i64,
-    /// The order's version, which is the number of its latest event.
+    /// The version of the order, which is the number of its last event.
     #[schema(example = 6, minimum = 1)]
     pub version: i32,
-    /// The URL of the events after these, if there are any so far.
+    /// The URL of the following events, if any.
     pub next: Option<String>,
     /// The events, oldest first.
     pub results: Vec<EventView>,
 }
 
-/// Where a parcel is and how it came there.
+/// The tracking of a parcel.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TrackingView {
-    /// The order's number.
+    /// The id of the order.
     #[schema(example = 1, minimum = 1)]
     pub order_id: i64,
-    /// How far the order has come.
+    /// The status of the order.
     #[schema(example = "SHIPPED")]
     pub order_status: &'static str,
-    /// Where the parcel is.
+    /// The status of the parcel.
     #[schema(example = "SHIPPED")]
     pub shipping_status: &'static str,
-    /// Who carries it.
+    /// The carrier.
     #[schema(example = "DHL")]
     pub carrier: Option<String>,
-    /// The carrier's number for it.
+    /// The tracking number.
     #[schema(example = "TRK100001")]
     pub tracking_no: Option<String>,
-    /// What has happened, oldest first.
+    /// The events, oldest first.
     pub timeline: Vec<EventView>,
 }

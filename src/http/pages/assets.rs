@@ -1,5 +1,5 @@
-//! Style and scripts of the pages, from the binary. Their names have a digest of what is in them, so that
-//! browsers may keep them for ever and get the new ones with a new release.
+//! Styles and scripts of the pages, embedded in the binary. Their names contain a digest of the content, so
+//! that browsers may cache them forever and load new ones after a release.
 
 use std::sync::LazyLock;
 
@@ -47,13 +47,13 @@ fn asset(name: &'static str, text: &'static str) -> Asset {
     }
 }
 
-/// Where an asset is.
+/// The path of an asset.
 pub fn link(name: &str) -> &'static str {
     let found = ASSETS.iter().find(|asset| asset.name == name);
     found.map_or("", |asset| &asset.path)
 }
 
-/// An asset, by its name with the digest.
+/// Serves an asset by its name with the digest.
 pub async fn serve(Path(file): Path<String>) -> Result<Response, Problem> {
     let path = format!("/assets/{file}");
     let Some(asset) = ASSETS.iter().find(|asset| asset.path == path) else {

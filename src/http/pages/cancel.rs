@@ -1,4 +1,4 @@
-//! Calling an order off: asked once more, then done.
+//! The cancellation of an order: a confirmation page and its form.
 
 use askama::Template;
 use axum::extract::State;
@@ -6,49 +6,48 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::domain::ids::OrderId;
-use crate::http::Shared;
 use crate::http::extract::PathOrder;
 use crate::http::problem::Problem;
+use crate::http::state::HttpState;
 use crate::orders::{Error, Expected};
 
-use super::forms::Form;
-use super::order::{OrderShown, shown, with_trouble};
-use super::session::Visitor;
-use super::{assets, page, redirect};
+use super::assets;
+use super::forms::FormFields;
+use super::order::{OrderViewModel, show_with_error};
+use super::render::{page, redirect};
+use super::visitor::Visitor;
 
 #[derive(Template)]
 #[template(path = "cancel.html")]
-struct Page {
+struct CancelPage {
     visitor: Option<Visitor>,
-    proof: String,
-    order: OrderShown,
+    order: OrderViewModel,
     has_changed: bool,
 }
 
-/// Asks whether it is meant.
-pub async fn ask(
-    State(shared): State<Shared>,
+/// Asks for confirmation.
+pub async fn confirm(
+    State(state): State<HttpState>,
     visitor: Visitor,
     PathOrder(order_id): PathOrder,
 ) -> Result<Response, Problem> {
-    confirm(&shared, visitor, order_id, false).await
+    confirmation(&state, visitor, order_id, false).await
 }
 
-async fn confirm(
-    shared: &Shared,
+async fn confirmation(
+    state: &HttpState,
     visitor: Visitor,
     order_id: OrderId,
     has_changed: bool,
 ) -> Result<Response, Problem> {
-    let order = shared.orders.details(&visitor.principal, order_id).await?;
-    let order = shown(&order, &visitor);
+    let order = state.orders.details(&visitor.principal, order_id).await?;
+    let order = OrderViewModel::new(&order, &visitor);
     if !order.can_be_cancelled {
         let words = "This order cannot be cancelled as it now stands.".to_owned();
-        let trouble = Some((StatusCode::CONFLICT, words));
-        return with_trouble(shared, visitor, order_id, trouble).await;
+        let error = (StatusCode::CONFLICT, words);
+        return show_with_error(state, visitor, order_id, Some(error)).await;
     }
-    let mut response = page(&Page {
-        proof: visitor.proof.clone(),
+    let mut response = page(&CancelPage {
         visitor: Some(visitor),
         order,
         has_changed,
@@ -59,24 +58,23 @@ async fn confirm(
     Ok(response)
 }
 
-/// Calls the order off, as it was shown.
+/// Cancels the order, if it is still at the version that the confirmation page showed.
 pub async fn cancel(
-    State(shared): State<Shared>,
+    State(state): State<HttpState>,
+    visitor: Visitor,
     PathOrder(order_id): PathOrder,
-    Form { visitor, fields }: Form,
+    fields: FormFields,
 ) -> Result<Response, Problem> {
     let versions = fields.get("version").parse().into_iter();
     let expected = Expected::OneOf(versions.collect());
     let caller = &visitor.principal;
-    match shared.orders.cancel(caller, order_id, None, expected).await {
+    match state.orders.cancel(caller, order_id, None, expected).await {
         Ok(_) => Ok(redirect(&format!("/v1/orders/{order_id}/details/"))),
-        Err(Error::VersionMismatch { .. }) => confirm(&shared, visitor, order_id, true).await,
+        Err(Error::VersionMismatch { .. }) => confirmation(&state, visitor, order_id, true).await,
         Err(Error::StateConflict(conflict)) => {
-            let trouble = Some((
-                StatusCode::CONFLICT,
-                format!("Nothing was changed: {conflict}."),
-            ));
-            with_trouble(&shared, visitor, order_id, trouble).await
+            let words = format!("Nothing was changed: {conflict}.");
+            let error = (StatusCode::CONFLICT, words);
+            show_with_error(&state, visitor, order_id, Some(error)).await
         }
         Err(error) => Err(error.into()),
     }

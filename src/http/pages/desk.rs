@@ -1,4 +1,5 @@
-//! The desk of the shop's staff: any order, how many are where, and what needs a person.
+//! The desk, the start page of staff: search in all orders, counts by status, and orders that need
+//! attention.
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
@@ -8,73 +9,70 @@ use crate::clock;
 use crate::domain::search::SortBy;
 use crate::domain::status::Status as _;
 use crate::domain::step::Step;
-use crate::http::Shared;
-use crate::http::links::Here;
+use crate::http::links::RequestLinks;
 use crate::http::orders::search::{self, neighbours};
 use crate::http::problem::Problem;
-use crate::orders::{Error, Listing, SagaStatus, StatusCount};
+use crate::http::state::HttpState;
+use crate::orders::{Listing, SagaStatus, StatusCount};
 
-use super::history::{Day, Filters, days, filters};
-use super::session::Visitor;
-use super::words::{Moment, lasting, word};
-use super::{assets, page};
-
-mod order;
-
-pub use order::{decide, show};
+use super::assets;
+use super::display::{DisplayTime, duration_text, status_name};
+use super::list::{DayGroup, FilterForm, day_groups, filter_form};
+use super::render::page;
+use super::visitor::Visitor;
 
 #[derive(Template)]
 #[template(path = "desk.html")]
-struct Page {
+struct DeskPage {
     visitor: Option<Visitor>,
     path: &'static str,
     overview: Option<Overview>,
-    form: Filters,
-    days: Vec<Day>,
+    form: FilterForm,
+    days: Vec<DayGroup>,
     count: i64,
     is_capped: bool,
     next: Option<String>,
     previous: Option<String>,
 }
 
-/// What is shown where nothing is looked for.
+/// The counts and the orders that need attention. The desk shows them without a search.
 struct Overview {
-    counts: Vec<Count>,
-    stuck: Vec<Stuck>,
+    counts: Vec<StatusTile>,
+    stuck: Vec<StuckCard>,
 }
 
-/// How many orders have a status.
-struct Count {
+/// The number of orders in a status.
+struct StatusTile {
     status: &'static str,
     word: &'static str,
     count: i64,
     is_capped: bool,
 }
 
-impl From<StatusCount> for Count {
+impl From<StatusCount> for StatusTile {
     fn from(counted: StatusCount) -> Self {
         Self {
             status: counted.status.as_str(),
-            word: word(counted.status.as_str()),
+            word: status_name(counted.status.as_str()),
             count: counted.count,
             is_capped: counted.is_capped,
         }
     }
 }
 
-/// An order that needs a person.
-struct Stuck {
+/// An order that needs attention.
+struct StuckCard {
     order_id: i64,
     customer_id: i64,
     phase: &'static str,
     step: &'static str,
-    since: Moment,
+    since: DisplayTime,
     age: String,
     attempts: i32,
     last_answer: String,
 }
 
-impl From<SagaStatus> for Stuck {
+impl From<SagaStatus> for StuckCard {
     fn from(found: SagaStatus) -> Self {
         Self {
             order_id: found.order_id,
@@ -82,27 +80,27 @@ impl From<SagaStatus> for Stuck {
             phase: found.phase.as_str(),
             step: found.step.map_or("", Step::as_str),
             since: found.since.into(),
-            age: lasting(clock::now() - found.since),
+            age: duration_text(clock::now() - found.since),
             attempts: found.attempts,
             last_answer: found.last_answer.unwrap_or_default(),
         }
     }
 }
 
-/// The desk.
+/// Shows the desk.
 pub async fn desk(
-    State(shared): State<Shared>,
+    State(state): State<HttpState>,
     visitor: Visitor,
-    here: Here,
+    links: RequestLinks,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    for_staff(&visitor)?;
-    let (here, cursors) = (here.rooted(), &shared.cursors);
+    visitor.require_staff()?;
+    let (links, cursors) = (links.relative(), &state.cursors);
     let search = search::read(query.as_deref(), None, cursors)?;
-    let listing = shared.orders.list(&visitor.principal, &search).await?;
-    let (next, previous) = neighbours(&here, &search, cursors, &listing);
+    let listing = state.orders.list(&visitor.principal, &search).await?;
+    let (next, previous) = neighbours(&links, &search, cursors, &listing);
     let overview = match query.as_deref() {
-        None | Some("") => Some(overview(&shared, &visitor).await?),
+        None | Some("") => Some(overview(&state, &visitor).await?),
         Some(_) => None,
     };
     let Listing {
@@ -111,12 +109,12 @@ pub async fn desk(
         count_capped,
         ..
     } = listing;
-    Ok(page(&Page {
+    Ok(page(&DeskPage {
         visitor: Some(visitor),
         path: "/desk/",
         overview,
-        form: filters(&search),
-        days: days(orders, search.sort_by == SortBy::CreatedAt),
+        form: filter_form(&search),
+        days: day_groups(orders, search.sort_by == SortBy::CreatedAt),
         count,
         is_capped: count_capped,
         next,
@@ -124,19 +122,11 @@ pub async fn desk(
     }))
 }
 
-async fn overview(shared: &Shared, visitor: &Visitor) -> Result<Overview, Problem> {
+async fn overview(state: &HttpState, visitor: &Visitor) -> Result<Overview, Problem> {
     let caller = &visitor.principal;
-    let counts = shared.orders.counts(caller).await?;
-    let counts = counts.into_iter().map(Count::from).collect();
-    let stuck = shared.orders.needing_attention(caller).await?;
-    let stuck = stuck.into_iter().map(Stuck::from).collect();
+    let counts = state.orders.counts(caller).await?;
+    let counts = counts.into_iter().map(StatusTile::from).collect();
+    let stuck = state.orders.needing_attention(caller).await?;
+    let stuck = stuck.into_iter().map(StuckCard::from).collect();
     Ok(Overview { counts, stuck })
-}
-
-/// Whoever is not of the shop is told so, whatever is asked for.
-fn for_staff(visitor: &Visitor) -> Result<(), Error> {
-    match visitor.is_staff() {
-        true => Ok(()),
-        false => Err(Error::Forbidden("the desk is for staff")),
-    }
 }

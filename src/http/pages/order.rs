@@ -1,4 +1,4 @@
-//! One order: what is in it, how far it is, and what has happened, live.
+//! The page of an order: items, statuses and timeline, with live updates.
 
 use askama::Template;
 use axum::extract::State;
@@ -9,35 +9,36 @@ use crate::domain::event::{OrderEvent, RecordedEvent, customer_message};
 use crate::domain::ids::OrderId;
 use crate::domain::order::Order;
 use crate::domain::status::OrderStatus;
-use crate::http::Shared;
 use crate::http::extract::PathOrder;
 use crate::http::orders::actions;
 use crate::http::problem::Problem;
+use crate::http::state::HttpState;
 use crate::orders::Tracking;
 
-use super::session::Visitor;
-use super::words::{Badge, Moment, amount, badges, reason};
-use super::{assets, page};
+use super::assets;
+use super::display::{DisplayTime, StatusBadge, amount, badges, cancel_reason};
+use super::render::page;
+use super::visitor::Visitor;
 
 #[derive(Template)]
 #[template(path = "order.html")]
-struct Page {
+struct OrderPage {
     visitor: Option<Visitor>,
-    trouble: Option<String>,
-    order: OrderShown,
-    events: Vec<EventShown>,
+    error: Option<String>,
+    order: OrderViewModel,
+    events: Vec<TimelineEntry>,
     codes: String,
 }
 
-/// An order on a page.
-pub struct OrderShown {
+/// An order as a page shows it.
+pub struct OrderViewModel {
     pub order_id: i64,
     pub version: i32,
-    pub placed: Moment,
-    pub badges: [Badge; 3],
-    pub way: Option<Vec<Stage>>,
+    pub placed: DisplayTime,
+    pub badges: [StatusBadge; 3],
+    pub progress: Option<Vec<ProgressStage>>,
     pub notes: Vec<&'static str>,
-    pub lines: Vec<Line>,
+    pub lines: Vec<ItemViewModel>,
     pub sums: Vec<(&'static str, String)>,
     pub total: String,
     pub payment_method: Option<String>,
@@ -46,15 +47,15 @@ pub struct OrderShown {
     pub can_be_cancelled: bool,
 }
 
-/// A stage on an order's way.
-pub struct Stage {
+/// A stage of the progress bar.
+pub struct ProgressStage {
     pub word: &'static str,
     pub is_reached: bool,
     pub is_here: bool,
 }
 
-/// A line of an order.
-pub struct Line {
+/// An item of an order.
+pub struct ItemViewModel {
     pub name: String,
     pub sku: String,
     pub quantity: u32,
@@ -62,35 +63,35 @@ pub struct Line {
     pub total: String,
 }
 
-/// Something that has happened.
-pub struct EventShown {
-    pub at: Moment,
+/// An event of the timeline.
+pub struct TimelineEntry {
+    pub at: DisplayTime,
     pub text: &'static str,
     pub carrier_status: Option<String>,
 }
 
-/// One order.
+/// Shows an order.
 pub async fn show(
-    State(shared): State<Shared>,
+    State(state): State<HttpState>,
     visitor: Visitor,
     PathOrder(order_id): PathOrder,
 ) -> Result<Response, Problem> {
-    with_trouble(&shared, visitor, order_id, None).await
+    show_with_error(&state, visitor, order_id, None).await
 }
 
-/// One order, and why something that was to be done with it was not.
-pub async fn with_trouble(
-    shared: &Shared,
+/// Shows an order, with the reason why a change was rejected.
+pub async fn show_with_error(
+    state: &HttpState,
     visitor: Visitor,
     order_id: OrderId,
-    trouble: Option<(StatusCode, String)>,
+    error: Option<(StatusCode, String)>,
 ) -> Result<Response, Problem> {
     let caller = &visitor.principal;
-    let Tracking { order, events } = shared.orders.tracking(caller, order_id).await?;
-    let (status, trouble) = trouble.unzip();
-    let mut response = page(&Page {
-        trouble,
-        order: shown(&order, &visitor),
+    let Tracking { order, events } = state.orders.tracking(caller, order_id).await?;
+    let (status, error) = error.unzip();
+    let mut response = page(&OrderPage {
+        error,
+        order: OrderViewModel::new(&order, &visitor),
         events: events.iter().rev().map(event).collect(),
         codes: OrderEvent::CODES.join(" "),
         visitor: Some(visitor),
@@ -101,56 +102,58 @@ pub async fn with_trouble(
     Ok(response)
 }
 
-fn event(event: &RecordedEvent) -> EventShown {
-    EventShown {
+fn event(event: &RecordedEvent) -> TimelineEntry {
+    TimelineEntry {
         at: event.at.into(),
         text: customer_message(&event.code),
         carrier_status: event.carrier_status().map(str::to_owned),
     }
 }
 
-/// An order as this visitor sees it.
-pub fn shown(order: &Order, visitor: &Visitor) -> OrderShown {
-    let shown = |money| amount(money, order.currency);
-    let state = &order.state;
-    let mut notes = Vec::new();
-    if order.cancel_requested {
-        notes.push("Cancellation was requested, and is being looked into.");
-    }
-    notes.extend(state.cancel_reason.map(reason));
-    let lines = order.items.iter().map(|item| Line {
-        name: item.name.clone().unwrap_or_else(|| item.sku.clone()),
-        sku: item.sku.clone(),
-        quantity: item.quantity,
-        price: shown(item.unit_price),
-        total: shown(item.line_total),
-    });
-    let totals = &order.totals;
-    let parcel = [state.carrier.as_deref(), state.tracking_no.as_deref()];
-    let parcel: Vec<&str> = parcel.into_iter().flatten().collect();
-    OrderShown {
-        order_id: order.order_id.0,
-        version: order.version,
-        placed: order.created_at.into(),
-        badges: badges(order),
-        way: way(state.order_status),
-        notes,
-        lines: lines.collect(),
-        sums: vec![
-            ("Subtotal", shown(totals.subtotal)),
-            ("Tax", shown(totals.tax)),
-            ("Shipping", shown(totals.shipping_fee)),
-        ],
-        total: shown(totals.order_total),
-        payment_method: order.payment_method.clone(),
-        shipping_address: order.shipping_address.clone(),
-        parcel: (!parcel.is_empty()).then(|| parcel.join(" ")),
-        can_be_cancelled: actions(order, &visitor.principal).contains(&"cancel"),
+impl OrderViewModel {
+    /// The order as a visitor sees it.
+    pub fn new(order: &Order, visitor: &Visitor) -> Self {
+        let price = |money| amount(money, order.currency);
+        let state = &order.state;
+        let mut notes = Vec::new();
+        if order.cancel_requested {
+            notes.push("Cancellation was requested, and is being looked into.");
+        }
+        notes.extend(state.cancel_reason.map(cancel_reason));
+        let lines = order.items.iter().map(|item| ItemViewModel {
+            name: item.name.clone().unwrap_or_else(|| item.sku.clone()),
+            sku: item.sku.clone(),
+            quantity: item.quantity,
+            price: price(item.unit_price),
+            total: price(item.line_total),
+        });
+        let totals = &order.totals;
+        let parcel = [state.carrier.as_deref(), state.tracking_no.as_deref()];
+        let parcel: Vec<&str> = parcel.into_iter().flatten().collect();
+        Self {
+            order_id: order.order_id.0,
+            version: order.version,
+            placed: order.created_at.into(),
+            badges: badges(order),
+            progress: progress(state.order_status),
+            notes,
+            lines: lines.collect(),
+            sums: vec![
+                ("Subtotal", price(totals.subtotal)),
+                ("Tax", price(totals.tax)),
+                ("Shipping", price(totals.shipping_fee)),
+            ],
+            total: price(totals.order_total),
+            payment_method: order.payment_method.clone(),
+            shipping_address: order.shipping_address.clone(),
+            parcel: (!parcel.is_empty()).then(|| parcel.join(" ")),
+            can_be_cancelled: actions(order, &visitor.principal).contains(&"cancel"),
+        }
     }
 }
 
-/// How far an order has come; nothing for those that are called off.
-fn way(status: OrderStatus) -> Option<Vec<Stage>> {
+/// The progress of an order; `None` for cancelled orders.
+fn progress(status: OrderStatus) -> Option<Vec<ProgressStage>> {
     let stages = [
         (OrderStatus::Pending, "Received"),
         (OrderStatus::Confirmed, "Confirmed"),
@@ -158,10 +161,13 @@ fn way(status: OrderStatus) -> Option<Vec<Stage>> {
         (OrderStatus::Delivered, "Delivered"),
     ];
     let here = stages.iter().position(|(stage, _)| *stage == status)?;
-    let stages = stages.iter().enumerate().map(|(at, (_, word))| Stage {
-        word,
-        is_reached: at <= here,
-        is_here: at == here,
-    });
+    let stages = stages
+        .iter()
+        .enumerate()
+        .map(|(at, (_, word))| ProgressStage {
+            word,
+            is_reached: at <= here,
+            is_here: at == here,
+        });
     Some(stages.collect())
 }

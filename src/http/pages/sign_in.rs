@@ -1,4 +1,4 @@
-//! Signing in and out.
+//! Sign-in and sign-out.
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
@@ -9,109 +9,112 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::{Position, Url, form_urlencoded};
 
 use crate::auth::{Credentials, NotSignedIn};
-use crate::http::Shared;
-use crate::http::edge::client::ClientAddress;
-use crate::http::edge::rate;
-use crate::http::problem::Problem;
+use crate::http::edge::rate_limit;
+use crate::http::extract::ClientAddress;
+use crate::http::session;
+use crate::http::state::HttpState;
 
-use super::forms::{Form, OpenForm};
-use super::session::{self, Visitor};
-use super::{assets, page, redirect};
+use super::assets;
+use super::forms::FormFields;
+use super::render::{page, redirect};
+use super::visitor::Visitor;
 
-/// The longest name that anybody has.
+/// The maximum length of a user name.
 const MAX_NAME_CHARS: usize = 254;
-/// The longest password that is passed on, in bytes.
+/// The maximum length of a password, in bytes.
 const MAX_PASSWORD_BYTES: usize = 4096;
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
-struct Page<'a> {
+struct SignInPage<'a> {
     visitor: Option<Visitor>,
     next: &'a str,
     username: &'a str,
-    trouble: Option<&'a str>,
+    error: Option<&'a str>,
 }
 
-/// Asks for name and password.
-pub async fn ask(
-    State(shared): State<Shared>,
+/// Shows the sign-in form. A visitor with a valid session is redirected at once.
+pub async fn form(
+    State(state): State<HttpState>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
     let query = query.unwrap_or_default();
     let next = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "next");
-    let next = next.and_then(|(_, next)| local(&next));
+    let next = next.and_then(|(_, next)| local_path(&next));
     let next = next.as_deref().unwrap_or("/");
-    if session::is_signed_in(&shared, &headers).await {
+    if session::is_signed_in(&state, &headers).await {
         return redirect(next);
     }
-    page(&Page {
+    page(&SignInPage {
         visitor: None,
         next,
         username: "",
-        trouble: None,
+        error: None,
     })
 }
 
-/// Signs somebody in by UserService.
+/// Signs a user in at UserService and begins the session.
 pub async fn sign_in(
-    State(shared): State<Shared>,
+    State(state): State<HttpState>,
     ClientAddress(address): ClientAddress,
-    OpenForm(fields): OpenForm,
+    fields: FormFields,
 ) -> Response {
-    let next = local(fields.get("next"));
+    let next = local_path(fields.get("next"));
     let next = next.as_deref().unwrap_or("/");
     let username = fields.get("username");
-    if let Err(refusal) = rate::sign_in(&shared, address, username) {
-        return *refusal;
+    if let Err(limited) = rate_limit::sign_in(&state.edge, address, username) {
+        return *limited;
     }
     let credentials = Credentials {
         username: username.to_owned(),
         password: SecretString::from(fields.exact("password")),
     };
-    let trouble = match token(&shared, &credentials).await {
-        Ok((token, until)) => {
+    match verified_token(&state, &credentials).await {
+        Ok((token, expires_at)) => {
             let mut response = redirect(next);
-            session::begin(
-                &shared,
-                response.headers_mut(),
-                token.expose_secret(),
-                until,
-            );
-            return response;
+            let headers = response.headers_mut();
+            session::begin(&state, headers, token.expose_secret(), expires_at);
+            response
         }
-        Err(trouble) => trouble,
-    };
-    let (status, words) = match &trouble {
+        Err(error) => failed(&error, next, username),
+    }
+}
+
+/// Shows the form again, with the reason.
+fn failed(error: &NotSignedIn, next: &str, username: &str) -> Response {
+    let (status, words, header, value) = match error {
         NotSignedIn::Wrong => (
             StatusCode::UNAUTHORIZED,
             "This name and this password do not belong together.",
+            WWW_AUTHENTICATE,
+            "Bearer",
         ),
         NotSignedIn::Unavailable(why) => {
-            tracing::warn!(why, "nobody can sign in");
-            let words = "Nobody can sign in at the moment. Please try again in a minute.";
-            (StatusCode::SERVICE_UNAVAILABLE, words)
+            tracing::warn!(why, "sign-in unavailable");
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Nobody can sign in at the moment. Please try again in a minute.",
+                RETRY_AFTER,
+                "30",
+            )
         }
     };
-    let mut response = page(&Page {
+    let mut response = page(&SignInPage {
         visitor: None,
         next,
         username,
-        trouble: Some(words),
+        error: Some(words),
     });
     *response.status_mut() = status;
-    let (name, value) = match trouble {
-        NotSignedIn::Wrong => (WWW_AUTHENTICATE, "Bearer"),
-        NotSignedIn::Unavailable(_) => (RETRY_AFTER, "30"),
-    };
     let value = HeaderValue::from_static(value);
-    response.headers_mut().insert(name, value);
+    response.headers_mut().insert(header, value);
     response
 }
 
-/// The token of whoever has these credentials, and until when it is accepted.
-async fn token(
-    shared: &Shared,
+/// Exchanges credentials for a token that the service accepts, and the end of its validity.
+async fn verified_token(
+    state: &HttpState,
     credentials: &Credentials,
 ) -> Result<(SecretString, i64), NotSignedIn> {
     let fits = (1..=MAX_NAME_CHARS).contains(&credentials.username.chars().count())
@@ -119,23 +122,24 @@ async fn token(
     if !fits {
         return Err(NotSignedIn::Wrong);
     }
-    let token = shared.users.sign_in(credentials).await?;
-    let access = shared.verifier.verify(token.expose_secret()).await;
+    let token = state.users.sign_in(credentials).await?;
+    let access = state.verifier.verify(token.expose_secret()).await;
     let access = access.map_err(|rejection| {
         NotSignedIn::Unavailable(format!("gave a token that is not accepted: {rejection}"))
     })?;
     Ok((token, access.until))
 }
 
-/// Forgets who it was.
-pub async fn sign_out(State(shared): State<Shared>, _: Form) -> Result<Response, Problem> {
+/// Ends the session.
+pub async fn sign_out(State(state): State<HttpState>, _: FormFields) -> Response {
     let mut response = redirect("/sign-in/");
-    session::end(&shared, response.headers_mut());
-    Ok(response)
+    session::end(&state, response.headers_mut());
+    response
 }
 
-/// A path of this site, as it is; nothing for what leads, or could be read to lead, anywhere else.
-fn local(next: &str) -> Option<String> {
+/// The path, if it stays on this site. `None` for any text that a browser could read as another site
+/// (open redirect).
+fn local_path(next: &str) -> Option<String> {
     let is_plain = !next.contains('\\') && !next.contains(char::is_control);
     let here = Url::parse("http://here.invalid/").ok()?;
     let target = here
@@ -149,7 +153,7 @@ fn local(next: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::local;
+    use super::local_path;
 
     #[test]
     fn sign_in_never_redirects_to_another_site() {
@@ -159,7 +163,7 @@ mod tests {
             "/v1/orders/my-orders/5/?search=a%2Fb&page=2",
             "/desk/?next=//evil.example",
         ] {
-            assert_eq!(local(next).as_deref(), Some(next));
+            assert_eq!(local_path(next).as_deref(), Some(next));
         }
         for next in [
             "",
@@ -178,7 +182,7 @@ mod tests {
             "/\r\nSet-Cookie: a=b",
             " //evil.example",
         ] {
-            assert_eq!(local(next), None, "{next:?}");
+            assert_eq!(local_path(next), None, "{next:?}");
         }
     }
 }

@@ -1,35 +1,35 @@
-//! The catalogue of problems: names and statuses are part of the API and do not change.
+//! The catalogue of problems. Codes and statuses are part of the API and do not change.
 
 use axum::http::StatusCode;
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $status:ident $code:literal $title:literal,)*) => {
-        /// Every kind of problem.
+        /// The kind of a problem.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Kind {
+        pub enum ProblemKind {
             $($(#[$doc])* $name,)*
         }
 
-        impl Kind {
-            /// Every kind.
+        impl ProblemKind {
+            /// All kinds.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
-            /// The name for machines.
+            /// The stable name, for programs.
             pub fn code(self) -> &'static str {
                 match self { $(Self::$name => $code,)* }
             }
 
-            /// Where the kind is described; the problem's `type`.
+            /// The page that describes the kind; the problem's `type`.
             pub fn type_uri(self) -> &'static str {
                 match self { $(Self::$name => concat!("/problems/", $code),)* }
             }
 
-            /// The kind in words.
+            /// The kind, for people.
             pub fn title(self) -> &'static str {
                 match self { $(Self::$name => $title,)* }
             }
 
-            /// The status that goes with it.
+            /// The status of the response.
             pub fn status(self) -> StatusCode {
                 match self { $(Self::$name => StatusCode::$status,)* }
             }
@@ -38,52 +38,52 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// Values that are missing, of a wrong type or out of bounds.
+    /// Values are missing, of a wrong type or out of bounds.
     InvalidRequest = BAD_REQUEST "invalid-request" "The request has faults",
-    /// No JSON, or an object that names something twice.
+    /// The body is not JSON, or an object has a duplicate name.
     MalformedBody = BAD_REQUEST "malformed-body" "The body cannot be read",
-    /// No token, or none that is accepted.
+    /// The request has no valid token.
     Unauthenticated = UNAUTHORIZED "unauthenticated" "A valid access token is needed",
-    /// Payment refused; the order was called off.
+    /// Payment declined the charge; the order is cancelled.
     PaymentDeclined = PAYMENT_REQUIRED "payment-declined" "The payment was declined",
-    /// Not for this caller.
+    /// The caller lacks the permission.
     Forbidden = FORBIDDEN "forbidden" "Not allowed",
-    /// Nothing there, or nothing that this caller may see.
+    /// The resource does not exist, or the caller may not see it.
     NotFound = NOT_FOUND "not-found" "Not found",
-    /// The path does not know the method.
+    /// The route does not support the method.
     MethodNotAllowed = METHOD_NOT_ALLOWED "method-not-allowed" "Method not allowed",
-    /// Inventory could not reserve; the order was called off.
+    /// Inventory could not reserve the items; the order is cancelled.
     OutOfStock = CONFLICT "out-of-stock" "An item is out of stock",
-    /// Shipping refused, or Inventory at the last step; the order was called off.
+    /// Shipping refused, or Inventory refused the last step; the order is cancelled.
     FulfilmentRefused = CONFLICT "fulfilment-refused" "The order cannot be fulfilled",
-    /// Too late to cancel.
+    /// The order is past the point of cancellation.
     CannotCancel = CONFLICT "cannot-cancel" "The order cannot be cancelled",
-    /// The order does not wait for a person.
+    /// The saga does not wait for a decision.
     NothingToDecide = CONFLICT "nothing-to-decide" "The order does not wait for a decision",
-    /// The statuses do not lead there.
+    /// The state machine has no such transition.
     InvalidTransition = CONFLICT "invalid-transition" "The status cannot go there",
-    /// Others are at it.
+    /// Concurrent changes prevented the write.
     Conflict = CONFLICT "conflict" "The order is being changed",
-    /// The order is not at the version that the request names.
+    /// The order is not at the version in `If-Match` (optimistic concurrency).
     PreconditionFailed = PRECONDITION_FAILED "precondition-failed" "The order has changed",
-    /// Too much.
+    /// The body exceeds the size limit.
     BodyTooLarge = PAYLOAD_TOO_LARGE "body-too-large" "The body is too large",
-    /// Began, and did not come to its end in time.
+    /// The body did not arrive within the time limit.
     BodyTooSlow = REQUEST_TIMEOUT "body-too-slow" "The body took too long to arrive",
-    /// Not JSON by its own account.
+    /// The content type is not supported.
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "The body must be JSON",
-    /// The key stands for another request.
+    /// The idempotency key belongs to another request.
     IdempotencyKeyReused = UNPROCESSABLE_ENTITY "idempotency-key-reused" "The idempotency key was used before",
-    /// The caller has as many streams of events as it may have.
+    /// The caller has reached its limit of event streams.
     TooManyListeners = TOO_MANY_REQUESTS "too-many-listeners" "Too many streams of events",
-    /// The caller has asked more often than it may.
+    /// The caller has exceeded its rate limit.
     RateLimited = TOO_MANY_REQUESTS "rate-limited" "Too many requests",
-    /// A fault of ours.
+    /// The service failed.
     Internal = INTERNAL_SERVER_ERROR "internal-error" "Internal error",
-    /// The database is away.
+    /// The database is unavailable.
     Unavailable = SERVICE_UNAVAILABLE "unavailable" "Not available at the moment",
-    /// More requests at a time than this process answers.
+    /// The process has reached its limit of concurrent requests (load shedding).
     Overloaded = SERVICE_UNAVAILABLE "overloaded" "Too much to do at the moment",
-    /// Begun, and not answered in time.
+    /// The response did not begin within the time limit.
     TimedOut = SERVICE_UNAVAILABLE "timed-out" "The request took too long",
 }

@@ -74,7 +74,7 @@ async fn the_openapi_document_is_public_json() {
 #[tokio::test]
 async fn every_problem_type_links_to_its_description() {
     let app = TestApp::start().await;
-    for kind in order_service::http::Kind::ALL {
+    for kind in order_service::http::ProblemKind::ALL {
         let reply = app.nobody().get(kind.type_uri()).await;
         assert_eq!(
             (reply.status, &reply.body["code"]),

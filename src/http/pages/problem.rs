@@ -7,22 +7,23 @@ use axum::response::Response;
 
 use crate::http::problem::Problem;
 
-use super::session::Visitor;
-use super::{assets, guard};
+use super::assets;
+use super::render::add_page_headers;
+use super::visitor::Visitor;
 
 #[derive(Template)]
 #[template(path = "problem.html")]
-struct Page<'a> {
+struct ProblemPage<'a> {
     visitor: Option<Visitor>,
     status: u16,
     title: &'a str,
     detail: &'a str,
-    faults: Vec<String>,
+    violations: Vec<String>,
     request_id: &'a str,
 }
 
-/// Writes a problem as a page into its answer.
-pub fn problem(problem: &Problem, request_id: &str, response: &mut Response) {
+/// Replaces the body of an error response by a page.
+pub fn render_problem(problem: &Problem, request_id: &str, response: &mut Response) {
     let status = response.status();
     let title = match status {
         StatusCode::NOT_FOUND => "There is nothing here",
@@ -30,16 +31,16 @@ pub fn problem(problem: &Problem, request_id: &str, response: &mut Response) {
         StatusCode::SERVICE_UNAVAILABLE => "We cannot answer at the moment",
         _ => problem.title(),
     };
-    let page = Page {
+    let page = ProblemPage {
         visitor: None,
         status: status.as_u16(),
         title,
         detail: problem.detail(),
-        faults: problem.faults(),
+        violations: problem.violations(),
         request_id,
     };
     if let Ok(text) = page.render() {
         *response.body_mut() = Body::from(text);
-        guard(response.headers_mut());
+        add_page_headers(response.headers_mut());
     }
 }

@@ -1,4 +1,4 @@
-//! An order as staff see it: where its fulfilment stands and why, and what can be decided about it.
+//! The order page of staff: the state of its saga, the full event log, and the form for a decision.
 
 use askama::Template;
 use axum::extract::State;
@@ -10,39 +10,38 @@ use crate::domain::event::{RecordedEvent, customer_message};
 use crate::domain::ids::OrderId;
 use crate::domain::saga::Phase;
 use crate::domain::step::Step;
-use crate::http::Shared;
 use crate::http::attention::MAX_REASON_CHARS;
 use crate::http::extract::PathOrder;
 use crate::http::problem::Problem;
+use crate::http::state::HttpState;
 use crate::orders::{Error, Resolution, SagaStatus, Tracking};
 
-use super::super::forms::{Fields, Form};
-use super::super::order::{OrderShown, shown};
-use super::super::session::Visitor;
-use super::super::words::Moment;
-use super::super::{assets, page, redirect};
-use super::for_staff;
+use super::assets;
+use super::display::DisplayTime;
+use super::forms::FormFields;
+use super::order::OrderViewModel;
+use super::render::{page, redirect};
+use super::visitor::Visitor;
 
 #[derive(Template)]
 #[template(path = "desk_order.html")]
-struct Page {
+struct DeskOrderPage {
     visitor: Option<Visitor>,
-    proof: String,
-    trouble: Option<String>,
-    order: OrderShown,
+    error: Option<String>,
+    order: OrderViewModel,
     customer_id: i64,
-    standing: Option<StandingShown>,
-    events: Vec<EventShown>,
+    saga: Option<SagaViewModel>,
+    events: Vec<AuditEntry>,
     max_chars: usize,
     reason: String,
 }
 
-/// Where a fulfilment stands.
-struct StandingShown {
+/// The state of a saga.
+struct SagaViewModel {
     phase: &'static str,
     step: Option<&'static str>,
-    since: Moment,
-    due_at: Option<Moment>,
+    since: DisplayTime,
+    due_at: Option<DisplayTime>,
     attempts: i32,
     last_answer: Option<String>,
     key: String,
@@ -50,37 +49,38 @@ struct StandingShown {
     is_stuck: bool,
 }
 
-/// An event with what is for staff alone.
-struct EventShown {
-    at: Moment,
+/// An event with the details that only staff may see.
+struct AuditEntry {
+    at: DisplayTime,
     text: &'static str,
     code: String,
     actor: String,
     data: Vec<(String, String)>,
 }
 
-/// An order.
+/// Shows an order.
 pub async fn show(
-    State(shared): State<Shared>,
+    State(state): State<HttpState>,
     visitor: Visitor,
     PathOrder(order_id): PathOrder,
 ) -> Result<Response, Problem> {
-    for_staff(&visitor)?;
-    with_trouble(&shared, visitor, order_id, None, "").await
+    visitor.require_staff()?;
+    show_with_error(&state, visitor, order_id, None, "").await
 }
 
-/// Takes a decision, as the form of the page sends it.
+/// Applies the decision that the form of the page submits.
 pub async fn decide(
-    State(shared): State<Shared>,
+    State(state): State<HttpState>,
+    visitor: Visitor,
     PathOrder(order_id): PathOrder,
-    Form { visitor, fields }: Form,
+    fields: FormFields,
 ) -> Result<Response, Problem> {
-    for_staff(&visitor)?;
+    visitor.require_staff()?;
     let reason = fields.get("reason");
-    let trouble = match read(&fields) {
+    let error = match read(&fields) {
         Ok(decision) => {
             let caller = &visitor.principal;
-            let decided = shared
+            let decided = state
                 .orders
                 .resolve(caller, order_id, decision, reason.to_owned());
             match decided.await {
@@ -94,10 +94,10 @@ pub async fn decide(
         }
         Err(words) => (StatusCode::BAD_REQUEST, words),
     };
-    with_trouble(&shared, visitor, order_id, Some(trouble), reason).await
+    show_with_error(&state, visitor, order_id, Some(error), reason).await
 }
 
-fn read(fields: &Fields) -> Result<Resolution, String> {
+fn read(fields: &FormFields) -> Result<Resolution, String> {
     let reason = fields.get("reason");
     let fits = (1..=MAX_REASON_CHARS).contains(&reason.chars().count());
     if !fits || reason.contains(char::is_control) {
@@ -113,24 +113,23 @@ fn read(fields: &Fields) -> Result<Resolution, String> {
     }
 }
 
-async fn with_trouble(
-    shared: &Shared,
+async fn show_with_error(
+    state: &HttpState,
     visitor: Visitor,
     order_id: OrderId,
-    trouble: Option<(StatusCode, String)>,
+    error: Option<(StatusCode, String)>,
     reason: &str,
 ) -> Result<Response, Problem> {
     let caller = &visitor.principal;
-    let Tracking { order, events } = shared.orders.tracking(caller, order_id).await?;
-    let standing = shared.orders.saga_status(caller, order_id).await?;
-    let (status, trouble) = trouble.unzip();
-    let mut response = page(&Page {
-        proof: visitor.proof.clone(),
-        trouble,
+    let Tracking { order, events } = state.orders.tracking(caller, order_id).await?;
+    let saga = state.orders.saga_status(caller, order_id).await?;
+    let (status, error) = error.unzip();
+    let mut response = page(&DeskOrderPage {
+        error,
         customer_id: order.customer_id.0,
-        order: shown(&order, &visitor),
-        standing: standing.map(StandingShown::from),
-        events: events.into_iter().rev().map(EventShown::from).collect(),
+        order: OrderViewModel::new(&order, &visitor),
+        saga: saga.map(SagaViewModel::from),
+        events: events.into_iter().rev().map(AuditEntry::from).collect(),
         max_chars: MAX_REASON_CHARS,
         reason: reason.to_owned(),
         visitor: Some(visitor),
@@ -141,23 +140,23 @@ async fn with_trouble(
     Ok(response)
 }
 
-impl From<SagaStatus> for StandingShown {
-    fn from(standing: SagaStatus) -> Self {
+impl From<SagaStatus> for SagaViewModel {
+    fn from(saga: SagaStatus) -> Self {
         Self {
-            is_open: Phase::OPEN.contains(&standing.phase),
-            is_stuck: standing.phase == Phase::Stuck,
-            phase: standing.phase.as_str(),
-            step: standing.step.map(Step::as_str),
-            since: standing.since.into(),
-            due_at: standing.due_at.map(Moment::from),
-            attempts: standing.attempts,
-            last_answer: standing.last_answer,
-            key: standing.identity.to_string(),
+            is_open: Phase::OPEN.contains(&saga.phase),
+            is_stuck: saga.phase == Phase::Stuck,
+            phase: saga.phase.as_str(),
+            step: saga.step.map(Step::as_str),
+            since: saga.since.into(),
+            due_at: saga.due_at.map(DisplayTime::from),
+            attempts: saga.attempts,
+            last_answer: saga.last_answer,
+            key: saga.identity.to_string(),
         }
     }
 }
 
-impl From<RecordedEvent> for EventShown {
+impl From<RecordedEvent> for AuditEntry {
     fn from(event: RecordedEvent) -> Self {
         let data = match event.data {
             Value::Object(fields) => fields,

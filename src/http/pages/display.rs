@@ -1,4 +1,4 @@
-//! Orders in people's words.
+//! Orders in the words of the pages.
 
 use time::OffsetDateTime;
 use time::format_description::StaticFormatDescription;
@@ -16,21 +16,21 @@ const MOMENT: StaticFormatDescription =
 const MACHINE: StaticFormatDescription =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
 
-/// The day of a moment, in UTC.
+/// The day of a point in time, in UTC.
 pub fn day(at: OffsetDateTime) -> String {
     at.format(DAY).unwrap_or_default()
 }
 
-/// A moment, for people and for machines.
+/// A point in time, for people and for the `datetime` attribute.
 #[derive(Clone, Debug)]
-pub struct Moment {
-    /// For people.
+pub struct DisplayTime {
+    /// The text, in UTC.
     pub shown: String,
-    /// For machines.
+    /// RFC 3339.
     pub machine: String,
 }
 
-impl From<OffsetDateTime> for Moment {
+impl From<OffsetDateTime> for DisplayTime {
     fn from(at: OffsetDateTime) -> Self {
         let at = at.to_offset(time::UtcOffset::UTC);
         Self {
@@ -40,8 +40,8 @@ impl From<OffsetDateTime> for Moment {
     }
 }
 
-/// How long something has lasted, in its largest unit.
-pub fn lasting(duration: time::Duration) -> String {
+/// A duration in its largest unit.
+pub fn duration_text(duration: time::Duration) -> String {
     let (count, unit) = match duration {
         long if long.whole_days() > 1 => (long.whole_days(), "days"),
         long if long.whole_hours() > 1 => (long.whole_hours(), "hours"),
@@ -56,19 +56,19 @@ pub fn amount(money: Money, currency: Currency) -> String {
     format!("{money} {}", currency.code())
 }
 
-/// A status as it is shown.
+/// A status as a page shows it.
 #[derive(Clone, Copy, Debug)]
-pub struct Badge {
-    /// Of what.
+pub struct StatusBadge {
+    /// The label: `Order`, `Payment` or `Shipping`.
     pub of: &'static str,
-    /// The word.
+    /// The name of the status.
     pub word: &'static str,
-    /// How it looks: `good`, `open`, `bad` or `still`.
+    /// The CSS class: `good`, `open`, `bad` or `still`.
     pub tone: &'static str,
 }
 
 /// The three statuses of an order.
-pub fn badges(order: &Order) -> [Badge; 3] {
+pub fn badges(order: &Order) -> [StatusBadge; 3] {
     let state = &order.state;
     let order = match state.order_status {
         OrderStatus::Pending | OrderStatus::Cancelling => "open",
@@ -94,13 +94,13 @@ pub fn badges(order: &Order) -> [Badge; 3] {
     ]
 }
 
-fn badge<S: Status>(of: &'static str, status: S, tone: &'static str) -> Badge {
-    let word = word(status.as_str());
-    Badge { of, word, tone }
+fn badge<S: Status>(of: &'static str, status: S, tone: &'static str) -> StatusBadge {
+    let word = status_name(status.as_str());
+    StatusBadge { of, word, tone }
 }
 
-/// A status in a word.
-pub fn word(status: &'static str) -> &'static str {
+/// The name of a status.
+pub fn status_name(status: &'static str) -> &'static str {
     match status {
         "PENDING" => "Pending",
         "CONFIRMED" => "Confirmed",
@@ -117,8 +117,8 @@ pub fn word(status: &'static str) -> &'static str {
     }
 }
 
-/// Why an order was called off.
-pub fn reason(reason: CancelReason) -> &'static str {
+/// The reason of a cancellation, as a sentence.
+pub fn cancel_reason(reason: CancelReason) -> &'static str {
     match reason {
         CancelReason::CustomerRequest => "Reason for the cancellation: the customer asked for it.",
         CancelReason::Staff => "Reason for the cancellation: the shop called it off.",
@@ -129,7 +129,7 @@ pub fn reason(reason: CancelReason) -> &'static str {
     }
 }
 
-/// What an item is called: its name, or else its SKU.
-pub fn item(item: &Item) -> &str {
+/// The name of an item, or its SKU if it has none.
+pub fn item_name(item: &Item) -> &str {
     item.name.as_deref().unwrap_or(&item.sku)
 }

@@ -1,4 +1,4 @@
-//! What every answer tells browsers about itself, where it does not say otherwise.
+//! Security headers and the default cache policy of every response. A header that a handler has set stays.
 
 use axum::extract::Request;
 use axum::http::header::{
@@ -7,34 +7,33 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::http::Shared;
-
-/// Below this nothing is anybody's secret, and everything changes with a release alone.
+/// The API documentation. It is public and changes only with a release.
 const DOCUMENTATION: &str = "/orders-doc/";
-/// Of an answer that is no page: nothing in it runs, and nothing frames it.
+/// Content security policy of responses other than HTML: nothing runs and nothing may frame them.
 const INERT: &str = "default-src 'none'; frame-ancestors 'none'";
-/// Of the page of the documentation.
+/// Content security policy of HTML that sets none of its own, which is the API documentation.
 const NOT_FRAMED: &str = "frame-ancestors 'none'";
-/// A year, of this host alone: what else its domain serves is not known here.
+/// One year, for this host only: subdomains may belong to other services.
 const HTTPS_ONLY: &str = "max-age=31536000";
 
-/// What the answer to a request will tell.
-pub struct Guard {
+/// The headers that a response gets.
+pub struct SecurityHeaders {
     caching: &'static str,
+    is_https: bool,
 }
 
-impl Guard {
-    /// Of a request.
-    pub fn of(request: &Request) -> Self {
+impl SecurityHeaders {
+    /// Chooses the headers for a request. `is_https` adds HSTS.
+    pub fn for_request(request: &Request, is_https: bool) -> Self {
         let caching = match request.uri().path().starts_with(DOCUMENTATION) {
             true => "no-cache",
             false => "no-store",
         };
-        Self { caching }
+        Self { caching, is_https }
     }
 
-    /// Adds it to the headers of the answer.
-    pub fn mark(&self, shared: &Shared, headers: &mut HeaderMap) {
+    /// Adds the headers that the response lacks.
+    pub fn add_to(&self, headers: &mut HeaderMap) {
         let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
         let is_page = content_type.is_some_and(|value| value.starts_with(b"text/html"));
         let policy = if is_page { NOT_FRAMED } else { INERT };
@@ -42,8 +41,7 @@ impl Guard {
         add(headers, REFERRER_POLICY, "no-referrer");
         add(headers, CONTENT_SECURITY_POLICY, policy);
         add(headers, CACHE_CONTROL, self.caching);
-        let public_url = shared.public_url.as_ref();
-        if public_url.is_some_and(|url| url.scheme() == "https") {
+        if self.is_https {
             add(headers, STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
         }
     }
