@@ -5,7 +5,8 @@ use sandbox::{Fault, Kind, Operation};
 use super::{AT_REST, place};
 use crate::support::app::TestApp;
 use crate::support::service::eventually;
-use crate::support::visitor::{Visitor, assert_page, field};
+use crate::support::client::send;
+use crate::support::visitor::{Visitor, assert_page};
 
 /// An order whose refund Payment refuses.
 pub async fn stuck(app: &TestApp) -> i64 {
@@ -32,16 +33,7 @@ async fn the_desk_is_for_staff() {
         assert_page(&customer.get(path).await, 403);
         assert_eq!(Visitor::stranger(&app).get(path).await.status, 303);
     }
-    let own = customer.get("/v1/orders/my-orders/5/").await;
-    let fields = [
-        ("proof", field(&own, "proof")),
-        ("decision", "retry".to_owned()),
-        ("reason", "x".to_owned()),
-    ];
-    let fields: Vec<_> = fields
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
+    let fields = [("decision", "retry"), ("reason", "x")];
     assert_page(&customer.post(&path, &fields).await, 403);
 }
 
@@ -91,23 +83,25 @@ async fn desk_decisions_need_a_reason() {
     let order_id = stuck(&app).await;
     let staff = Visitor::signed_in(&app, "staff").await;
     let path = format!("/desk/orders/{order_id}/");
-    let proof = field(&staff.get(&path).await, "proof");
-    let decide = async |proof: &str, decision: &str, reason: &str| {
-        let fields = [("proof", proof), ("decision", decision), ("reason", reason)];
+    let decide = async |decision: &str, reason: &str| {
+        let fields = [("decision", decision), ("reason", reason)];
         staff.post(&path, &fields).await
     };
-    assert_page(&decide("", "retry", "mended").await, 403);
-    assert_page(&decide(&proof, "retry", " ").await, 400);
-    assert_page(&decide(&proof, "retry", &"x".repeat(501)).await, 400);
-    let unknown = decide(&proof, "forget", "kept <as> it was").await;
+    let fields = [("decision", "retry"), ("reason", "mended")];
+    let request = staff.form(&path, &fields);
+    let foreign = request.header("origin", "https://evil.example");
+    assert_page(&send(foreign).await, 403);
+    assert_page(&decide("retry", " ").await, 400);
+    assert_page(&decide("retry", &"x".repeat(501)).await, 400);
+    let unknown = decide("forget", "kept <as> it was").await;
     assert_page(&unknown, 400);
     assert!(
         unknown.text.contains("kept &#60;as&#62; it was"),
         "{}",
         unknown.text
     );
-    assert_page(&decide(&proof, "completed", "by mistake").await, 409);
-    let reply = decide(&proof, "cancelled", "refunded by bank transfer").await;
+    assert_page(&decide("completed", "by mistake").await, 409);
+    let reply = decide("cancelled", "refunded by bank transfer").await;
     assert_eq!(
         (reply.status, reply.header("location")),
         (303, Some(path.as_str()))
@@ -116,7 +110,7 @@ async fn desk_decisions_need_a_reason() {
     for expected in ["refunded by bank transfer", "person_decided by staff:1000"] {
         assert!(page.text.contains(expected), "{expected} in {}", page.text);
     }
-    assert_page(&decide(&proof, "completed", "again").await, 409);
+    assert_page(&decide("completed", "again").await, 409);
     let now = app.customer(5).details(order_id).await.body;
     assert_eq!(
         (&now["order_status"], &now["payment_status"]),

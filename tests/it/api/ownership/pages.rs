@@ -1,14 +1,12 @@
 //! The same for what people look at: the pages that are no part of the document, and the paths of the API
 //! that are pages for browsers.
 
-use order_service::http::Forms;
 use reqwest::Method;
-use secrecy::SecretString;
 use url::form_urlencoded::Serializer;
 
 use super::{AT_REST, CALLERS, OWNER, path_of, place, rules, tokens};
 use crate::support::app::TestApp;
-use crate::support::client::{Reply, SECRET, send};
+use crate::support::client::{Reply, send};
 use crate::support::visitor::Visitor;
 
 /// What browsers get. `303` for those who are not signed in leads to `/sign-in/`.
@@ -42,14 +40,13 @@ fn visitor(app: &TestApp, token: Option<&str>) -> Visitor {
     }
 }
 
-/// Sends what the page's own form would send, with the proof of this token.
-async fn call(visitor: &Visitor, token: Option<&str>, method: &str, path: &str) -> Reply {
+/// Sends what the form of the page sends.
+async fn call(visitor: &Visitor, method: &str, path: &str) -> Reply {
     if method == "get" {
         return visitor.get(path).await;
     }
-    let proof = Forms::new(&SecretString::from(SECRET)).proof(token.unwrap_or_default());
     let mut form = Serializer::new(String::new());
-    form.extend_pairs([("proof", proof.as_str()), ("version", "5")]);
+    form.append_pair("version", "5");
     form.extend_pairs([("decision", "retry"), ("reason", "mended")]);
     let request = visitor
         .request(Method::POST, path)
@@ -77,7 +74,7 @@ async fn every_page_authorizes_every_kind_of_visitor() {
                 .replace("{file}", file)
                 .replace("{code}", "not-found");
             let visitor = visitor(&app, token.as_deref());
-            let reply = call(&visitor, token.as_deref(), &method, &path).await;
+            let reply = call(&visitor, &method, &path).await;
             let what = format!("{method} {path} by {who}");
             assert_eq!(reply.status, expected, "{what}: {reply:?}");
             if expected == 303 {
