@@ -4,8 +4,8 @@ use sandbox::{Fault, Kind, Operation};
 
 use super::{AT_REST, place};
 use crate::support::app::TestApp;
-use crate::support::service::eventually;
 use crate::support::client::send;
+use crate::support::service::eventually;
 use crate::support::visitor::{Visitor, assert_page};
 
 /// An order whose refund Payment refuses.

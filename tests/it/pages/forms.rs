@@ -191,7 +191,9 @@ async fn a_form_cancels_only_the_version_that_was_shown() {
     let news = serde_json::json!({ "shipping_status": "SHIPPED" });
     assert_eq!(app.staff().patch(&update, &news).await.status, 200);
     let fields = [("version", version.to_string())];
-    let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let fields = fields
+        .each_ref()
+        .map(|(name, value)| (*name, value.as_str()));
     let reply = visitor.post(&cancel, &fields).await;
     assert_page(&reply, 409);
     let page = visitor.get(&cancel).await;
