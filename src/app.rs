@@ -208,7 +208,7 @@ impl Components {
             }),
             reconciliation: tokio::spawn({
                 let stop = claiming.clone();
-                async move { reconciliation.run_daily(stop).await }
+                async move { reconciliation.run_periodically(stop).await }
             }),
         }
     }

@@ -61,7 +61,7 @@ pub struct Config {
     /// How fulfilment works.
     pub fulfilment: saga::SagaSettings,
     /// How orders are compared with the peers' ledgers.
-    pub reconciliation: reconciliation::Settings,
+    pub reconciliation: reconciliation::ReconciliationSettings,
     /// How clients reach the service, where that is known.
     pub public_url: Option<Url>,
     /// What connections may take.

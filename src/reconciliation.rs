@@ -1,10 +1,9 @@
-//! Reconciliation: compares our orders with the peers' ledgers, reports what does not agree, and mends
-//! what can be mended safely.
+//! Reconciliation compares our orders with the peers' ledgers, reports each discrepancy as a finding,
+//! and repairs what can be repaired safely.
 //!
-//! Two passes: `orders` asks the peers for each order of a period; `ledgers` reads what the peers
-//! list altogether, which finds what has no order. What a comparison means is decided in `judge`,
-//! a pure function; what is done about it in `repair`. [`daily`] does it all now and then, on one of
-//! the replicas.
+//! A run has two phases. `orders` looks up each order of a period at the peers. `ledgers` reads the
+//! peers' whole lists, which finds records that belong to no order. `compare` is pure and derives the
+//! findings; `repair` acts on them. [`periodic`] schedules runs on one of the replicas.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,68 +13,69 @@ use crate::metrics::Metrics;
 use crate::peers::Peers;
 use crate::saga::SagaExecutor;
 
-pub mod daily;
+mod compare;
 pub mod finding;
-mod judge;
 mod ledgers;
+mod lookup_retry;
 mod orders;
-mod patience;
+mod ownership;
+pub mod periodic;
 mod repair;
 pub mod run;
 
-pub use finding::{Finding, Kind, Outcome};
-pub use run::{Listing, Scope, Summary};
+pub use finding::{Finding, FindingKind, RepairOutcome};
+pub use run::{PeerListing, ReconciliationScope, ReconciliationSummary};
 
-/// How reconciliation goes about its work.
+/// The settings of reconciliation.
 #[derive(Clone, Debug)]
-pub struct Settings {
-    /// How often it is done by itself; `None`: never.
-    pub every: Option<Duration>,
-    /// How far it looks back unless it is told.
+pub struct ReconciliationSettings {
+    /// The interval between scheduled runs; `None` schedules none.
+    pub interval: Option<Duration>,
+    /// How far back a run looks by default.
     pub look_back: Duration,
-    /// How long an order must have rested, and a record have stood, to be compared.
+    /// The minimum age of a record, and of an order's last change, to be compared.
     pub grace: Duration,
     /// How many orders are compared at the same time.
-    pub at_a_time: usize,
-    /// How long a fulfilment is held that is being mended.
+    pub concurrency: usize,
+    /// The lease of a saga under repair.
     pub lease: Duration,
 }
 
-/// What compares. Cheap to clone.
+/// Compares orders with ledgers. Cheap to clone.
 #[derive(Clone)]
 pub struct Reconciliation {
     db: Database,
     peers: Peers,
-    fulfilments: SagaExecutor,
+    sagas: SagaExecutor,
     metrics: Arc<Metrics>,
-    settings: Arc<Settings>,
+    settings: Arc<ReconciliationSettings>,
 }
 
 impl Reconciliation {
-    /// Puts the parts together. The peers should be those of fulfilment, so that both go through the
-    /// same gates.
+    /// Builds it from its parts. Pass the peer clients of the saga worker, so that both share bulkheads,
+    /// circuit breakers and retry budgets.
     pub fn new(
         db: Database,
         peers: Peers,
-        fulfilments: SagaExecutor,
+        sagas: SagaExecutor,
         metrics: Arc<Metrics>,
-        settings: Settings,
+        settings: ReconciliationSettings,
     ) -> Self {
-        for kind in Kind::ALL {
+        for kind in FindingKind::ALL {
             let name = kind.as_str();
             metrics.reconciliation_findings.with_label_values(&[name]);
         }
         Self {
             db,
             peers,
-            fulfilments,
+            sagas,
             metrics,
             settings: Arc::new(settings),
         }
     }
 
-    /// How it goes about its work.
-    pub fn settings(&self) -> &Settings {
+    /// The settings.
+    pub fn settings(&self) -> &ReconciliationSettings {
         &self.settings
     }
 }

@@ -9,7 +9,9 @@ use time::OffsetDateTime;
 
 use crate::app;
 use crate::config::Reconciling;
-use crate::reconciliation::{Finding, Listing, Outcome, Scope, Summary};
+use crate::reconciliation::{
+    Finding, PeerListing, ReconciliationScope, ReconciliationSummary, RepairOutcome,
+};
 
 use super::{Environment, Result, init_logs, moment, say, tell};
 
@@ -55,12 +57,12 @@ pub async fn run(args: Args, environment: &Environment) -> ExitCode {
     }
 }
 
-async fn reconcile(args: &Args, environment: &Environment) -> Result<Summary> {
+async fn reconcile(args: &Args, environment: &Environment) -> Result<ReconciliationSummary> {
     let mut environment = environment.or_dev();
     environment.fall_back("RUST_LOG", "off");
     init_logs(&environment)?;
     let reconciliation = app::reconciliation(environment.read(Reconciling::read)?)?;
-    let scope = Scope {
+    let scope = ReconciliationScope {
         since: args.since,
         until: args.until,
         grace: args
@@ -103,42 +105,42 @@ fn row(kind: &str, order: &str, record: &str, what: &str, repair: &str) -> Strin
     }
 }
 
-fn in_words(outcome: Option<&Outcome>) -> String {
+fn in_words(outcome: Option<&RepairOutcome>) -> String {
     match outcome {
         None => String::new(),
-        Some(Outcome::Repaired) => "repaired".to_owned(),
-        Some(Outcome::HandedOver) => "before a person".to_owned(),
-        Some(Outcome::Left(reason)) => format!("left: {reason}"),
+        Some(RepairOutcome::Repaired) => "repaired".to_owned(),
+        Some(RepairOutcome::HandedOver) => "before a person".to_owned(),
+        Some(RepairOutcome::Left(reason)) => format!("left: {reason}"),
     }
 }
 
-fn print_summary(summary: &Summary) {
-    let Summary {
+fn print_summary(summary: &ReconciliationSummary) {
+    let ReconciliationSummary {
         compared,
         under_way,
-        with_person,
-        settled_by_hand,
+        stuck,
+        settled_by_staff,
         imported,
         ..
     } = summary;
     say(&format!(
-        "orders: {compared} compared; not compared: {under_way} under way, {with_person} stuck, \
-         {settled_by_hand} settled by hand, {imported} imported"
+        "orders: {compared} compared; not compared: {under_way} under way, {stuck} stuck, \
+         {settled_by_staff} settled by hand, {imported} imported"
     ));
     for (peer, listing) in &summary.listings {
         say(&match listing {
-            Listing::Listed {
+            PeerListing::Listed {
                 records,
                 unattributed: 0,
             } => format!("{peer}: {records} records listed"),
-            Listing::Listed {
+            PeerListing::Listed {
                 records,
                 unattributed,
             } => format!("{peer}: {records} records listed, of which {unattributed} name no order"),
-            Listing::CannotBeListed(reason) => format!("{peer}: cannot be listed ({reason})"),
+            PeerListing::CannotBeListed(reason) => format!("{peer}: cannot be listed ({reason})"),
         });
     }
-    for (peer, reason) in &summary.away {
+    for (peer, reason) in &summary.unavailable {
         say(&format!("{peer}: NOT COMPARED ({reason})"));
     }
     let (found, repaired) = (summary.found(), summary.repaired);
@@ -148,9 +150,9 @@ fn print_summary(summary: &Summary) {
 fn of_finding(finding: &Finding) -> Value {
     let (repair, reason) = match &finding.outcome {
         None => (None, None),
-        Some(Outcome::Repaired) => (Some("repaired"), None),
-        Some(Outcome::HandedOver) => (Some("handed_over"), None),
-        Some(Outcome::Left(reason)) => (Some("left"), Some(reason)),
+        Some(RepairOutcome::Repaired) => (Some("repaired"), None),
+        Some(RepairOutcome::HandedOver) => (Some("handed_over"), None),
+        Some(RepairOutcome::Left(reason)) => (Some("left"), Some(reason)),
     };
     json!({
         "finding": finding.kind.as_str(),
@@ -162,30 +164,30 @@ fn of_finding(finding: &Finding) -> Value {
     })
 }
 
-fn of_summary(summary: &Summary) -> Value {
+fn of_summary(summary: &ReconciliationSummary) -> Value {
     let findings = summary
         .findings
         .iter()
         .map(|(kind, count)| (kind.as_str().to_owned(), Value::from(*count)));
     let peers = summary.listings.iter().map(|(peer, listing)| {
         let value = match listing {
-            Listing::Listed {
+            PeerListing::Listed {
                 records,
                 unattributed,
             } => json!({ "listed": records, "unattributed": unattributed }),
-            Listing::CannotBeListed(reason) => json!({ "cannot_be_listed": reason }),
+            PeerListing::CannotBeListed(reason) => json!({ "cannot_be_listed": reason }),
         };
         ((*peer).to_owned(), value)
     });
     json!({ "summary": {
         "compared": summary.compared,
         "under_way": summary.under_way,
-        "stuck": summary.with_person,
-        "settled_by_hand": summary.settled_by_hand,
+        "stuck": summary.stuck,
+        "settled_by_hand": summary.settled_by_staff,
         "imported": summary.imported,
         "findings": findings.collect::<Map<_, _>>(),
         "repaired": summary.repaired,
         "peers": peers.collect::<Map<_, _>>(),
-        "not_compared": summary.away,
+        "not_compared": summary.unavailable,
     }})
 }

@@ -29,7 +29,7 @@ pub struct Reconciling {
     /// How fulfilment works.
     pub fulfilment: saga::SagaSettings,
     /// How orders are compared with the peers' ledgers.
-    pub reconciliation: reconciliation::Settings,
+    pub reconciliation: reconciliation::ReconciliationSettings,
 }
 
 impl Reconciling {
@@ -57,16 +57,16 @@ pub(super) fn settings(
     reader: &mut Reader<'_>,
     peers: Option<&peers::PeerSettings>,
     fulfilment: Option<&saga::SagaSettings>,
-) -> Option<reconciliation::Settings> {
+) -> Option<reconciliation::ReconciliationSettings> {
     let every_h = reader.number("RECONCILE_EVERY_HOURS", 0..=8760);
     let days = reader.number("RECONCILE_DAYS", 1..=3650);
     let (peers, fulfilment) = (peers?, fulfilment?);
     let every = Duration::from_secs(every_h? * 3600);
-    Some(reconciliation::Settings {
-        every: (!every.is_zero()).then_some(every),
+    Some(reconciliation::ReconciliationSettings {
+        interval: (!every.is_zero()).then_some(every),
         look_back: Duration::from_secs(days? * 86_400),
         grace: fulfilment.retry.sweep_after.max(LEAST_GRACE),
-        at_a_time: (peers.limits.max_concurrent_calls / SHARE).max(1),
+        concurrency: (peers.limits.max_concurrent_calls / SHARE).max(1),
         lease: fulfilment.lease,
     })
 }

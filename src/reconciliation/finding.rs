@@ -1,36 +1,36 @@
-//! What does not agree between an order and a peer's ledger.
+//! A reconciliation finding: a discrepancy between an order and a peer's ledger.
 
 use crate::domain::ids::OrderId;
 use crate::domain::step::Step;
 
-/// What kind of discrepancy.
+/// The kind of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// Money was taken for an order that we do not have, or under another order's key.
+pub enum FindingKind {
+    /// A charge of an order that does not exist, or under another order's idempotency key.
     OrphanCharge,
-    /// Money was taken twice for an order.
+    /// A second charge of an order.
     DuplicateCharge,
-    /// Another amount was taken than the order's total.
+    /// A charge of another amount than the order's total.
     AmountMismatch,
-    /// Money was taken for an order that was called off or refunded, and did not go back.
+    /// A charge of a cancelled or refunded order that was not refunded.
     UnrefundedCharge,
-    /// An order stands, and no money was taken.
+    /// A paid order without a charge.
     MissingCharge,
-    /// A parcel of an order that we do not have, or made under another order's key.
+    /// A shipment of an order that does not exist, or under another order's idempotency key.
     OrphanShipment,
-    /// A second parcel of an order.
+    /// A second shipment of an order.
     DuplicateShipment,
-    /// A parcel of an order that was called off.
+    /// A shipment of a cancelled order.
     UncancelledShipment,
-    /// An order stands, and has no parcel.
+    /// A completed order without a shipment.
     MissingShipment,
-    /// Stock is held for an order that we do not have.
+    /// A reservation for an order that does not exist, or under an unknown id.
     OrphanReservation,
-    /// Stock is held for an order that needs it no longer.
+    /// A reservation that the order needs no longer.
     UnreleasedReservation,
 }
 
-impl Kind {
+impl FindingKind {
     /// Every kind.
     pub const ALL: [Self; 11] = [
         Self::OrphanCharge,
@@ -64,50 +64,50 @@ impl Kind {
     }
 }
 
-/// What could be done about a finding.
+/// How a finding can be repaired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remedy {
-    /// Nothing: the record is not provably ours.
+    /// Not at all: nothing proves that the record belongs to our order.
     None,
-    /// Take this charge or parcel back; the order stands.
-    TakeBack,
-    /// Sweep the order once more: it was called off.
-    Sweep,
-    /// A person has to look, at this step.
-    Person(Step),
+    /// Refund or cancel this surplus record; the order keeps its own.
+    TakeBackSurplus,
+    /// Run the late-arrival check of the cancelled order again.
+    LateArrivalCheck,
+    /// A person decides about this step.
+    StaffDecision(Step),
 }
 
-/// What became of a finding.
+/// The result of a repair.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is mended: the ledgers agree.
+pub enum RepairOutcome {
+    /// Order and ledger agree now.
     Repaired,
-    /// The order is stuck until a person decides.
+    /// The saga is stuck until a person decides.
     HandedOver,
-    /// It is as it was, for this reason.
+    /// The discrepancy remains, for this reason.
     Left(String),
 }
 
-/// A discrepancy.
+/// A discrepancy between an order and a peer's ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What kind.
-    pub kind: Kind,
-    /// Of which order, by the peer's word.
+    /// The kind.
+    pub kind: FindingKind,
+    /// The order that the peer's record names.
     pub order_id: OrderId,
-    /// The peer's number for the charge, the parcel or the reservation, where there is one.
+    /// The id of the charge, shipment or reservation, if there is one.
     pub record_id: Option<String>,
-    /// In words: one clean line.
+    /// A description of one clean line.
     pub detail: String,
-    /// What could be done about it.
+    /// The possible repair.
     pub(super) remedy: Remedy,
-    /// What became of it; `None` where nothing was to be done.
-    pub outcome: Option<Outcome>,
+    /// The result of the repair; `None` if the run does not repair.
+    pub outcome: Option<RepairOutcome>,
 }
 
 impl Finding {
     pub(super) fn new(
-        kind: Kind,
+        kind: FindingKind,
         order_id: OrderId,
         record_id: Option<&str>,
         detail: impl Into<String>,
@@ -123,8 +123,8 @@ impl Finding {
         }
     }
 
-    /// Whether nothing is left to be done about it.
+    /// Whether order and ledger agree now.
     pub fn is_repaired(&self) -> bool {
-        self.outcome == Some(Outcome::Repaired)
+        self.outcome == Some(RepairOutcome::Repaired)
     }
 }

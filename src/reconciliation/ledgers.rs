@@ -1,5 +1,5 @@
-//! The second pass: what the peers list altogether, where they do. It finds records of orders that we
-//! do not have, and stock that is held for nothing.
+//! The second phase: compares the peers' whole ledgers, as far as the peers list them, with our orders. It
+//! finds records of unknown orders, and stock that is reserved in vain.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,26 +14,27 @@ use crate::peers::{
 };
 use crate::saga::CallKeys;
 
-use super::finding::{Finding, Outcome, Remedy};
-use super::judge::{
-    Rested, charge_without_order, orphan_charge, orphan_reservation, orphan_shipment,
+use super::compare::SettledOrder;
+use super::finding::{Finding, Remedy, RepairOutcome};
+use super::lookup_retry::{LookupError, LookupRetry};
+use super::ownership::{
+    charge_without_order, orphan_charge, orphan_reservation, orphan_shipment,
     shipment_without_order,
 };
-use super::patience::{Patience, Unanswered};
-use super::run::{Listing, Run, Sink};
+use super::run::{FindingSink, PeerListing, ReconciliationRun};
 
-/// A peer that has more pages than this goes in circles.
-const MOST_PAGES: u32 = 1_000_000;
+/// Stops a peer whose pages form a loop.
+const MAX_PAGES: u32 = 1_000_000;
 
-/// Whose list is read.
+/// The ledger of one peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ledger {
+enum PeerLedger {
     Payment,
     Shipping,
     Inventory,
 }
 
-impl Ledger {
+impl PeerLedger {
     const ALL: [Self; 3] = [Self::Payment, Self::Shipping, Self::Inventory];
 
     fn as_str(self) -> &'static str {
@@ -45,55 +46,56 @@ impl Ledger {
     }
 }
 
-/// A record of any of them.
+/// A record of any ledger.
 #[derive(Debug)]
-enum Entry {
+enum LedgerRecord {
     Charge(PaymentRecord),
-    Parcel(ShipmentRecord),
+    Shipment(ShipmentRecord),
     Reservation(ReservationRecord),
 }
 
-impl Entry {
+impl LedgerRecord {
     fn created_at(&self) -> Option<OffsetDateTime> {
         match self {
             Self::Charge(record) => record.created_at,
-            Self::Parcel(record) => record.created_at,
+            Self::Shipment(record) => record.created_at,
             Self::Reservation(record) => record.created_at,
         }
     }
 }
 
-/// Notices when a list that comes newest first has passed the period, so that the rest need not be read.
+/// Detects when a list that is sorted newest first has passed the start of the period, so that the rest
+/// of it can be skipped.
 #[derive(Debug)]
-struct Descent {
+struct NewestFirst {
     last: Option<OffsetDateTime>,
-    is_unbroken: bool,
+    is_sorted: bool,
 }
 
-impl Descent {
-    fn follow(&mut self, made: Option<OffsetDateTime>) {
-        let goes_down = match (made, self.last) {
+impl NewestFirst {
+    fn push(&mut self, created_at: Option<OffsetDateTime>) {
+        let is_older = match (created_at, self.last) {
             (None, _) => false,
-            (Some(made), Some(last)) => made <= last,
+            (Some(created_at), Some(last)) => created_at <= last,
             (Some(_), None) => true,
         };
-        self.is_unbroken &= goes_down;
-        self.last = made;
+        self.is_sorted &= is_older;
+        self.last = created_at;
     }
 
     fn has_passed(&self, since: OffsetDateTime) -> bool {
-        self.is_unbroken && self.last.is_some_and(|last| last < since)
+        self.is_sorted && self.last.is_some_and(|last| last < since)
     }
 }
 
-impl Run {
-    /// Compares whatever each peer lists.
+impl ReconciliationRun {
+    /// Compares the ledger of each peer.
     pub async fn compare_ledgers(
         &self,
         now: OffsetDateTime,
-        sink: Sink<'_>,
+        sink: FindingSink<'_>,
     ) -> Result<(), db::Error> {
-        for ledger in Ledger::ALL {
+        for ledger in PeerLedger::ALL {
             self.compare_ledger(ledger, now, sink).await?;
         }
         Ok(())
@@ -101,28 +103,28 @@ impl Run {
 
     async fn compare_ledger(
         &self,
-        ledger: Ledger,
+        ledger: PeerLedger,
         now: OffsetDateTime,
-        sink: Sink<'_>,
+        sink: FindingSink<'_>,
     ) -> Result<(), db::Error> {
         let keys = CallKeys::of_reservation(Uuid::new_v4(), 0);
         let (mut records, mut unattributed) = (0, 0);
-        let mut descent = Descent {
+        let mut order = NewestFirst {
             last: None,
-            is_unbroken: true,
+            is_sorted: true,
         };
-        let mut at = Some(ListingCursor::start());
-        for _ in 0..MOST_PAGES {
-            let Some(cursor) = at.take() else { break };
+        let mut next = Some(ListingCursor::start());
+        for _ in 0..MAX_PAGES {
+            let Some(cursor) = next.take() else { break };
             let page = match self.page(ledger, &keys, &cursor, now).await {
                 Some(Ok(page)) => page,
-                Some(Err(Unanswered::No(reason))) => {
-                    let listing = Listing::CannotBeListed(reason);
+                Some(Err(LookupError::Unsupported(reason))) => {
+                    let listing = PeerListing::CannotBeListed(reason);
                     self.summary().listings.insert(ledger.as_str(), listing);
                     return Ok(());
                 }
-                Some(Err(why)) => {
-                    self.note_away(ledger.as_str(), why);
+                Some(Err(error)) => {
+                    self.mark_unavailable(ledger.as_str(), error);
                     return Ok(());
                 }
                 None => return Ok(()),
@@ -130,16 +132,16 @@ impl Run {
             for listed in &page.records {
                 records += 1;
                 unattributed += u64::from(listed.order_id.is_none());
-                descent.follow(listed.record.created_at());
+                order.push(listed.record.created_at());
             }
             self.compare_page(&page, sink).await?;
-            // Stock may be held for longer.
-            if ledger != Ledger::Inventory && descent.has_passed(self.window.since) {
+            // A reservation may be older than the period and still reserve stock.
+            if ledger != PeerLedger::Inventory && order.has_passed(self.period.since) {
                 break;
             }
-            at = page.next;
+            next = page.next;
         }
-        let listing = Listing::Listed {
+        let listing = PeerListing::Listed {
             records,
             unattributed,
         };
@@ -147,27 +149,34 @@ impl Run {
         Ok(())
     }
 
-    /// A page of a peer's list; `None` when the peer is left alone.
+    /// A page of a ledger; `None` if the peer is unavailable.
     async fn page(
         &self,
-        ledger: Ledger,
+        ledger: PeerLedger,
         keys: &CallKeys,
-        at: &ListingCursor,
+        cursor: &ListingCursor,
         now: OffsetDateTime,
-    ) -> Option<Result<ListingPage<Entry>, Unanswered>> {
+    ) -> Option<Result<ListingPage<LedgerRecord>, LookupError>> {
         let peers = &self.reconciliation.peers;
         let key = keys.key("list");
-        let mut patience = Patience::default();
-        while !self.is_away(ledger.as_str()) {
-            let tag = patience.tag(keys.call_context(&key));
-            let answer = match ledger {
-                Ledger::Payment => entries(peers.payment.list(tag, at).await, Entry::Charge),
-                Ledger::Shipping => entries(peers.shipping.list(tag, at).await, Entry::Parcel),
-                Ledger::Inventory => {
-                    entries(peers.inventory.list(tag, at, now).await, Entry::Reservation)
-                }
+        let mut retry = LookupRetry::default();
+        while !self.is_unavailable(ledger.as_str()) {
+            let context = retry.context(keys.call_context(&key));
+            let outcome = match ledger {
+                PeerLedger::Payment => records(
+                    peers.payment.list(context, cursor).await,
+                    LedgerRecord::Charge,
+                ),
+                PeerLedger::Shipping => records(
+                    peers.shipping.list(context, cursor).await,
+                    LedgerRecord::Shipment,
+                ),
+                PeerLedger::Inventory => records(
+                    peers.inventory.list(context, cursor, now).await,
+                    LedgerRecord::Reservation,
+                ),
             };
-            if let Some(settled) = patience.settle(answer).await {
+            if let Some(settled) = retry.settle(outcome).await {
                 return Some(settled);
             }
         }
@@ -176,57 +185,65 @@ impl Run {
 
     async fn compare_page(
         &self,
-        page: &ListingPage<Entry>,
-        sink: Sink<'_>,
+        page: &ListingPage<LedgerRecord>,
+        sink: FindingSink<'_>,
     ) -> Result<(), db::Error> {
         let named: Vec<OrderId> = page.records.iter().filter_map(|one| one.order_id).collect();
         let orders: HashMap<OrderId, OrderSnapshot> = self
-            .orders_of(&named)
+            .snapshots(&named)
             .await?
             .into_iter()
             .map(|order| (order.order_id, order))
             .collect();
         let mut found: BTreeMap<OrderId, Vec<Finding>> = BTreeMap::new();
         for listed in &page.records {
-            // What does not name an order cannot be compared.
+            // A record that names no order cannot be compared.
             let Some(order_id) = listed.order_id else {
                 continue;
             };
-            let finding = self.judge(order_id, orders.get(&order_id), &listed.record);
+            let finding = self.compare_record(order_id, orders.get(&order_id), &listed.record);
             if let Some(finding) = finding {
                 found.entry(order_id).or_default().push(finding);
             }
         }
         for (order_id, findings) in found {
-            for finding in self.settle(orders.get(&order_id), findings).await? {
-                self.tell(&finding, sink);
+            for finding in self
+                .settle_findings(orders.get(&order_id), findings)
+                .await?
+            {
+                self.report(&finding, sink);
             }
         }
         Ok(())
     }
 
-    /// What is wrong with a record, by the order that it names, if that is one of ours. Charges and
-    /// parcels that are the order's own were compared with it in the first pass.
-    fn judge(
+    /// Compares a record with the order that it names, if that order exists. The first phase has
+    /// compared the order's own charges and shipments.
+    fn compare_record(
         &self,
         order_id: OrderId,
         order: Option<&OrderSnapshot>,
-        entry: &Entry,
+        record: &LedgerRecord,
     ) -> Option<Finding> {
-        let window = self.window;
-        match (entry, order) {
-            (Entry::Charge(record), None) => charge_without_order(order_id, record, window),
-            (Entry::Charge(record), Some(order)) => orphan_charge(order, record, window),
-            (Entry::Parcel(record), None) => shipment_without_order(order_id, record, window),
-            (Entry::Parcel(record), Some(order)) => orphan_shipment(order, record, window),
-            (Entry::Reservation(record), None) => orphan_reservation(order_id, record, window),
-            (Entry::Reservation(record), Some(order)) => {
-                Rested::of(order, window).ok()?.reservation(record)
+        let period = self.period;
+        match (record, order) {
+            (LedgerRecord::Charge(record), None) => charge_without_order(order_id, record, period),
+            (LedgerRecord::Charge(record), Some(order)) => orphan_charge(order, record, period),
+            (LedgerRecord::Shipment(record), None) => {
+                shipment_without_order(order_id, record, period)
             }
+            (LedgerRecord::Shipment(record), Some(order)) => orphan_shipment(order, record, period),
+            (LedgerRecord::Reservation(record), None) => {
+                orphan_reservation(order_id, record, period)
+            }
+            (LedgerRecord::Reservation(record), Some(order)) => SettledOrder::of(order, period)
+                .ok()?
+                .reservation_finding(record),
         }
     }
 
-    async fn settle(
+    /// Repairs the findings of one order, if the run repairs.
+    async fn settle_findings(
         &self,
         order: Option<&OrderSnapshot>,
         mut findings: Vec<Finding>,
@@ -238,10 +255,10 @@ impl Run {
             .iter()
             .any(|finding| finding.remedy != Remedy::None);
         if let Some(order) = order.filter(|_| is_ours) {
-            // What is done about an order is decided by all that is found of it.
-            findings.extend(self.look_at(order).await);
+            // All findings of an order together decide about its repair.
+            findings.extend(self.compare_with_peers(order).await);
             if self.summary().is_complete() {
-                return self.mend(order.clone(), findings).await;
+                return self.repair_order(order.clone(), findings).await;
             }
         }
         let why = match is_ours {
@@ -249,15 +266,15 @@ impl Run {
             false => "not provably ours",
         };
         for finding in &mut findings {
-            finding.outcome = Some(Outcome::Left(why.to_owned()));
+            finding.outcome = Some(RepairOutcome::Left(why.to_owned()));
         }
         Ok(findings)
     }
 }
 
-fn entries<T>(
-    answer: CallOutcome<ListingPage<T>>,
-    entry: fn(T) -> Entry,
-) -> CallOutcome<ListingPage<Entry>> {
-    answer.map(|page| page.map(entry))
+fn records<T>(
+    outcome: CallOutcome<ListingPage<T>>,
+    record: fn(T) -> LedgerRecord,
+) -> CallOutcome<ListingPage<LedgerRecord>> {
+    outcome.map(|page| page.map(record))
 }

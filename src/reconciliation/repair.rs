@@ -1,5 +1,5 @@
-//! Mending: each order is claimed as fulfilment claims it, only while it is as it was compared, and
-//! only for what is provably ours. What cannot be mended so is left to a person.
+//! Repairs findings. A repair claims the saga of the order only if the order has not changed since the
+//! comparison, and touches only records that provably belong to it. Staff decide about the rest.
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -12,24 +12,27 @@ use crate::domain::saga::{Claim, Phase};
 use crate::domain::step::Step;
 use crate::saga::Surplus;
 
-use super::finding::{Finding, Kind, Outcome, Remedy};
-use super::run::Run;
+use super::finding::{Finding, FindingKind, Remedy, RepairOutcome};
+use super::run::ReconciliationRun;
 
-/// What is done about an order.
-enum Work {
-    /// Its findings go before a person.
-    HandOver(Step),
-    /// It is swept once more.
-    Sweep,
-    /// Its surplus is taken back.
-    TakeBack(Surplus),
-    /// Nothing may be.
-    Leave,
+const CHANGED: &str = "the order has moved on meanwhile";
+const NOT_OURS: &str = "not provably ours";
+
+/// The one action that repairs an order.
+enum RepairAction {
+    /// Mark the saga as stuck, so that staff decide.
+    AskStaff(Step),
+    /// Run the late-arrival check again.
+    LateArrivalCheck,
+    /// Refund and cancel the surplus.
+    TakeBackSurplus(Surplus),
+    /// Nothing can be done safely.
+    Nothing,
 }
 
-impl Run {
-    /// Mends what was found of an order, and looks at it again.
-    pub async fn mend(
+impl ReconciliationRun {
+    /// Repairs the findings of one order and compares it again.
+    pub async fn repair_order(
         &self,
         order: OrderSnapshot,
         mut findings: Vec<Finding>,
@@ -39,70 +42,72 @@ impl Run {
                 .iter()
                 .map(|finding| finding.kind.as_str())
                 .collect(),
-            reason: in_words(&findings),
+            reason: summary(&findings),
         };
-        let problem = match work(&findings) {
-            Work::Leave => Some("not provably ours".to_owned()),
-            Work::HandOver(step) => {
-                let reason = in_words(&findings);
-                let done = self.hand_over(&order, found, step, &reason).await?;
-                let outcome = if done { Outcome::HandedOver } else { changed() };
-                set(&mut findings, |_| outcome.clone());
+        let problem = match action(&findings) {
+            RepairAction::Nothing => Some(NOT_OURS.to_owned()),
+            RepairAction::AskStaff(step) => {
+                let reason = summary(&findings);
+                let outcome = match self.ask_staff(&order, found, step, &reason).await? {
+                    true => RepairOutcome::HandedOver,
+                    false => RepairOutcome::Left(CHANGED.to_owned()),
+                };
+                set_outcomes(&mut findings, |_| outcome.clone());
                 return Ok(findings);
             }
-            Work::Sweep => match self.claim(&order, found).await? {
+            RepairAction::LateArrivalCheck => match self.claim(&order, found).await? {
                 Some(claim) => {
-                    let fulfilments = &self.reconciliation.fulfilments;
+                    let executor = &self.reconciliation.sagas;
                     let stop = CancellationToken::new();
                     let cause = tracing::Span::current();
-                    fulfilments
+                    executor
                         .execute_claim(claim, Instant::now(), cause, &stop)
                         .await;
                     None
                 }
                 None => Some(CHANGED.to_owned()),
             },
-            Work::TakeBack(surplus) => match self.claim(&order, found).await? {
+            RepairAction::TakeBackSurplus(surplus) => match self.claim(&order, found).await? {
                 Some(claim) => {
-                    let fulfilments = &self.reconciliation.fulfilments;
-                    fulfilments.take_back(claim, surplus).await?
+                    let executor = &self.reconciliation.sagas;
+                    executor.take_back(claim, surplus).await?
                 }
                 None => Some(CHANGED.to_owned()),
             },
         };
-        self.judge_again(order, findings, problem).await
+        self.verify_repair(order, findings, problem).await
     }
 
-    /// What is not found any more is mended.
-    async fn judge_again(
+    /// Compares the order again: a finding that does not recur is repaired.
+    async fn verify_repair(
         &self,
         order: OrderSnapshot,
         mut findings: Vec<Finding>,
         problem: Option<String>,
     ) -> Result<Vec<Finding>, db::Error> {
-        let Some(now) = self.again(order.order_id).await? else {
+        let Some(now) = self.reload(order.order_id).await? else {
             return Ok(findings);
         };
         let saga = now.saga.as_ref();
         if saga.is_some_and(|saga| saga.phase == Phase::Stuck) {
-            set(&mut findings, |_| Outcome::HandedOver);
+            set_outcomes(&mut findings, |_| RepairOutcome::HandedOver);
             return Ok(findings);
         }
-        // As it was compared, but for what has just been written down.
-        let still = self.look_at(&order).await;
-        // Reservations cannot be looked up: a sweep that has come to its end has released them.
-        let is_swept = problem.is_none() && saga.is_some_and(|saga| !saga.has_open_work);
-        let is_still = |finding: &Finding| match finding.kind {
-            Kind::UnreleasedReservation => !is_swept,
-            kind => still
+        // The snapshot from before the repair, because the repair itself has changed the order.
+        let remaining = self.compare_with_peers(&order).await;
+        // Reservations cannot be looked up, but a finished late-arrival check has released them.
+        let is_checked = problem.is_none() && saga.is_some_and(|saga| !saga.has_open_work);
+        let remains = |finding: &Finding| match finding.kind {
+            FindingKind::UnreleasedReservation => !is_checked,
+            kind => remaining
                 .iter()
                 .any(|one| (one.kind, &one.record_id) == (kind, &finding.record_id)),
         };
-        set(&mut findings, |finding| {
-            match (is_still(finding), &problem) {
-                (false, _) if self.summary().is_complete() => Outcome::Repaired,
-                (_, Some(problem)) => Outcome::Left(problem.clone()),
-                _ => Outcome::Left("it is still so; fulfilment goes on with it".to_owned()),
+        set_outcomes(&mut findings, |finding| {
+            match (remains(finding), &problem) {
+                (false, _) if self.summary().is_complete() => RepairOutcome::Repaired,
+                (_, Some(problem)) => RepairOutcome::Left(problem.clone()),
+                _ => RepairOutcome::Left("it is still so; fulfilment goes on with it".to_owned()),
             }
         });
         Ok(findings)
@@ -123,7 +128,8 @@ impl Run {
         .await
     }
 
-    async fn hand_over(
+    /// Marks the saga as stuck. Returns `false` if the order has changed since the comparison.
+    async fn ask_staff(
         &self,
         order: &OrderSnapshot,
         found: OrderEvent,
@@ -146,66 +152,64 @@ impl Run {
     }
 }
 
-const CHANGED: &str = "the order has moved on meanwhile";
-
-fn changed() -> Outcome {
-    Outcome::Left(CHANGED.to_owned())
-}
-
-/// One thing is done about an order: what needs a person goes first, and nothing is swept while one of
-/// its records may be somebody else's.
-fn work(findings: &[Finding]) -> Work {
-    let person = findings.iter().find_map(|finding| match finding.remedy {
-        Remedy::Person(step) => Some(step),
+/// Chooses one action for all findings of an order. A staff decision takes precedence. The late-arrival
+/// check does not run while a record may belong to another order.
+fn action(findings: &[Finding]) -> RepairAction {
+    let step = findings.iter().find_map(|finding| match finding.remedy {
+        Remedy::StaffDecision(step) => Some(step),
         _ => None,
     });
-    if let Some(step) = person {
-        return Work::HandOver(step);
+    if let Some(step) = step {
+        return RepairAction::AskStaff(step);
     }
     let has = |remedy| findings.iter().any(|finding| finding.remedy == remedy);
-    let is_doubtful = findings.iter().any(|finding| {
+    let is_ambiguous = findings.iter().any(|finding| {
         finding.remedy == Remedy::None
-            && !matches!(finding.kind, Kind::OrphanCharge | Kind::OrphanShipment)
+            && !matches!(
+                finding.kind,
+                FindingKind::OrphanCharge | FindingKind::OrphanShipment
+            )
     });
-    if has(Remedy::Sweep) && !is_doubtful {
-        return Work::Sweep;
+    if has(Remedy::LateArrivalCheck) && !is_ambiguous {
+        return RepairAction::LateArrivalCheck;
     }
-    if !has(Remedy::TakeBack) {
-        return Work::Leave;
+    if !has(Remedy::TakeBackSurplus) {
+        return RepairAction::Nothing;
     }
     let ids = |kind| {
-        let these = findings
-            .iter()
-            .filter(move |finding| finding.remedy == Remedy::TakeBack && finding.kind == kind);
-        these
+        let surplus = findings.iter().filter(move |finding| {
+            finding.remedy == Remedy::TakeBackSurplus && finding.kind == kind
+        });
+        surplus
             .filter_map(|finding| finding.record_id.clone())
             .collect()
     };
-    Work::TakeBack(Surplus {
-        payment_ids: ids(Kind::DuplicateCharge),
-        shipment_ids: ids(Kind::DuplicateShipment),
+    RepairAction::TakeBackSurplus(Surplus {
+        payment_ids: ids(FindingKind::DuplicateCharge),
+        shipment_ids: ids(FindingKind::DuplicateShipment),
     })
 }
 
-/// Sets what became of each finding about which something could be done.
-fn set(findings: &mut [Finding], outcome: impl Fn(&Finding) -> Outcome) {
+/// Sets the outcome of every finding that can be repaired.
+fn set_outcomes(findings: &mut [Finding], outcome: impl Fn(&Finding) -> RepairOutcome) {
     for finding in findings {
         finding.outcome = Some(match finding.remedy {
-            Remedy::None => Outcome::Left("not provably ours".to_owned()),
+            Remedy::None => RepairOutcome::Left(NOT_OURS.to_owned()),
             _ => outcome(finding),
         });
     }
 }
 
-fn in_words(findings: &[Finding]) -> String {
-    let words = findings.iter().map(|finding| {
+/// The findings as one line, for the event and the operator.
+fn summary(findings: &[Finding]) -> String {
+    let parts = findings.iter().map(|finding| {
         let kind = finding.kind.as_str();
         match &finding.record_id {
             Some(id) => format!("{kind} {id}: {}", finding.detail),
             None => format!("{kind}: {}", finding.detail),
         }
     });
-    words.collect::<Vec<_>>().join("; ")
+    parts.collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
@@ -213,24 +217,33 @@ mod tests {
     use super::*;
     use crate::domain::ids::OrderId;
 
-    fn finding(kind: Kind, remedy: Remedy) -> Finding {
+    fn finding(kind: FindingKind, remedy: Remedy) -> Finding {
         Finding::new(kind, OrderId(1), Some("7"), "", remedy)
     }
 
     #[test]
     fn an_order_with_an_unidentified_record_is_left_alone() {
-        let ours = finding(Kind::UncancelledShipment, Remedy::Sweep);
-        let doubtful = finding(Kind::UnrefundedCharge, Remedy::None);
-        let foreign = finding(Kind::OrphanCharge, Remedy::None);
-        assert!(matches!(work(&[ours.clone(), foreign]), Work::Sweep));
-        assert!(matches!(work(&[ours, doubtful]), Work::Leave));
+        let ours = finding(FindingKind::UncancelledShipment, Remedy::LateArrivalCheck);
+        let ambiguous = finding(FindingKind::UnrefundedCharge, Remedy::None);
+        let foreign = finding(FindingKind::OrphanCharge, Remedy::None);
+        assert!(matches!(
+            action(&[ours.clone(), foreign]),
+            RepairAction::LateArrivalCheck
+        ));
+        assert!(matches!(action(&[ours, ambiguous]), RepairAction::Nothing));
     }
 
     #[test]
     fn findings_for_staff_take_precedence() {
-        let surplus = finding(Kind::DuplicateShipment, Remedy::TakeBack);
-        let missing = finding(Kind::MissingCharge, Remedy::Person(Step::ChargePayment));
-        let work = work(&[surplus, missing]);
-        assert!(matches!(work, Work::HandOver(Step::ChargePayment)));
+        let surplus = finding(FindingKind::DuplicateShipment, Remedy::TakeBackSurplus);
+        let missing = finding(
+            FindingKind::MissingCharge,
+            Remedy::StaffDecision(Step::ChargePayment),
+        );
+        let action = action(&[surplus, missing]);
+        assert!(matches!(
+            action,
+            RepairAction::AskStaff(Step::ChargePayment)
+        ));
     }
 }

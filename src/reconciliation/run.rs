@@ -1,4 +1,4 @@
-//! One reconciliation from beginning to end.
+//! One run of reconciliation.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,26 +11,27 @@ use crate::db::run;
 use crate::db::sagas;
 
 use super::Reconciliation;
-use super::finding::{Finding, Kind};
-use super::judge::{Skipped, Window};
-use super::patience::Unanswered;
+use super::compare::SkipReason;
+use super::finding::{Finding, FindingKind};
+use super::lookup_retry::LookupError;
+use super::ownership::Period;
 
-/// What is compared, and what is done about what is found.
+/// What a run compares, and whether it repairs.
 #[derive(Clone, Copy, Debug)]
-pub struct Scope {
-    /// Orders accepted, and records made, from then on.
+pub struct ReconciliationScope {
+    /// The earliest time of orders and records; by default as far back as the settings say.
     pub since: Option<OffsetDateTime>,
-    /// And before then.
+    /// The latest time of orders and records; by default now.
     pub until: Option<OffsetDateTime>,
-    /// How long an order must have rested, and a record have stood; else as it is set.
+    /// The minimum age of records and of orders' last changes; by default that of the settings.
     pub grace: Option<Duration>,
-    /// Whether to mend what can be mended.
+    /// Whether to repair findings.
     pub repair: bool,
 }
 
-impl Scope {
-    /// As far back as it is set, up to now; nothing is mended.
-    pub const USUAL: Self = Self {
+impl ReconciliationScope {
+    /// The default period, without repairs.
+    pub const DEFAULT: Self = Self {
         since: None,
         until: None,
         grace: None,
@@ -38,93 +39,97 @@ impl Scope {
     };
 }
 
-/// Whether a peer let all of its records be compared.
+/// Whether a peer lists all of its records.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Listing {
-    /// So many were looked at, of which so many name no order by its number.
+pub enum PeerListing {
+    /// The list was read.
     Listed {
-        /// All of them.
+        /// The records of the list.
         records: u64,
-        /// Those that could not be compared.
+        /// The records that name no order by its id, and cannot be compared.
         unattributed: u64,
     },
-    /// It does not list them, in its own words: records of orders that we do not have are not found.
+    /// The peer has no list, by its own words, so that orphaned records stay unnoticed.
     CannotBeListed(String),
 }
 
-/// What a run comes to.
+/// The result of a run.
 #[derive(Clone, Debug, Default)]
-pub struct Summary {
-    /// Orders that were compared.
+pub struct ReconciliationSummary {
+    /// Compared orders.
     pub compared: u64,
-    /// Orders that were not, because something is or was still to be done about them.
+    /// Skipped orders whose saga runs, or changed within the grace period.
     pub under_way: u64,
-    /// Orders that were not, because a person has to look already.
-    pub with_person: u64,
-    /// Orders that were not, because a person has settled them.
-    pub settled_by_hand: u64,
-    /// Orders that were not, because they were taken over from elsewhere.
+    /// Skipped orders whose saga is stuck until a person decides.
+    pub stuck: u64,
+    /// Skipped orders that a person has settled.
+    pub settled_by_staff: u64,
+    /// Skipped orders without a saga, because they were imported.
     pub imported: u64,
     /// Findings by kind.
-    pub findings: BTreeMap<Kind, u64>,
-    /// How many of them are mended.
+    pub findings: BTreeMap<FindingKind, u64>,
+    /// Repaired findings.
     pub repaired: u64,
-    /// What the peers list altogether.
-    pub listings: BTreeMap<&'static str, Listing>,
-    /// Peers that gave no answer, and why: of these, not everything was compared.
-    pub away: BTreeMap<&'static str, String>,
+    /// The list of each peer.
+    pub listings: BTreeMap<&'static str, PeerListing>,
+    /// Peers that were unavailable, with the reason. Not all of their records were compared.
+    pub unavailable: BTreeMap<&'static str, String>,
 }
 
-impl Summary {
-    /// How many findings there are.
+impl ReconciliationSummary {
+    /// The number of findings.
     pub fn found(&self) -> u64 {
         self.findings.values().sum()
     }
 
-    /// Whether everything was compared.
+    /// Whether every peer was available.
     pub fn is_complete(&self) -> bool {
-        self.away.is_empty()
+        self.unavailable.is_empty()
     }
 
-    pub(super) fn skip(&mut self, why: Skipped) {
-        match why {
-            Skipped::Imported => self.imported += 1,
-            Skipped::UnderWay => self.under_way += 1,
-            Skipped::WithPerson => self.with_person += 1,
-            Skipped::ByHand => self.settled_by_hand += 1,
+    pub(super) fn skip(&mut self, reason: SkipReason) {
+        match reason {
+            SkipReason::Imported => self.imported += 1,
+            SkipReason::UnderWay => self.under_way += 1,
+            SkipReason::Stuck => self.stuck += 1,
+            SkipReason::SettledByStaff => self.settled_by_staff += 1,
         }
     }
 }
 
-/// Who hears of findings, one by one: there may be many.
-pub type Sink<'a> = &'a mut (dyn FnMut(&Finding) + Send);
+/// Receives the findings one by one, because there may be many.
+pub type FindingSink<'a> = &'a mut (dyn FnMut(&Finding) + Send);
 
-/// A run under way.
-pub(super) struct Run {
+/// The state of a run.
+pub(super) struct ReconciliationRun {
     pub reconciliation: Reconciliation,
-    pub window: Window,
+    pub period: Period,
     pub repair: bool,
-    summary: Mutex<Summary>,
-    /// What was told already: both passes see the same record, and pages may overlap.
-    told: Mutex<HashSet<(Kind, i64, Option<String>)>>,
+    summary: Mutex<ReconciliationSummary>,
+    /// The findings reported so far: both phases see the same record, and pages may overlap.
+    reported: Mutex<HashSet<(FindingKind, i64, Option<String>)>>,
 }
 
 impl Reconciliation {
-    /// Compares, tells `sink` what it finds, and mends it if so asked.
+    /// Compares orders with ledgers, repairs findings if `scope` says so, and reports them to `sink`.
     #[tracing::instrument(name = "reconciliation.run", skip_all)]
-    pub async fn run(&self, scope: Scope, sink: Sink<'_>) -> Result<Summary, db::Error> {
+    pub async fn run(
+        &self,
+        scope: ReconciliationScope,
+        sink: FindingSink<'_>,
+    ) -> Result<ReconciliationSummary, db::Error> {
         let now = run!(self.db, |conn| sagas::clock(conn)).await?;
         let grace = scope.grace.unwrap_or(self.settings.grace);
-        let settled = now - grace;
-        let run = Arc::new(Run {
+        let latest = now - grace;
+        let run = Arc::new(ReconciliationRun {
             reconciliation: self.clone(),
-            window: Window {
+            period: Period {
                 since: scope.since.unwrap_or(now - self.settings.look_back),
-                until: scope.until.map_or(settled, |until| until.min(settled)),
+                until: scope.until.map_or(latest, |until| until.min(latest)),
             },
             repair: scope.repair,
             summary: Mutex::default(),
-            told: Mutex::default(),
+            reported: Mutex::default(),
         });
         run.compare_orders(sink).await?;
         run.compare_ledgers(now, sink).await?;
@@ -133,26 +138,26 @@ impl Reconciliation {
     }
 }
 
-impl Run {
-    pub fn summary(&self) -> MutexGuard<'_, Summary> {
+impl ReconciliationRun {
+    pub fn summary(&self) -> MutexGuard<'_, ReconciliationSummary> {
         self.summary.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a peer has given no answer, and is to be left alone.
-    pub fn is_away(&self, peer: &'static str) -> bool {
-        self.summary().away.contains_key(peer)
+    /// Whether the run skips a peer, because it was unavailable before.
+    pub fn is_unavailable(&self, peer: &'static str) -> bool {
+        self.summary().unavailable.contains_key(peer)
     }
 
-    pub fn note_away(&self, peer: &'static str, why: Unanswered) {
-        let (Unanswered::No(reason) | Unanswered::Away(reason)) = why;
-        self.summary().away.entry(peer).or_insert(reason);
+    pub fn mark_unavailable(&self, peer: &'static str, error: LookupError) {
+        let (LookupError::Unsupported(reason) | LookupError::Unavailable(reason)) = error;
+        self.summary().unavailable.entry(peer).or_insert(reason);
     }
 
-    /// Counts a finding and tells it, once.
-    pub fn tell(&self, finding: &Finding, sink: Sink<'_>) {
-        let name = (finding.kind, finding.order_id.0, finding.record_id.clone());
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if !told.insert(name) {
+    /// Counts and reports a finding once.
+    pub fn report(&self, finding: &Finding, sink: FindingSink<'_>) {
+        let identity = (finding.kind, finding.order_id.0, finding.record_id.clone());
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        if !reported.insert(identity) {
             return;
         }
         let mut summary = self.summary();

@@ -1,12 +1,12 @@
-//! What no stand-in shows: peers that tell no keys.
+//! Comparisons with peers that do not list idempotency keys, which the sandbox does.
 
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::domain::money::{Currency, Money, parse_decimal};
-use crate::domain::saga::Phase;
 
 use super::*;
+use crate::domain::ids::OrderId;
 
 const ACCEPTED: OffsetDateTime = time::macros::datetime!(2025-01-01 12:00 UTC);
 
@@ -34,8 +34,8 @@ fn order(phase: Phase, payment_id: Option<&str>) -> OrderSnapshot {
     }
 }
 
-fn window() -> Window {
-    Window {
+fn period() -> Period {
+    Period {
         since: ACCEPTED - Duration::DAY,
         until: ACCEPTED + Duration::DAY,
     }
@@ -52,10 +52,14 @@ fn charge(payment_id: &str, status: PaymentRecordStatus) -> PaymentRecord {
     }
 }
 
-fn judge(order: &OrderSnapshot, charges: &[PaymentRecord]) -> Vec<(Kind, Remedy)> {
-    let found = Rested::of(order, window()).unwrap().charges(charges);
-    let found = found.iter().map(|finding| (finding.kind, finding.remedy));
-    found.collect()
+fn compare(order: &OrderSnapshot, charges: &[PaymentRecord]) -> Vec<(FindingKind, Remedy)> {
+    let findings = SettledOrder::of(order, period())
+        .unwrap()
+        .charge_findings(charges);
+    let findings = findings
+        .iter()
+        .map(|finding| (finding.kind, finding.remedy));
+    findings.collect()
 }
 
 #[test]
@@ -64,56 +68,58 @@ fn without_a_key_only_a_known_payment_id_identifies_a_charge() {
     let live = [charge("7", Taken)];
     let known = order(Phase::Undone, Some("7"));
     assert_eq!(
-        judge(&known, &live),
-        [(Kind::UnrefundedCharge, Remedy::Sweep)]
+        compare(&known, &live),
+        [(FindingKind::UnrefundedCharge, Remedy::LateArrivalCheck)]
     );
     let unknown = order(Phase::Undone, None);
     assert_eq!(
-        judge(&unknown, &live),
-        [(Kind::UnrefundedCharge, Remedy::None)]
+        compare(&unknown, &live),
+        [(FindingKind::UnrefundedCharge, Remedy::None)]
     );
     // Listed newest first.
     let two = [charge("8", Taken), charge("7", Taken)];
     for payment_id in [Some("7"), None] {
-        let standing = order(Phase::Completed, payment_id);
+        let completed = order(Phase::Completed, payment_id);
         assert_eq!(
-            judge(&standing, &two),
-            [(Kind::DuplicateCharge, Remedy::None)]
+            compare(&completed, &two),
+            [(FindingKind::DuplicateCharge, Remedy::None)]
         );
     }
-    let standing = order(Phase::Completed, Some("8"));
-    let found = Rested::of(&standing, window()).unwrap().charges(&two);
-    assert_eq!(found[0].record_id.as_deref(), Some("7"));
+    let completed = order(Phase::Completed, Some("8"));
+    let findings = SettledOrder::of(&completed, period())
+        .unwrap()
+        .charge_findings(&two);
+    assert_eq!(findings[0].record_id.as_deref(), Some("7"));
 }
 
 #[test]
 fn a_record_older_than_its_order_is_an_orphan() {
     let mut old = charge("7", PaymentRecordStatus::Taken);
     old.created_at = Some(ACCEPTED - Duration::HOUR);
-    let called_off = order(Phase::Undone, None);
+    let cancelled = order(Phase::Undone, None);
     assert_eq!(
-        judge(&called_off, &[old]),
-        [(Kind::OrphanCharge, Remedy::None)]
+        compare(&cancelled, &[old]),
+        [(FindingKind::OrphanCharge, Remedy::None)]
     );
 }
 
 #[test]
 fn an_open_charge_is_neither_missing_nor_surplus() {
     use PaymentRecordStatus::{Failed, Other, Refunded, Taken};
-    let standing = order(Phase::Completed, Some("7"));
+    let completed = order(Phase::Completed, Some("7"));
     for (states, expected) in [
         (vec![Other], vec![]),
         (vec![Other, Taken], vec![]),
         (vec![Failed, Taken, Refunded], vec![]),
-        (vec![Failed, Refunded], vec![Kind::MissingCharge]),
-        (vec![], vec![Kind::MissingCharge]),
+        (vec![Failed, Refunded], vec![FindingKind::MissingCharge]),
+        (vec![], vec![FindingKind::MissingCharge]),
     ] {
         let charges: Vec<_> = states
             .iter()
             .enumerate()
-            .map(|(number, state)| charge(&number.to_string(), *state))
+            .map(|(id, state)| charge(&id.to_string(), *state))
             .collect();
-        let kinds: Vec<_> = judge(&standing, &charges)
+        let kinds: Vec<_> = compare(&completed, &charges)
             .into_iter()
             .map(|(kind, _)| kind)
             .collect();
@@ -125,15 +131,15 @@ fn an_open_charge_is_neither_missing_nor_surplus() {
 fn a_fresh_record_is_not_compared() {
     let mut young = charge("8", PaymentRecordStatus::Taken);
     young.created_at = Some(ACCEPTED + Duration::DAY * 2);
-    let standing = order(Phase::Completed, Some("7"));
+    let completed = order(Phase::Completed, Some("7"));
     assert_eq!(
-        judge(
-            &standing,
+        compare(
+            &completed,
             &[young.clone(), charge("7", PaymentRecordStatus::Taken)]
         ),
         []
     );
-    // But it is there.
-    assert_eq!(judge(&standing, &[young.clone()]), []);
-    assert_eq!(judge(&order(Phase::Undone, None), &[young]), []);
+    // It still counts as present.
+    assert_eq!(compare(&completed, &[young.clone()]), []);
+    assert_eq!(compare(&order(Phase::Undone, None), &[young]), []);
 }
