@@ -1,9 +1,9 @@
 """Checks Kubernetes manifests: manifests.py FILE...
 
-What Kubernetes itself knows is checked against its own schemas, strictly; what operators bring against
-those in `schemas/`, which have the fields that are used here and no others. Of anything else nobody
-could say whether it is right, so it is a fault. Pods must meet the Pod Security Standard *restricted*,
-and more than that: nothing to write to, no token of an account, a bound on memory.
+Kubernetes resources are validated strictly against their schemas, and custom resources against those in
+`schemas/`, which list only the fields in use. Any other kind is an error. Pods must meet the Pod Security
+Standard *restricted*; in addition, their file systems are read-only, they mount no service account token,
+and their memory is limited.
 """
 
 import json
@@ -17,8 +17,8 @@ import yaml
 SCHEMAS = pathlib.Path(__file__).parent / "schemas"
 
 
-def fault(document):
-    """What is wrong with it, or None."""
+def schema_error(document):
+    """The validation error of a document, or None."""
     kind = document.get("kind", "nothing")
     own = SCHEMAS / f"{kind}.json"
     try:
@@ -35,12 +35,12 @@ def fault(document):
 
 
 def pod_of(document):
-    """The pod that it makes, if it makes one."""
+    """The pod template of a document, if it has one."""
     return document.get("spec", {}).get("template", {}).get("spec")
 
 
 def laxities(pod):
-    """What the pod may and should not."""
+    """The violations of the pod security rules."""
     inside = pod.get("securityContext", {})
     if not inside.get("runAsNonRoot") or not inside.get("runAsUser"):
         yield "may run as root"
@@ -62,8 +62,8 @@ def laxities(pod):
 
 
 def faults_of(document):
-    """Everything that is wrong with it."""
-    found = fault(document)
+    """All errors of a document."""
+    found = schema_error(document)
     if found:
         yield found
     pod = pod_of(document)

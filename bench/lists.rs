@@ -1,4 +1,4 @@
-//! How long lists, searches and an export take, and how much memory.
+//! Measures the duration and memory use of lists, searches and an export.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -8,12 +8,12 @@ use clap::Parser;
 use serde_json::Value;
 
 use crate::Result;
+use crate::environment::Environment;
 use crate::load::{Call, Client};
 use crate::service::{Service, staff};
 use crate::stats::Sample;
-use crate::world::World;
 
-/// How often each is asked.
+/// Number of measurements of each request.
 #[derive(Parser)]
 pub struct Args {
     /// How often each request is made
@@ -21,7 +21,7 @@ pub struct Args {
     times: usize,
 }
 
-/// What is asked for: as it is, and by a cursor of that page.
+/// The measured requests: the path, and the page to reach by cursor.
 const LISTS: [(&str, usize); 26] = [
     ("", 1),
     ("", 100),
@@ -54,14 +54,14 @@ const LISTS: [(&str, usize); 26] = [
     ("search=nonesuch", 1),
 ];
 
-/// Measures everything.
-pub async fn measure(world: &World, args: &Args) -> Result<String> {
-    let service = Service::start(world, &world.base(), &[]).await?;
+/// Runs all measurements.
+pub async fn measure(environment: &Environment, args: &Args) -> Result<String> {
+    let service = Service::start(environment, &environment.base(), &[]).await?;
     let mut client = Client::connect(service.address, &staff()?).await?;
     let mut text = format!(
         "{} orders, PostgreSQL {}; one connection, {} requests each. Milliseconds.\n\n\
          | request | page | p50 | p99 |\n|---|---|---|---|\n",
-        world.orders, world.version, args.times
+        environment.orders, environment.version, args.times
     );
     for (query, page) in LISTS {
         let path = path_of(&mut client, query, page).await?;
@@ -92,11 +92,11 @@ fn line(text: &mut String, what: &str, page: usize, sample: &Sample) {
     let _ = writeln!(text, "| {what} | {page} | {p50:.1} | {p99:.1} |");
 }
 
-/// The path of a page, which is come to by the cursors of those before.
+/// The path of a page, found by following the cursors of the previous pages.
 async fn path_of(client: &mut Client, query: &str, page: usize) -> Result<String> {
     let mut path = format!("/v1/orders/?{query}");
     for _ in 1..page {
-        let list: Value = serde_json::from_slice(&client.ask(&Call::get(&path)).await?)?;
+        let list: Value = serde_json::from_slice(&client.send(&Call::get(&path)).await?)?;
         let Some(next) = list["next"].as_str() else {
             break;
         };
@@ -106,18 +106,18 @@ async fn path_of(client: &mut Client, query: &str, page: usize) -> Result<String
     Ok(path)
 }
 
-async fn ask(client: &mut Client, path: &str, times: usize) -> Result<Sample> {
+async fn send(client: &mut Client, path: &str, times: usize) -> Result<Sample> {
     let begin = Instant::now();
     let mut latencies = Vec::new();
     for _ in 0..times {
-        let asked = Instant::now();
-        let _: Bytes = client.ask(&Call::get(path)).await?;
-        latencies.push(u32::try_from(asked.elapsed().as_micros())?);
+        let started = Instant::now();
+        let _: Bytes = client.send(&Call::get(path)).await?;
+        latencies.push(u32::try_from(started.elapsed().as_micros())?);
     }
     Ok(Sample::new(latencies, begin.elapsed()))
 }
 
-/// Reads all orders as they come, and looks at the memory meanwhile.
+/// Reads an export of all orders and samples the memory of the service meanwhile.
 async fn export(service: &Service) -> Result<String> {
     let url = format!("http://{}/v1/orders/export/?format=ndjson", service.address);
     let Some(before) = service.usage()? else {

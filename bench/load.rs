@@ -1,7 +1,7 @@
-//! Requests over a number of kept-alive connections, each with one request at a time.
+//! A load generator: kept-alive connections with one request at a time.
 //!
-//! As lean as `pgbench` is on its side, since the load shares the processors with what it measures: one
-//! thread, the sockets themselves, and a parser for heads.
+//! It uses as little CPU as `pgbench`, because it shares the processors with the service: one thread, plain
+//! sockets and a parser for response heads.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -15,18 +15,18 @@ use tokio::task::JoinSet;
 use crate::Result;
 use crate::stats::Sample;
 
-/// How many headers an answer may have.
+/// Limit of the headers of a response.
 const MAX_HEADERS: usize = 32;
-/// How many bytes are read at once.
+/// Size of one read, in bytes.
 const READ: usize = 16 << 10;
 
 /// A request.
 pub struct Call {
-    /// With a body it is a POST.
+    /// Sent as a POST if there is a body.
     pub path: String,
-    /// JSON.
+    /// The JSON body.
     pub body: Option<String>,
-    /// How it has to be answered.
+    /// The expected status.
     pub expected: StatusCode,
 }
 
@@ -41,17 +41,17 @@ impl Call {
     }
 }
 
-/// A connection.
+/// A client connection.
 pub struct Client {
     stream: TcpStream,
-    /// What every request says.
+    /// The headers of every request.
     headers: String,
-    /// What was read.
+    /// The receive buffer.
     buffer: BytesMut,
 }
 
 impl Client {
-    /// Connects, with a token for all requests.
+    /// Connects; every request carries the token.
     pub async fn connect(address: SocketAddr, token: &str) -> Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
@@ -62,8 +62,8 @@ impl Client {
         })
     }
 
-    /// Asks, and reads the answer to its end.
-    pub async fn ask(&mut self, call: &Call) -> Result<Bytes> {
+    /// Sends a request and reads the whole response.
+    pub async fn send(&mut self, call: &Call) -> Result<Bytes> {
         let (path, headers) = (&call.path, &self.headers);
         let request = match &call.body {
             None => format!("GET {path} HTTP/1.1\r\n{headers}\r\n"),
@@ -95,7 +95,7 @@ impl Client {
     }
 
     async fn read(&mut self) -> Result {
-        // Else it would begin with 64.
+        // The default capacity is 64 bytes.
         self.buffer.reserve(READ);
         match self.stream.read_buf(&mut self.buffer).await? {
             0 => Err("the service has closed the connection".into()),
@@ -104,16 +104,16 @@ impl Client {
     }
 }
 
-/// What goes before a body.
+/// The head of a response.
 struct Head {
     status: StatusCode,
-    /// Of itself, in bytes.
+    /// Length of the head, in bytes.
     length: usize,
     body_length: usize,
 }
 
 impl Head {
-    /// `None` as long as it is not whole.
+    /// Parses a head; `None` if it is incomplete.
     fn parse(bytes: &[u8]) -> Result<Option<Self>> {
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut answer = httparse::Response::new(&mut headers);
@@ -133,7 +133,7 @@ impl Head {
     }
 }
 
-/// Asks by so many connections for so long, in a thread of its own.
+/// Sends requests on this many connections for this long, in its own thread.
 pub async fn run(
     address: SocketAddr,
     token: &str,
@@ -170,9 +170,9 @@ async fn ask_by_turns(
             let mut latencies = Vec::new();
             while begin.elapsed() < time {
                 let call = call();
-                let asked = Instant::now();
-                client.ask(&call).await?;
-                latencies.push(u32::try_from(asked.elapsed().as_micros())?);
+                let started = Instant::now();
+                client.send(&call).await?;
+                latencies.push(u32::try_from(started.elapsed().as_micros())?);
             }
             Ok(latencies)
         });

@@ -1,4 +1,4 @@
-//! Peers that say yes at once and remember nothing: what the benchmark measures is the service.
+//! Peers that accept every request at once and keep no state, so that the benchmark measures the service.
 
 use std::net::SocketAddr;
 
@@ -14,8 +14,7 @@ use tokio::net::TcpListener;
 
 use crate::Result;
 
-/// Starts Inventory, Payment and Shipping at one address, in a thread of their own that ends with the
-/// process.
+/// Starts Inventory, Payment and Shipping at one address, in a thread that ends with the process.
 pub fn start() -> Result<SocketAddr> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     listener.set_nonblocking(true)?;
@@ -40,37 +39,37 @@ async fn serve(listener: std::net::TcpListener) -> Result {
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>> {
     let (head, body) = request.into_parts();
-    let asked: Value = serde_json::from_slice(&body.collect().await?.to_bytes())?;
+    let request: Value = serde_json::from_slice(&body.collect().await?.to_bytes())?;
     let told = match head.uri.path().trim_end_matches('/') {
-        "/v1/inventory/reserve" => reserved(&asked),
+        "/v1/inventory/reserve" => reserved(&request),
         "/v1/inventory/ship" => json!({"success": true, "shipped_items": 1}),
         "/v1/payments/charge" => json!({
-            "payment_id": asked["order_id"],
+            "payment_id": request["order_id"],
             "status": "SUCCESS",
             "reference": "PAY",
         }),
         "/v1/shipments" => json!({
-            "shipment_id": asked["order_id"],
-            "order_id": asked["order_id"],
-            "carrier": asked["carrier"],
+            "shipment_id": request["order_id"],
+            "order_id": request["order_id"],
+            "carrier": request["carrier"],
             "status": "PENDING",
-            "tracking_no": format!("TRK{}", asked["order_id"]),
+            "tracking_no": format!("TRK{}", request["order_id"]),
         }),
-        other => return Err(format!("no peer is asked for {other}").into()),
+        other => return Err(format!("no peer serves {other}").into()),
     };
     Ok(Response::builder()
         .header(CONTENT_TYPE, "application/json")
         .body(Full::from(told.to_string()))?)
 }
 
-/// All that was asked for.
-fn reserved(asked: &Value) -> Value {
-    let allocations = asked["items"].as_array().into_iter().flatten().map(|item| {
+/// Reserves all requested lines.
+fn reserved(request: &Value) -> Value {
+    let allocations = request["items"].as_array().into_iter().flatten().map(|item| {
         json!({"sku": item["sku"], "product_id": item["product_id"], "warehouse": "BENCH", "quantity": item["quantity"]})
     });
     json!({
         "success": true,
-        "reservation_id": asked["reservation_id"],
+        "reservation_id": request["reservation_id"],
         "allocations": allocations.collect::<Vec<_>>(),
     })
 }

@@ -1,4 +1,4 @@
-//! `pgbench` with the statements of the service.
+//! Runs `pgbench` with the statements of the service.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,33 +7,33 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use crate::Result;
+use crate::environment::Environment;
 use crate::stats::Sample;
-use crate::world::World;
 
-/// How many connections it opens.
+/// Number of connections.
 pub const CLIENTS: usize = 8;
 
-/// Runs a script again and again for so long. Statements are prepared, and planned as `plans` says.
+/// Runs a script for this long, with prepared statements and the plan cache mode `plans`.
 pub async fn run(
-    world: &World,
+    environment: &Environment,
     database: &str,
     script: &str,
     plans: &str,
     time: Duration,
 ) -> Result<Sample> {
-    let folder = world.folder.join("pgbench");
+    let folder = environment.folder.join("pgbench");
     drop(fs::remove_dir_all(&folder));
     fs::create_dir(&folder)?;
     let file = folder.join("script.sql");
     fs::write(&file, script)?;
-    let output = Command::new(world.programs.join("pgbench"))
+    let output = Command::new(environment.programs.join("pgbench"))
         .args(["--no-vacuum", "--protocol=prepared", "--jobs=2", "--log"])
         .arg(format!("--client={CLIENTS}"))
         .arg(format!("--time={}", time.as_secs()))
         .arg("--log-prefix=log")
         .arg("--file")
         .arg(&file)
-        .arg(world.url(database))
+        .arg(environment.url(database))
         .current_dir(&folder)
         .env("PGOPTIONS", format!("-c plan_cache_mode={plans}"))
         .output()

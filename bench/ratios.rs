@@ -1,4 +1,4 @@
-//! The service over HTTP beside `pgbench` with the same statements, in turns.
+//! Compares the service over HTTP with `pgbench` on the same statements, in alternating rounds.
 
 use std::fmt::Write as _;
 use std::net::TcpListener;
@@ -9,30 +9,30 @@ use hyper::StatusCode;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use crate::asked::statements;
+use crate::environment::Environment;
 use crate::load::{self, Call};
 use crate::peers;
 use crate::pgbench;
 use crate::service::{Service, staff};
+use crate::statements::statements;
 use crate::stats::Sample;
-use crate::world::World;
 use crate::{Result, scripts};
 
-/// By how many connections the service is asked.
+/// Numbers of client connections to the service.
 const CONNECTIONS: [usize; 3] = [1, 16, 64];
-/// A SKU that is sold now and then.
+/// A SKU that some orders contain.
 const SKU: &str = "SKU01000";
 
-/// How long it takes.
+/// Duration and selection of the measurements.
 #[derive(Parser)]
 pub struct Args {
-    /// How many seconds each measurement takes
+    /// Duration of each measurement, in seconds
     #[arg(long, default_value_t = 2)]
     seconds: u64,
-    /// How often everything is measured, in turns
+    /// Number of rounds
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Only what has such a name
+    /// Only scenarios whose name contains this text
     #[arg(long)]
     only: Option<String>,
 }
@@ -47,12 +47,12 @@ impl Default for Args {
     }
 }
 
-/// What is measured: a request, and the same for the database alone.
+/// A request, and the same statements for the database alone.
 struct Scenario {
     name: &'static str,
     call: fn(u64, u64) -> Call,
-    /// Which of the services.
-    place: Place,
+    /// The service that receives the request.
+    peers: Peers,
     script: String,
     plans: &'static str,
     service: [Sample; CONNECTIONS.len()],
@@ -60,19 +60,19 @@ struct Scenario {
     resident: f64,
 }
 
-/// Where orders are placed, each in a database of its own.
+/// Behaviour of the peers; each has its own service and database.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// The peers answer at once.
+enum Peers {
+    /// Peers that answer at once.
     Fulfilling,
-    /// The peers never answer, and nobody waits for them.
+    /// Peers that never answer; placements do not wait for them.
     Silent,
 }
 
-/// Measures everything.
-pub async fn measure(world: &World, args: &Args) -> Result<String> {
-    world.copy("fulfilling").await?;
-    world.copy("silent").await?;
+/// Runs all measurements.
+pub async fn measure(environment: &Environment, args: &Args) -> Result<String> {
+    environment.copy("fulfilling").await?;
+    environment.copy("silent").await?;
     let peers = format!("http://{}", peers::start()?);
     let silence = TcpListener::bind("127.0.0.1:0")?;
     let silent = format!("http://{}", silence.local_addr()?);
@@ -89,13 +89,13 @@ pub async fn measure(world: &World, args: &Args) -> Result<String> {
         ("SETTLE_WAIT_MS", "0"),
         ("MAX_SAGAS", "1"),
     ];
-    let mut scenarios = scenarios(world, &fulfilling, &silent).await?;
+    let mut scenarios = scenarios(environment, &fulfilling, &silent).await?;
     if let Some(only) = &args.only {
         scenarios.retain(|scenario| scenario.name.contains(only));
     }
     let services = (
-        Service::start(world, "fulfilling", &fulfilling).await?,
-        Service::start(world, "silent", &silent).await?,
+        Service::start(environment, "fulfilling", &fulfilling).await?,
+        Service::start(environment, "silent", &silent).await?,
     );
     let measurements = args.rounds * scenarios.len() * (CONNECTIONS.len() + 1);
     let bar = ProgressBar::new(measurements.try_into()?)
@@ -103,30 +103,30 @@ pub async fn measure(world: &World, args: &Args) -> Result<String> {
     for _ in 0..args.rounds {
         for scenario in &mut scenarios {
             bar.set_message(scenario.name);
-            turn(world, &services, scenario, args, &bar).await?;
+            run_round(environment, &services, scenario, args, &bar).await?;
         }
     }
     bar.finish_and_clear();
     services.0.stop().await?;
     services.1.stop().await?;
-    world.remove("fulfilling").await?;
-    world.remove("silent").await?;
-    Ok(report(world, args, &scenarios))
+    environment.remove("fulfilling").await?;
+    environment.remove("silent").await?;
+    Ok(report(environment, args, &scenarios))
 }
 
-async fn turn(
-    world: &World,
+async fn run_round(
+    environment: &Environment,
     services: &(Service, Service),
     scenario: &mut Scenario,
     args: &Args,
     bar: &ProgressBar,
 ) -> Result {
     let time = Duration::from_secs(args.seconds);
-    let service = match scenario.place {
-        Place::Fulfilling => &services.0,
-        Place::Silent => &services.1,
+    let service = match scenario.peers {
+        Peers::Fulfilling => &services.0,
+        Peers::Silent => &services.1,
     };
-    let (orders, customers, make) = (world.orders, world.customers, scenario.call);
+    let (orders, customers, make) = (environment.orders, environment.customers, scenario.call);
     for (connections, sample) in CONNECTIONS.into_iter().zip(&mut scenario.service) {
         let call = move || {
             let order = rand::random_range(1..=orders);
@@ -141,13 +141,20 @@ async fn turn(
         sample.add(measured);
         bar.inc(1);
     }
-    // Its orders are to be left alone, which they are where nothing is fulfilled.
+    // pgbench uses a database whose service does not fulfil the orders.
     let database = match scenario.name {
         "placement with fulfilment" => "silent",
-        _ if scenario.place == Place::Silent => "silent",
+        _ if scenario.peers == Peers::Silent => "silent",
         _ => "fulfilling",
     };
-    let measured = pgbench::run(world, database, &scenario.script, scenario.plans, time).await?;
+    let measured = pgbench::run(
+        environment,
+        database,
+        &scenario.script,
+        scenario.plans,
+        time,
+    )
+    .await?;
     scenario.database.add(measured);
     bar.inc(1);
     Ok(())
@@ -193,75 +200,75 @@ fn fulfilled(order: u64, customer: u64) -> Call {
 }
 
 async fn scenarios(
-    world: &World,
+    environment: &Environment,
     fulfilling: &[(&str, &str)],
     silent: &[(&str, &str)],
 ) -> Result<Vec<Scenario>> {
     let calls = [details(1, 1), history(1, 1), list(1, 1), search(1, 1)];
-    let reads = statements(world, "fulfilling", fulfilling, &calls).await?;
-    let placed = statements(world, "silent", silent, &[placement(1, 1)]).await?;
+    let reads = statements(environment, "fulfilling", fulfilling, &calls).await?;
+    let placed = statements(environment, "silent", silent, &[placement(1, 1)]).await?;
     let [details_sql, history_sql, list_sql, search_sql] = &reads[..] else {
         return Err("not every request was answered from the database".into());
     };
     let placed = placed.concat();
-    let scenario = |name, call, place, script| Scenario {
+    let scenario = |name, call, peers, script| Scenario {
         name,
         call,
-        place,
+        peers,
         script,
         plans: "auto",
         service: Default::default(),
         database: Sample::default(),
         resident: 0.0,
     };
-    let (orders, customers) = (world.orders, world.customers);
+    let (orders, customers) = (environment.orders, environment.customers);
     Ok(vec![
         scenario(
             "details",
             details as fn(u64, u64) -> Call,
-            Place::Fulfilling,
+            Peers::Fulfilling,
             scripts::details(details_sql, orders)?,
         ),
         scenario(
             "history",
             history,
-            Place::Fulfilling,
+            Peers::Fulfilling,
             scripts::history(history_sql, customers)?,
         ),
-        scenario("list", list, Place::Fulfilling, scripts::list(list_sql)?),
+        scenario("list", list, Peers::Fulfilling, scripts::list(list_sql)?),
         Scenario {
-            // As the service does, since the best plan depends on the text.
+            // Planned for each execution, as in the service, because the best plan depends on the search text.
             plans: "force_custom_plan",
             ..scenario(
                 "search",
                 search,
-                Place::Fulfilling,
+                Peers::Fulfilling,
                 scripts::search(search_sql, SKU)?,
             )
         },
         scenario(
             "placement",
             placement,
-            Place::Silent,
+            Peers::Silent,
             scripts::placement(&placed, customers)?,
         ),
         scenario(
             "placement with fulfilment",
             fulfilled,
-            Place::Fulfilling,
+            Peers::Fulfilling,
             scripts::insert_and_update(&placed, customers)?,
         ),
     ])
 }
 
-fn report(world: &World, args: &Args, scenarios: &[Scenario]) -> String {
+fn report(environment: &Environment, args: &Args, scenarios: &[Scenario]) -> String {
     let mut text = format!(
         "{} orders, PostgreSQL {}, {} processors; {} rounds of {} s each. Latencies in milliseconds, \
          processor time of the service in microseconds a request, memory in MiB.\n\n\
          | what | connections | requests/s | p50 | p99 | CPU | resident | service / database |\n\
          |---|---|---|---|---|---|---|---|\n",
-        world.orders,
-        world.version,
+        environment.orders,
+        environment.version,
         std::thread::available_parallelism().map_or(0, usize::from),
         args.rounds,
         args.seconds,

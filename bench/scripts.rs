@@ -1,44 +1,43 @@
-//! Scripts for `pgbench`: the statements that the service was heard to ask, with chance in place of
-//! their parameters.
+//! Scripts for `pgbench`: the recorded statements with random values as parameters.
 
 use crate::Result;
 
-/// How many SKUs are ordered.
+/// Number of distinct SKUs in the generated orders.
 pub const SKUS: u64 = 10_000;
 
-/// Any of the generated orders.
-pub fn details(asked: &[String], orders: u64) -> Result<String> {
-    let [read] = asked else {
-        return Err(unlike("details", asked));
+/// The details of a random order.
+pub fn details(statements: &[String], orders: u64) -> Result<String> {
+    let [read] = statements else {
+        return Err(unlike("details", statements));
     };
     let read = fill(read, &["array[:order::bigint]"])?;
     Ok(format!("\\set order random(1, {orders})\n{read};\n"))
 }
 
-/// Any customer's newest orders.
-pub fn history(asked: &[String], customers: u64) -> Result<String> {
-    let [read] = asked else {
-        return Err(unlike("history", asked));
+/// The newest orders of a random customer.
+pub fn history(statements: &[String], customers: u64) -> Result<String> {
+    let [read] = statements else {
+        return Err(unlike("history", statements));
     };
     let read = fill(read, &["array[:customer::bigint]", "array[20::bigint]"])?;
     Ok(format!("\\set customer random(1, {customers})\n{read};\n"))
 }
 
-/// The first page.
-pub fn list(asked: &[String]) -> Result<String> {
-    let [numbers, orders] = asked else {
-        return Err(unlike("the list", asked));
+/// The first page of all orders.
+pub fn list(statements: &[String]) -> Result<String> {
+    let [ids, orders] = statements else {
+        return Err(unlike("the list", statements));
     };
-    pages(numbers, orders)
+    pages(ids, orders)
 }
 
-/// A SKU, which is looked at before it is looked for.
-pub fn search(asked: &[String], sku: &str) -> Result<String> {
-    let [choice, numbers, orders] = asked else {
-        return Err(unlike("the search", asked));
+/// A search for a SKU.
+pub fn search(statements: &[String], sku: &str) -> Result<String> {
+    let [choice, ids, orders] = statements else {
+        return Err(unlike("the search", statements));
     };
-    // Exactly, and as a part; then how well it fits: exactly, as the beginning and as a part; then
-    // how many from where on.
+    // The parameters: the exact text and the substring pattern; the ranks of an exact match, a prefix and a
+    // substring; then limit and offset.
     let (exact, part) = (format!("'{sku}'"), format!("'%{sku}%'"));
     let found = [exact.as_str(), &part, &part];
     let choice = fill(choice, &found)?;
@@ -48,16 +47,16 @@ pub fn search(asked: &[String], sku: &str) -> Result<String> {
         &exact, &exact, &exact, &beginning, &beginning, &part, &part, &limit, &offset,
     ];
     let ranked = ranked.map(String::as_str);
-    let numbers = fill(numbers, &[&found[..], &ranked[..]].concat())?;
-    Ok(format!("{choice};\n{}", pages(&numbers, orders)?))
+    let ids = fill(ids, &[&found[..], &ranked[..]].concat())?;
+    Ok(format!("{choice};\n{}", pages(&ids, orders)?))
 }
 
-/// An order of two lines.
-pub fn placement(asked: &[String], customers: u64) -> Result<String> {
-    let place = asked
+/// A placement of two lines.
+pub fn placement(statements: &[String], customers: u64) -> Result<String> {
+    let place = statements
         .iter()
         .find(|sql| sql.contains("insert into orders"))
-        .ok_or_else(|| unlike("a placement", asked))?;
+        .ok_or_else(|| unlike("a placement", statements))?;
     let place = fill(
         place,
         &[
@@ -95,28 +94,28 @@ pub fn placement(asked: &[String], customers: u64) -> Result<String> {
     ))
 }
 
-/// The same, and then the least that fulfilment has to write, committed one after the other.
-pub fn insert_and_update(asked: &[String], customers: u64) -> Result<String> {
-    let place = placement(asked, customers)?;
+/// A placement, and the smallest write of fulfilment in a second transaction.
+pub fn insert_and_update(statements: &[String], customers: u64) -> Result<String> {
+    let place = placement(statements, customers)?;
     Ok(format!(
         "{place}update orders set order_status = 'CONFIRMED', version = version + 1, updated_at = now()\n\
          where order_id = (select currval('orders_order_id_seq'));\n"
     ))
 }
 
-/// The numbers of a page, then its orders.
-fn pages(numbers: &str, orders: &str) -> Result<String> {
-    let orders = fill(orders, &[":numbers::bigint[]"])?;
+/// The ids of a page, then its orders.
+fn pages(ids: &str, orders: &str) -> Result<String> {
+    let orders = fill(orders, &[":ids::bigint[]"])?;
     Ok(format!(
-        "select max(count) as count, coalesce(array_agg(order_id), '{{}}')::text as numbers\n\
-         from ({numbers}) page \\gset\n{orders};\n"
+        "select max(count) as count, coalesce(array_agg(order_id), '{{}}')::text as ids\n\
+         from ({ids}) page \\gset\n{orders};\n"
     ))
 }
 
-/// Puts expressions in place of the parameters.
+/// Replaces parameters by expressions.
 fn fill(sql: &str, expressions: &[&str]) -> Result<String> {
     let mut filled = sql.to_owned();
-    // From the last to the first: $1 is a part of $12.
+    // From last to first, because $1 is a prefix of $12.
     for (index, expression) in expressions.iter().enumerate().rev() {
         let parameter = format!("${}", index + 1);
         if !filled.contains(&parameter) {
@@ -130,10 +129,10 @@ fn fill(sql: &str, expressions: &[&str]) -> Result<String> {
     }
 }
 
-fn unlike(what: &str, asked: &[String]) -> Box<dyn std::error::Error + Send + Sync> {
+fn unlike(what: &str, statements: &[String]) -> Box<dyn std::error::Error + Send + Sync> {
     format!(
-        "the service asks something else for {what} than bench/scripts.rs knows:\n{}",
-        asked.join(";\n")
+        "the statements of {what} differ from those in bench/scripts.rs:\n{}",
+        statements.join(";\n")
     )
     .into()
 }

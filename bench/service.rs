@@ -1,4 +1,4 @@
-//! The service in a process of its own.
+//! The service as a separate process.
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -12,47 +12,51 @@ use serde_json::json;
 use tokio::process::{Child, Command};
 
 use crate::Result;
+use crate::environment::Environment;
 use crate::load::{Call, Client};
-use crate::world::World;
 
-/// In which `/proc` counts processor time; what every Linux has.
+/// The unit of CPU time in `/proc`, the same on every Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
 const SECRET: &str = "a-secret-for-benchmarks-of-at-least-32-bytes";
-/// How long a service may take to be ready.
+/// Timeout of a start.
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
-/// A running `order-service serve` of a copy of the orders; killed when it is dropped.
+/// A running `order-service serve` on a copy of the orders; killed on drop.
 pub struct Service {
-    /// Where it listens.
+    /// The address of the service.
     pub address: SocketAddr,
     child: Child,
 }
 
-/// What its process has used so far.
+/// Resources used by a process.
 #[derive(Clone, Copy, Debug)]
 pub struct Usage {
-    /// Processor time, in seconds.
+    /// CPU time, in seconds.
     pub cpu_s: f64,
-    /// Memory, in bytes.
+    /// Resident memory, in bytes.
     pub resident: f64,
 }
 
 impl Service {
-    /// Starts it on a database and waits until it is ready. It logs to the file of that name.
-    pub async fn start(world: &World, database: &str, settings: &[(&str, &str)]) -> Result<Self> {
+    /// Starts the service on a database and waits until it is ready. The log file has the database's name.
+    pub async fn start(
+        environment: &Environment,
+        database: &str,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
-        let log = File::create(world.folder.join(format!("{database}.log")))?;
-        let child = Command::new(&world.service)
+        let log = File::create(environment.folder.join(format!("{database}.log")))?;
+        let child = Command::new(&environment.service)
             .arg("serve")
-            .current_dir(&world.folder)
+            .current_dir(&environment.folder)
             .env_clear()
-            .env("DATABASE_URL", world.url(database))
+            .env("DATABASE_URL", environment.url(database))
             .env("SECRET_KEY", SECRET)
             .env("HOST", "127.0.0.1")
             .env("PORT", address.port().to_string())
             .env("LOG_FORMAT", "json")
             .env("RECONCILE_EVERY_HOURS", "0")
-            // One token stands for all customers.
+            // One token acts for all customers.
             .env("RATE_LIMIT_PER_S", "0")
             .envs(settings.iter().copied())
             .stdout(Stdio::null())
@@ -66,7 +70,7 @@ impl Service {
         Ok(service)
     }
 
-    /// Stops it in good order.
+    /// Stops the service gracefully.
     pub async fn stop(mut self) -> Result {
         let pid = self.child.id().ok_or("the service has ended by itself")?;
         Command::new("kill").arg(pid.to_string()).status().await?;
@@ -74,7 +78,7 @@ impl Service {
         Ok(())
     }
 
-    /// What it has used so far; `None` where there is no `/proc` to tell.
+    /// The resources used so far; `None` without `/proc`.
     pub fn usage(&self) -> Result<Option<Usage>> {
         let pid = self.child.id().ok_or("the service has ended by itself")?;
         let (Ok(stat), Ok(status)) = (
@@ -83,7 +87,7 @@ impl Service {
         ) else {
             return Ok(None);
         };
-        // Fields 14 and 15 of proc(5), of which the second is in parentheses and may have spaces.
+        // Fields 14 and 15 of proc(5). Field 2 is in parentheses and may contain spaces.
         let (_, fields) = stat.rsplit_once(')').ok_or("an odd /proc/…/stat")?;
         let mut ticks = 0.0;
         for field in fields.split_whitespace().skip(11).take(2) {
@@ -107,12 +111,12 @@ impl Service {
 
     async fn get(&self, path: &str) -> Result<String> {
         let mut client = Client::connect(self.address, "").await?;
-        let body = client.ask(&Call::get(path)).await?;
+        let body = client.send(&Call::get(path)).await?;
         Ok(String::from_utf8_lossy(&body).into_owned())
     }
 }
 
-/// A token of staff.
+/// A staff token.
 pub fn staff() -> Result<String> {
     let claims = Claims {
         exp: clock::now().unix_timestamp() + 86_400,

@@ -1,20 +1,20 @@
-//! What was measured, and what is made of it.
+//! Samples of latencies and their statistics.
 
 use std::time::Duration;
 
-/// The requests of one stretch of time.
+/// The requests of one interval.
 #[derive(Clone, Debug, Default)]
 pub struct Sample {
-    /// How long each took, in microseconds; sorted.
+    /// Latencies in microseconds, sorted.
     latencies: Vec<u32>,
-    /// How long the stretch was, in seconds.
+    /// Length of the interval, in seconds.
     seconds: f64,
-    /// How much processor time they took, in seconds, where that is known.
+    /// CPU time used, in seconds, if known.
     cpu: Option<f64>,
 }
 
 impl Sample {
-    /// Of latencies in microseconds.
+    /// A sample of latencies in microseconds.
     pub fn new(mut latencies: Vec<u32>, time: Duration) -> Self {
         latencies.sort_unstable();
         Self {
@@ -24,7 +24,7 @@ impl Sample {
         }
     }
 
-    /// With the processor time that was used meanwhile.
+    /// The same sample with the CPU time of its interval.
     pub fn with_cpu(self, seconds: f64) -> Self {
         Self {
             cpu: Some(seconds),
@@ -32,7 +32,7 @@ impl Sample {
         }
     }
 
-    /// Adds another stretch.
+    /// Adds the requests of another interval.
     pub fn add(&mut self, other: Self) {
         self.cpu = match (self.cpu, other.cpu) {
             (Some(this), Some(other)) => Some(this + other),
@@ -44,12 +44,12 @@ impl Sample {
         self.seconds += other.seconds;
     }
 
-    /// Requests a second.
+    /// Requests per second.
     pub fn rate(&self) -> f64 {
         self.latencies.len() as f64 / self.seconds
     }
 
-    /// Which part of all were as fast or faster: 0.5 for the median. In milliseconds.
+    /// The quantile of the latency, in milliseconds; 0.5 is the median.
     pub fn quantile_ms(&self, share: f64) -> f64 {
         let last = self.latencies.len().saturating_sub(1);
         let at = (last as f64 * share).round() as usize;
@@ -58,7 +58,7 @@ impl Sample {
             .map_or(f64::NAN, |micros| f64::from(*micros) / 1000.0)
     }
 
-    /// Processor time of one request, in microseconds.
+    /// CPU time per request, in microseconds.
     pub fn cpu_us(&self) -> Option<f64> {
         self.cpu
             .map(|seconds| seconds * 1e6 / self.latencies.len() as f64)

@@ -1,5 +1,5 @@
-//! The world of `order-service dev`: a database, the stand-ins, demo orders and the service, started
-//! one after the other and stopped in reverse.
+//! The environment of `order-service dev`: a database, the stand-ins, demo orders and the service. They
+//! start in this order and stop in reverse.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -21,34 +21,34 @@ pub use database::Database;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// What a world is made of.
+/// Settings of a dev environment.
 pub struct Settings {
-    /// Where it is kept between runs.
+    /// Folder that keeps the data between runs.
     pub folder: PathBuf,
-    /// Whether to forget what is kept there.
+    /// Whether to delete existing data first.
     pub fresh: bool,
-    /// The port of the service.
+    /// Port of the service.
     pub port: u16,
-    /// The ports of the stand-ins.
+    /// Ports of the stand-ins.
     pub sandbox_ports: Ports,
-    /// The time between two statuses of a parcel.
+    /// Time between two statuses of a parcel.
     pub parcel_pace: Duration,
-    /// What else is configured.
+    /// Other settings of the service.
     pub environment: Environment,
 }
 
-/// A running world.
-pub struct World {
+/// A running dev environment.
+pub struct DevEnvironment {
     database: Database,
     sandbox: Sandbox,
     app: App,
     key: SecretString,
     base_url: String,
-    _peers_file: files::Temporary,
+    _peers_file: files::TemporaryFile,
 }
 
-impl World {
-    /// Starts everything.
+impl DevEnvironment {
+    /// Starts all components.
     pub async fn start(settings: Settings) -> Result<Self> {
         let Settings {
             folder,
@@ -90,7 +90,7 @@ impl World {
             environment.set(name, url.as_str());
             peers.push_str(&format!("{name}={url}\n"));
         }
-        let peers_file = files::Temporary::write(folder.join(DEV_PEERS), &peers)?;
+        let peers_file = files::TemporaryFile::write(folder.join(DEV_PEERS), &peers)?;
         environment.fall_back("FOLLOW_INTERVAL_MS", "2000");
         let config = environment.read(Config::read)?;
         let mut conn = PgConnection::connect_with(&config.database).await?;
@@ -107,22 +107,22 @@ impl World {
         })
     }
 
-    /// Where the service is.
+    /// Base URL of the service.
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
 
-    /// Where the stand-in for UserService is.
+    /// URL of the stand-in for UserService.
     pub fn user_service(&self) -> &Url {
         &self.sandbox.urls().user
     }
 
-    /// With what tokens are signed.
+    /// The secret that signs tokens.
     pub fn key(&self) -> &SecretString {
         &self.key
     }
 
-    /// Stops everything.
+    /// Stops all components.
     pub async fn stop(self) -> Result {
         self.app.stop().await;
         self.sandbox.stop().await;
@@ -130,7 +130,7 @@ impl World {
     }
 }
 
-/// Tells every port that is taken before anything is started.
+/// Reports all taken ports at once, before anything starts.
 fn refuse_taken_ports(port: u16, sandbox: Ports) -> Result {
     let wanted = [
         (port, "the service", "--port"),
@@ -158,9 +158,9 @@ fn refuse_taken_ports(port: u16, sandbox: Ports) -> Result {
     .into())
 }
 
-/// The folder, made when it is missing.
+/// Creates the folder if it is missing and returns its canonical path.
 fn prepare(folder: &Path) -> Result<PathBuf> {
     std::fs::create_dir_all(folder)
         .and_then(|()| folder.canonicalize())
-        .map_err(|error| format!("cannot make the folder {}: {error}", folder.display()).into())
+        .map_err(|error| format!("cannot create the folder {}: {error}", folder.display()).into())
 }

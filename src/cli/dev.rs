@@ -1,27 +1,27 @@
-//! `order-service dev`.
+//! The command `order-service dev`.
 
 use std::path::PathBuf;
 
 use clap::Parser;
 
 use crate::config::dev_folder;
-use crate::dev::{self, World};
+use crate::dev::{self, DevEnvironment};
 
 use super::sandbox::PortArgs;
 use super::serve::wait_for_stop;
 use super::token::{self, STAFF_ID};
 use super::{Environment, Result, init_logs};
 
-/// How long the tokens of the banner are valid, in seconds.
+/// Lifetime of the printed tokens, in seconds.
 const TOKEN_TTL_S: i64 = 86_400;
 
-/// Its arguments.
+/// Arguments of `order-service dev`.
 #[derive(Parser)]
 #[command(
-    after_help = "Brings everything by itself: PostgreSQL (found on the machine, else fetched; DATABASE_URL or DB_HOST name another one), tables, stand-ins for the peers and for UserService, demo orders, and the service. Everything is kept in the folder .dev between runs. Ctrl-C ends all of it."
+    after_help = "Starts everything: PostgreSQL (an installed one, otherwise a downloaded one; set DATABASE_URL or DB_HOST to use another server), the tables, stand-ins for the peers and for UserService, demo orders, and the service. The folder .dev keeps all data between runs. Ctrl-C stops everything."
 )]
 pub struct Args {
-    /// Start anew: forget the orders and the stand-ins' world
+    /// Delete the orders and the state of the stand-ins first
     #[arg(long)]
     fresh: bool,
     /// Port of the service
@@ -29,8 +29,8 @@ pub struct Args {
     port: u16,
     #[command(flatten)]
     sandbox: PortArgs,
-    /// Run the database alone, with its tables; prints one line DATABASE_URL=… and runs until its
-    /// input closes or it is told to stop
+    /// Run only the database with its tables; prints one line DATABASE_URL=… and runs until its
+    /// input closes or a signal stops it
     #[arg(long)]
     database_only: bool,
 }
@@ -42,7 +42,7 @@ pub async fn run(args: Args, mut environment: Environment) -> Result {
     if args.database_only {
         return database_only(&args, folder, &environment).await;
     }
-    let world = World::start(dev::Settings {
+    let running = DevEnvironment::start(dev::Settings {
         folder,
         fresh: args.fresh,
         port: args.port,
@@ -51,16 +51,16 @@ pub async fn run(args: Args, mut environment: Environment) -> Result {
         environment,
     })
     .await?;
-    banner(&world)?;
+    banner(&running)?;
     wait_for_stop().await?;
     eprintln!("stopping");
-    world.stop().await
+    running.stop().await
 }
 
 async fn database_only(args: &Args, folder: PathBuf, environment: &Environment) -> Result {
     let database = dev::Database::start(&folder, args.fresh, environment).await?;
     println!("DATABASE_URL={}", database.url());
-    // A thread of its own: the runtime would wait for a read that nothing ends.
+    // A thread, because the runtime would wait for a blocking read at shutdown.
     let (closing, closed) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
         let ended = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
@@ -73,14 +73,14 @@ async fn database_only(args: &Args, folder: PathBuf, environment: &Environment) 
     database.stop().await
 }
 
-fn banner(world: &World) -> Result {
-    let base = world.base_url();
-    let customer = token::make(5, false, TOKEN_TTL_S, world.key())?;
-    let staff = token::make(STAFF_ID, true, TOKEN_TTL_S, world.key())?;
-    let user = world.user_service();
+fn banner(running: &DevEnvironment) -> Result {
+    let base = running.base_url();
+    let customer = token::make(5, false, TOKEN_TTL_S, running.key())?;
+    let staff = token::make(STAFF_ID, true, TOKEN_TTL_S, running.key())?;
+    let user = running.user_service();
     println!(
         "
-Order Service is running; Ctrl-C ends it.
+Order Service is running; Ctrl-C stops it.
 
   API       {base}/v1/orders/
   Swagger   {base}/orders-doc/

@@ -1,4 +1,4 @@
-//! `order-service sandbox`.
+//! The command `order-service sandbox`.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -13,6 +13,7 @@ use sandbox::{Ports, Sandbox, Settings};
 use super::serve::wait_for_stop;
 use super::{Environment, Result, init_logs};
 
+/// Ports and pace of the stand-ins; also arguments of `order-service dev`.
 #[derive(Clone, Copy, Parser)]
 pub struct PortArgs {
     /// Port of the stand-in for UserService
@@ -49,7 +50,7 @@ impl PortArgs {
     }
 }
 
-/// Its arguments.
+/// Arguments of `order-service sandbox`.
 #[derive(Parser)]
 #[command(
     after_help = "Ledgers at GET /sandbox/ledger, fault switches at POST /sandbox/faults, on every port. Tokens are signed with SECRET_KEY."
@@ -60,10 +61,10 @@ pub struct Args {
     host: IpAddr,
     #[command(flatten)]
     ports: PortArgs,
-    /// Where Order Service is, to tell it of parcels
+    /// URL of Order Service, which receives parcel updates
     #[arg(long)]
     order_service_url: Option<Url>,
-    /// File to keep the stand-ins' world in between runs
+    /// File that keeps the state of the stand-ins between runs
     #[arg(long)]
     state_file: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! The database of a `dev` world: a private server, or one that is configured.
+//! The database of the dev environment: a private server, or the configured one.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -12,22 +12,22 @@ use private_postgres::{Durability, Postgres, Settings};
 
 use super::{Result, files, prepare};
 
-/// The database's name on the private server.
+/// Name of the database on the private server.
 const NAME: &str = "orders";
-/// Enough for the service, its tools and a curious developer.
+/// Enough for the service, its tools and manual connections.
 const MAX_CONNECTIONS: u16 = 64;
 
-/// A database with up-to-date tables.
+/// A migrated database.
 pub struct Database {
     url: String,
     server: Option<Postgres>,
     url_file: Option<PathBuf>,
-    /// Held while this world runs.
+    /// The lock on the folder.
     _lock: Option<File>,
 }
 
 impl Database {
-    /// Starts the private server, unless a database is configured, and brings its tables up to date.
+    /// Connects to the configured database or starts the private server, and applies the migrations.
     pub async fn start(folder: &Path, fresh: bool, environment: &Environment) -> Result<Self> {
         if environment.has_database() {
             if fresh {
@@ -71,7 +71,7 @@ impl Database {
         })
     }
 
-    /// Its address, password included.
+    /// The URL of the database, password included.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -90,12 +90,12 @@ impl Database {
 
 async fn create(server: &PgConnectOptions) -> Result {
     let mut conn = PgConnection::connect_with(server).await?;
-    let there: bool =
+    let exists: bool =
         sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
             .bind(NAME)
             .fetch_one(&mut conn)
             .await?;
-    if !there {
+    if !exists {
         sqlx::query("create database orders")
             .execute(&mut conn)
             .await?;
@@ -113,7 +113,7 @@ async fn migrate(options: &PgConnectOptions) -> Result {
     Ok(())
 }
 
-/// What to do about tables that another version of the program has made.
+/// Adds the remedy to an error of migrations.
 fn explain(error: MigrationError) -> Box<dyn std::error::Error + Send + Sync> {
     match error {
         MigrationError::Changed { .. } | MigrationError::Missing { .. } => format!(

@@ -1,5 +1,5 @@
-//! Demo orders, so that lists have something to show: history, taken over as from an earlier shop.
-//! Their numbers begin at 1001, which leaves those below to an import.
+//! Demo orders: history imported from CSV files, so that lists are not empty. Their ids start at 1001, which
+//! leaves lower ids to other imports.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use super::{Result, prepare};
 const ORDERS: &str = include_str!("demo/orders.csv");
 const ITEMS: &str = include_str!("demo/items.csv");
 
-/// Loads the demo orders into a database that has none.
+/// Imports the demo orders into a database without orders.
 pub async fn load(conn: &mut PgConnection, currency: Currency, folder: &Path) -> Result {
     let empty: bool = sqlx::query_scalar("select not exists (select from orders)")
         .fetch_one(&mut *conn)

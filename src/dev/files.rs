@@ -1,4 +1,4 @@
-//! The small files in which a `dev` world keeps what other commands need.
+//! Files through which the dev environment shares settings with other commands.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write as _};
@@ -13,7 +13,7 @@ use crate::config::{self, DEV_KEY, Environment};
 
 use super::{Result, prepare};
 
-/// The key of the world: the configured one, else one that is made at the first start.
+/// The configured signing secret, or one that the first start generates.
 pub fn secret_key(folder: &Path, environment: &Environment) -> Result<SecretString> {
     if environment.is_given("SECRET_KEY") {
         return Ok(environment.read(config::token_key)?);
@@ -33,7 +33,7 @@ pub fn secret_key(folder: &Path, environment: &Environment) -> Result<SecretStri
     }
 }
 
-/// Writes a file that nobody else may read.
+/// Writes a file that only its owner can read.
 pub fn write_secret(file: &Path, text: &str) -> Result {
     let mut opened = OpenOptions::new()
         .write(true)
@@ -45,25 +45,25 @@ pub fn write_secret(file: &Path, text: &str) -> Result {
     Ok(())
 }
 
-/// A file that is there as long as this.
-pub struct Temporary(PathBuf);
+/// A file that is removed on drop.
+pub struct TemporaryFile(PathBuf);
 
-impl Temporary {
-    /// Writes it.
+impl TemporaryFile {
+    /// Creates the file.
     pub fn write(file: PathBuf, text: &str) -> Result<Self> {
         std::fs::write(&file, text)?;
         Ok(Self(file))
     }
 }
 
-impl Drop for Temporary {
+impl Drop for TemporaryFile {
     fn drop(&mut self) {
-        // One that is left behind is written anew by the next start.
+        // The next start overwrites a file that is left behind.
         let _ = remove(&self.0);
     }
 }
 
-/// Removes a file, if it is there.
+/// Removes a file if it exists.
 pub fn remove(file: &Path) -> Result {
     match std::fs::remove_file(file) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
@@ -71,7 +71,7 @@ pub fn remove(file: &Path) -> Result {
     }
 }
 
-/// Takes a folder for one world; it is given back when the file is closed, however that comes about.
+/// Locks the folder for one dev environment. Closing the file releases the lock, even after a crash.
 pub fn lock(folder: &Path) -> Result<File> {
     let file = File::create(folder.join("lock"))?;
     match file.try_lock() {

@@ -150,7 +150,7 @@ fn parts_named(code: &str, depth: usize) -> Vec<String> {
     for prefix in ["crate::".to_owned(), "super::".repeat(depth)] {
         for after in paths(code, &prefix) {
             match after.strip_prefix('{') {
-                Some(group) => found.extend(outermost(group).split(',').map(word)),
+                Some(group) => found.extend(outermost(group).split_terminator(',').map(word)),
                 None => found.push(word(after)),
             }
         }

@@ -1,4 +1,4 @@
-//! PostgreSQL of its own with default durability, and databases full of generated orders.
+//! A private PostgreSQL with default durability, and databases of generated orders.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -9,32 +9,32 @@ use tokio::process::Command;
 
 use crate::Result;
 
-/// Where everything lies between two runs.
+/// The folder that persists between runs.
 const FOLDER: &str = "target/benchmark";
-/// How many orders each customer has, about.
+/// Average number of orders of a customer.
 const ORDERS_PER_CUSTOMER: u64 = 8;
-/// Enough for two services, pgbench and what looks at them.
+/// Enough for two services, pgbench and administrative connections.
 const MAX_CONNECTIONS: u16 = 100;
 
-/// What is measured, and on what.
-pub struct World {
-    /// How many orders there are.
+/// The measured binary and its database server.
+pub struct Environment {
+    /// Number of generated orders.
     pub orders: u64,
-    /// How many customers they belong to.
+    /// Number of customers.
     pub customers: u64,
-    /// The binary to measure.
+    /// The measured binary.
     pub service: PathBuf,
-    /// Where files of a run go.
+    /// The folder of logs and other files.
     pub folder: PathBuf,
-    /// Where the server's programs are, pgbench among them.
+    /// The folder of the PostgreSQL programs, such as pgbench.
     pub programs: PathBuf,
-    /// What the server says of itself.
+    /// Version of the database server.
     pub version: String,
     postgres: Postgres,
 }
 
-impl World {
-    /// Starts the server and generates what is not there from a run before.
+impl Environment {
+    /// Starts the server and generates missing data.
     pub async fn start(orders: u64, service: &Path) -> Result<Self> {
         let service = std::path::absolute(service)?;
         if !service.is_file() {
@@ -59,7 +59,7 @@ impl World {
         let version: String = sqlx::query_scalar("show server_version")
             .fetch_one(&mut conn)
             .await?;
-        let world = Self {
+        let environment = Self {
             orders,
             customers: orders.div_ceil(ORDERS_PER_CUSTOMER),
             service,
@@ -68,8 +68,8 @@ impl World {
             version,
             postgres,
         };
-        world.fill(&mut conn).await?;
-        Ok(world)
+        environment.fill(&mut conn).await?;
+        Ok(environment)
     }
 
     /// The database of the generated orders.
@@ -77,7 +77,7 @@ impl World {
         format!("orders_{}", self.orders)
     }
 
-    /// A fresh copy of it.
+    /// Creates a copy of the generated orders.
     pub async fn copy(&self, name: &str) -> Result {
         let mut conn = self.connect("postgres").await?;
         run(&mut conn, format!("drop database if exists {name}")).await?;
@@ -107,7 +107,7 @@ impl World {
         Ok(self.postgres.stop().await?)
     }
 
-    /// Under another name until it is whole. What an earlier version has made gets the tables of this one.
+    /// Generates under a temporary name, so that a complete database has its final name. Migrates an existing one.
     async fn fill(&self, server: &mut PgConnection) -> Result {
         let base = self.base();
         let is_there: bool =
@@ -118,16 +118,20 @@ impl World {
         if is_there {
             return self.order_service(&base, &["migrate"]).await;
         }
-        run(server, "drop database if exists making".to_owned()).await?;
-        run(server, "create database making".to_owned()).await?;
-        self.order_service("making", &["migrate"]).await?;
+        run(server, "drop database if exists incomplete".to_owned()).await?;
+        run(server, "create database incomplete".to_owned()).await?;
+        self.order_service("incomplete", &["migrate"]).await?;
         let orders = format!("--orders={}", self.orders);
         let customers = format!("--customers={}", self.customers);
         let until = "--until=2026-11-22T00:00:00Z";
-        self.order_service("making", &["generate", &orders, &customers, until])
+        self.order_service("incomplete", &["generate", &orders, &customers, until])
             .await?;
         run(server, "checkpoint".to_owned()).await?;
-        run(server, format!("alter database making rename to {base}")).await
+        run(
+            server,
+            format!("alter database incomplete rename to {base}"),
+        )
+        .await
     }
 
     async fn order_service(&self, database: &str, arguments: &[&str]) -> Result {
@@ -146,7 +150,7 @@ impl World {
     }
 }
 
-/// Runs a statement that names a database.
+/// Executes a statement that contains the name of a database.
 #[expect(
     clippy::disallowed_methods,
     reason = "names of databases cannot be bound, and are the benchmark's own"
