@@ -39,7 +39,7 @@ def pod_of(document):
     return document.get("spec", {}).get("template", {}).get("spec")
 
 
-def laxities(pod):
+def violations(pod):
     """The violations of the pod security rules."""
     inside = pod.get("securityContext", {})
     if not inside.get("runAsNonRoot") or not inside.get("runAsUser"):
@@ -47,7 +47,7 @@ def laxities(pod):
     if inside.get("seccompProfile", {}).get("type") != "RuntimeDefault":
         yield "has no seccomp profile"
     if pod.get("automountServiceAccountToken") is not False:
-        yield "gets a token of an account"
+        yield "mounts a service account token"
     for container in pod.get("initContainers", []) + pod["containers"]:
         name = container["name"]
         inside = container.get("securityContext", {})
@@ -58,30 +58,30 @@ def laxities(pod):
         if not inside.get("readOnlyRootFilesystem"):
             yield f"{name} may write to its image"
         if "memory" not in container.get("resources", {}).get("limits", {}):
-            yield f"{name} has no bound on memory"
+            yield f"{name} has no memory limit"
 
 
-def faults_of(document):
+def errors_of(document):
     """All errors of a document."""
     found = schema_error(document)
     if found:
         yield found
     pod = pod_of(document)
     if pod and "containers" in pod:
-        yield from laxities(pod)
+        yield from violations(pod)
 
 
 def main(paths):
-    checked = faults = 0
+    checked = errors = 0
     for path in paths:
         for document in yaml.safe_load_all(pathlib.Path(path).read_text()):
             checked += 1
-            for found in faults_of(document):
-                faults += 1
+            for found in errors_of(document):
+                errors += 1
                 name = document.get("metadata", {}).get("name")
                 print(f"{path}: {document.get('kind')} {name}: {found}", file=sys.stderr)
     print(f"{checked} manifests checked")
-    return 1 if faults or not checked else 0
+    return 1 if errors or not checked else 0
 
 
 if __name__ == "__main__":
