@@ -65,7 +65,7 @@ pub async fn measure(environment: &Environment, args: &Args) -> Result<String> {
     );
     for (query, page) in LISTS {
         let path = path_of(&mut client, query, page).await?;
-        let sample = ask(&mut client, &path, args.times).await?;
+        let sample = measure_request(&mut client, &path, args.times).await?;
         line(&mut text, &format!("`?{query}`"), page, &sample);
     }
     let path = "/v1/orders/my-orders/7/";
@@ -73,14 +73,14 @@ pub async fn measure(environment: &Environment, args: &Args) -> Result<String> {
         &mut text,
         "a customer's history",
         1,
-        &ask(&mut client, path, args.times).await?,
+        &measure_request(&mut client, path, args.times).await?,
     );
     let path = "/v1/orders/12345/details/";
     line(
         &mut text,
         "an order",
         1,
-        &ask(&mut client, path, args.times).await?,
+        &measure_request(&mut client, path, args.times).await?,
     );
     text.push_str(&export(&service).await?);
     service.stop().await?;
@@ -106,7 +106,7 @@ async fn path_of(client: &mut Client, query: &str, page: usize) -> Result<String
     Ok(path)
 }
 
-async fn send(client: &mut Client, path: &str, times: usize) -> Result<Sample> {
+async fn measure_request(client: &mut Client, path: &str, times: usize) -> Result<Sample> {
     let begin = Instant::now();
     let mut latencies = Vec::new();
     for _ in 0..times {
