@@ -17,7 +17,7 @@ struct Layer {
 #[test]
 fn every_module_imports_lower_layers_only() {
     let layers = layers();
-    let libraries: BTreeSet<&String> = layers.iter().flat_map(|layer| &layer.libraries).collect();
+    let libraries: BTreeSet<_> = layers.iter().flat_map(|layer| &layer.libraries).collect();
     let mut wrong = Vec::new();
     for file in sources("src") {
         let Some(layer) = layers.iter().find(|layer| part_of(&file) == layer.part) else {
@@ -150,11 +150,12 @@ fn parts_named(code: &str, depth: usize) -> Vec<String> {
     for prefix in ["crate::".to_owned(), "super::".repeat(depth)] {
         for after in paths(code, &prefix) {
             match after.strip_prefix('{') {
-                Some(group) => found.extend(outermost(group).split_terminator(',').map(word)),
+                Some(group) => found.extend(outermost(group).split(',').map(word)),
                 None => found.push(word(after)),
             }
         }
     }
+    found.retain(|name| !name.is_empty());
     found
 }
 

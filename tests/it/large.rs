@@ -1,5 +1,4 @@
-//! Lists on a large table: every filter, every sort, near and far, is answered by an index. The
-//! server itself tells how it went about each statement (`auto_explain`).
+//! Lists of a large table read an index for every filter, sort and page; `auto_explain` reports the plans.
 
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, LazyLock, Mutex};
