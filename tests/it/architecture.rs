@@ -136,8 +136,8 @@ fn sources(folder: impl AsRef<Path>) -> Vec<PathBuf> {
 
 /// The top-level module of a file below `src/`.
 fn part_of(file: &Path) -> String {
-    let name = Path::new(file.iter().nth(1).unwrap());
-    name.file_stem().unwrap().to_str().unwrap().to_owned()
+    let name = Path::new(file.iter().nth(1).unwrap()).file_stem();
+    name.unwrap().to_str().unwrap().to_owned()
 }
 
 fn without_comment(line: &str) -> &str {
@@ -195,6 +195,8 @@ fn is_word(letter: char) -> bool {
 }
 
 fn word(code: &str) -> String {
-    let letters = code.trim_start().chars();
-    letters.take_while(|&letter| is_word(letter)).collect()
+    code.trim_start()
+        .chars()
+        .take_while(|&c| is_word(c))
+        .collect()
 }
