@@ -123,9 +123,8 @@ fn layers() -> Vec<Layer> {
 fn sources(folder: impl AsRef<Path>) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(root().join(&folder)).unwrap() {
-        let entry = entry.unwrap();
-        let path = folder.as_ref().join(entry.file_name());
-        if entry.path().is_dir() {
+        let path = folder.as_ref().join(entry.unwrap().file_name());
+        if root().join(&path).is_dir() {
             found.extend(sources(path));
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             found.push(path);
@@ -195,8 +194,6 @@ fn is_word(letter: char) -> bool {
 }
 
 fn word(code: &str) -> String {
-    code.trim_start()
-        .chars()
-        .take_while(|&c| is_word(c))
-        .collect()
+    let letters = code.trim_start().chars();
+    letters.take_while(|&letter| is_word(letter)).collect()
 }
