@@ -122,7 +122,7 @@ impl OrderState {
                 shipping_status, ..
             } => forward(&mut self.shipping_status, *shipping_status),
             OrderEvent::PaymentStatusChanged { payment_status } => {
-                forward(&mut self.payment_status, *payment_status)
+                forward(&mut self.payment_status, *payment_status);
             }
             OrderEvent::OrderConfirmed => forward(&mut self.order_status, OrderStatus::Confirmed),
             OrderEvent::OrderShipped => forward(&mut self.order_status, OrderStatus::Shipped),

@@ -8,7 +8,7 @@ use order_service::db::order_list::{CAP, counts, list};
 use order_service::domain::ids::CustomerId;
 use order_service::domain::money::Currency;
 use order_service::domain::search::{
-    OrderFilter, OrderListQuery, PagePosition, SortBy, SortDir, SortKey, SortValue,
+    MatchRank, OrderFilter, OrderListQuery, PagePosition, SortBy, SortDir, SortKey, SortValue,
 };
 use order_service::domain::status::{OrderStatus, PaymentStatus, ShippingStatus, Status as _};
 use rust_decimal::Decimal;
@@ -258,7 +258,7 @@ fn places(sort_by: SortBy, orders: u64) -> Vec<PagePosition> {
         SortBy::CreatedAt => SortValue::CreatedAt(datetime!(2025-05-01 12:00 UTC)),
         SortBy::Total => SortValue::Total(Decimal::from(300)),
         SortBy::OrderId => SortValue::OrderId,
-        SortBy::Relevance => SortValue::Relevance(order_service::domain::search::MatchRank::Prefix),
+        SortBy::Relevance => SortValue::Relevance(MatchRank::Prefix),
     };
     let order_id = i64::try_from(orders / 2).unwrap();
     let key = SortKey { value, order_id };
@@ -278,14 +278,13 @@ async fn every_filter_and_sort_uses_an_index() {
         let mut sorts = vec![SortBy::CreatedAt, SortBy::Total, SortBy::OrderId];
         sorts.extend(filter.search.is_some().then_some(SortBy::Relevance));
         for sort_by in sorts {
-            for place in places(sort_by, orders) {
+            for position in places(sort_by, orders) {
                 for sort_dir in [SortDir::Desc, SortDir::Asc] {
-                    let filter = filter.clone();
                     let search = OrderListQuery {
-                        filter,
+                        filter: filter.clone(),
                         sort_by,
                         sort_dir,
-                        position: place,
+                        position,
                         size: 20,
                     };
                     wrong.extend(faults(&mut conn, &search).await);
@@ -310,12 +309,12 @@ async fn generic_plans_use_an_index_too() {
     };
     let mut wrong = Vec::new();
     for filter in [OrderFilter::default(), of_customer, of_status] {
-        for place in places(SortBy::CreatedAt, orders) {
+        for position in places(SortBy::CreatedAt, orders) {
             let search = OrderListQuery {
                 filter: filter.clone(),
                 sort_by: SortBy::CreatedAt,
                 sort_dir: SortDir::Desc,
-                position: place,
+                position,
                 size: 20,
             };
             wrong.extend(faults(&mut conn, &search).await);
