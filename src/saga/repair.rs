@@ -2,15 +2,12 @@
 //! found.
 
 use crate::db::sagas::CommitResult;
-use crate::db::{self, run, sagas};
+use crate::db::{self, optimistic, run, sagas};
 use crate::domain::event::{Actor, OrderEvent};
-use crate::domain::saga::{Claim, Saga, StepOutcome, StepResult, Transition};
+use crate::domain::saga::{Claim, Saga, StepOutcome, StepResult};
 
 use super::backoff::wait;
 use super::{CallKeys, SagaExecutor};
-
-/// How many times a repair is committed anew when the order changes meanwhile.
-const TRIES: usize = 5;
 
 /// Records of one order at its peers, each made under the order's own key, beside the one that counts.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +31,7 @@ impl SagaExecutor {
         claim: Claim,
         surplus: Surplus,
     ) -> Result<Option<String>, db::Error> {
-        let Some(mut saga) = self.load(claim).await? else {
+        let Some(saga) = self.load(claim).await? else {
             return Ok(Some("another worker has claimed the order".to_owned()));
         };
         let mut events = Vec::new();
@@ -52,19 +49,14 @@ impl SagaExecutor {
                 break;
             }
         }
-        for _ in 0..TRIES {
-            let transition = saga.apply_repair(&events, reason.as_deref(), &self.settings.retry);
-            match self.commit_repair(&saga, &transition).await? {
-                CommitResult::Committed(_) => return Ok(reason),
-                CommitResult::Superseded => break,
-                CommitResult::Conflict => {}
-            }
-            match self.load(claim).await? {
-                Some(row) => saga = row,
-                None => break,
+        let committed =
+            optimistic::retry(async || self.commit_repair(claim, &events, reason.as_deref()).await);
+        match committed.await? {
+            Some(true) => Ok(reason),
+            Some(false) | None => {
+                Ok(reason.or(Some("the repair could not be committed".to_owned())))
             }
         }
-        Ok(reason.or(Some("the repair could not be committed".to_owned())))
     }
 
     async fn take_back_one(&self, saga: &Saga, record: SurplusRecord) -> StepResult {
@@ -82,17 +74,30 @@ impl SagaExecutor {
         }
     }
 
+    /// Commits a repair once: `Some(false)` when the claim is superseded, `None` after a conflict.
     async fn commit_repair(
         &self,
-        saga: &Saga,
-        transition: &Transition,
-    ) -> Result<CommitResult, db::Error> {
-        let actor = Actor::saga();
-        let wait = wait(transition.next_run);
-        run!(self.db, |conn| sagas::commit(
-            conn, saga, transition, &actor, wait
-        ))
-        .await
+        claim: Claim,
+        events: &[OrderEvent],
+        reason: Option<&str>,
+    ) -> Result<Option<bool>, db::Error> {
+        let Some(saga) = self.load(claim).await? else {
+            return Ok(Some(false));
+        };
+        let transition = saga.apply_repair(events, reason, &self.settings.retry);
+        let (actor, wait) = (Actor::saga(), wait(transition.next_run));
+        let result = run!(self.db, |conn| sagas::commit(
+            conn,
+            &saga,
+            &transition,
+            &actor,
+            wait
+        ));
+        Ok(match result.await? {
+            CommitResult::Committed(_) => Some(true),
+            CommitResult::Superseded => Some(false),
+            CommitResult::Conflict => None,
+        })
     }
 }
 
