@@ -1,4 +1,4 @@
-// Filters take effect at once. What was being changed keeps the focus on the next page.
+// Submits the filters on every change, and restores the focus on the next page.
 "use strict";
 const form = document.getElementById("filters");
 if (form) {

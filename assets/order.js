@@ -1,4 +1,4 @@
-// Follows an order: whenever something happens, the parts of the page that may change are read anew.
+// Live updates: every event of the order reloads the parts of the page that may change.
 "use strict";
 const live = document.getElementById("live");
 
@@ -34,7 +34,7 @@ function follow() {
     if (!live.textContent) live.textContent = "Live: news appears by itself.";
   });
   source.addEventListener("error", () => {
-    // Closed for good: nothing more happens by itself, or there is no place to listen.
+    // The server ended the stream: no more events are expected, or the limit of streams is reached.
     if (source.readyState === EventSource.CLOSED) live.textContent = "";
   });
   addEventListener("pagehide", () => source.close());

@@ -44,12 +44,13 @@ pub struct Health {
     #[schema(example = "0.1.0")]
     version: &'static str,
     /// The dependencies.
-    components: Components,
+    components: HealthComponents,
 }
 
 /// The dependencies of the service.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Components {
+#[schema(as = Components)]
+pub struct HealthComponents {
     /// PostgreSQL.
     database: Component,
     /// The keys that verify access tokens.
@@ -106,7 +107,7 @@ async fn health(State(state): State<HttpState>) -> (StatusCode, Json<Health>) {
     let health = Health {
         status,
         version: env!("CARGO_PKG_VERSION"),
-        components: Components {
+        components: HealthComponents {
             database,
             token_keys,
         },

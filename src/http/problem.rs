@@ -6,7 +6,6 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::auth::Rejection;
@@ -15,30 +14,14 @@ use crate::orders::{Error, StateConflict};
 
 mod kind;
 mod schema;
+mod violation;
 
 pub use kind::ProblemKind;
 pub use schema::ProblemSchema;
+pub use violation::Violation;
 
 /// The detail of internal errors; their cause is for the log only.
 pub const INTERNAL_DETAIL: &str = "an unexpected fault of ours; it was logged";
-
-/// A violation: a value of the request that is missing, malformed or out of bounds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-#[schema(as = Fault)]
-pub struct Violation {
-    /// The part of the request: `body`, `query`, `path` or `header`.
-    #[schema(example = "body")]
-    pub location: &'static str,
-    /// JSON pointer (RFC 6901) to the value within that part.
-    #[schema(example = "/items/0/quantity")]
-    pub pointer: String,
-    /// What is wrong, for programs.
-    #[schema(example = "out_of_range")]
-    pub code: &'static str,
-    /// What is wrong and how to correct it.
-    #[schema(example = "must be a whole number from 1 to 10000")]
-    pub detail: String,
-}
 
 /// An error response. The access log takes it from the response's extensions, logs its cause, and writes
 /// the document.

@@ -92,7 +92,7 @@ async fn a_customer_signs_in_tracks_an_order_and_cancels_another() {
         // Its parcel has left as well; whether the service knows that so far, or Shipping has to say it.
         let send = "document.querySelector('button.danger')?.click()";
         browser.ask(send).await;
-        browser.until_text(".trouble", "cannot be cancelled").await;
+        browser.until_text(".error", "cannot be cancelled").await;
 
         browser.click(".out button").await;
         browser.until_path("/sign-in/").await;

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Ref, Schema, Type};
 
-use super::Violation;
+use super::violation::Violation;
 
 /// A problem (RFC 9457).
 #[derive(Serialize, ToSchema)]
