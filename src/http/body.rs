@@ -139,7 +139,7 @@ impl<'a> JsonObject<'a> {
     }
 
     /// Parses an integer within bounds.
-    pub fn number(
+    pub fn integer(
         &self,
         name: &str,
         value: &Value,

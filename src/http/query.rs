@@ -165,7 +165,7 @@ impl QueryParameters {
     }
 
     /// An integer within bounds.
-    pub fn number(
+    pub fn integer(
         &mut self,
         name: &str,
         bounds: std::ops::RangeInclusive<u32>,

@@ -115,7 +115,7 @@ pub fn read(
     let order = JsonObject::at(body, "", violations)?;
     let customer_id = order
         .optional("customer_id")
-        .and_then(|value| order.number("customer_id", value, 1..=i64::MAX, violations));
+        .and_then(|value| order.integer("customer_id", value, 1..=i64::MAX, violations));
     if let Some(value) = order.optional("currency")
         && let Some(currency) = order.text("currency", value, CURRENCY_CHARS, violations)
         && currency != pricing.currency.code()
@@ -201,7 +201,7 @@ fn line(
     let line = JsonObject::at(value, pointer, violations)?;
     let product_id = line
         .optional("product_id")
-        .map(|value| line.number("product_id", value, 1..=i64::MAX, violations));
+        .map(|value| line.integer("product_id", value, 1..=i64::MAX, violations));
     let sku = line
         .required("sku", violations)
         .and_then(|value| line.text("sku", value, MAX_SKU_CHARS, violations));
@@ -210,7 +210,7 @@ fn line(
         .map(|value| line.text("name", value, MAX_NAME_CHARS, violations));
     let quantity = line
         .required("quantity", violations)
-        .and_then(|value| line.number("quantity", value, 1..=i64::from(MAX_QUANTITY), violations));
+        .and_then(|value| line.integer("quantity", value, 1..=i64::from(MAX_QUANTITY), violations));
     let unit_price = line
         .required("unit_price", violations)
         .and_then(|value| price(&line, value, pricing, violations));

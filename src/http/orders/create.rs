@@ -85,7 +85,7 @@ pub async fn create_order(
         Err(problem) => Err(problem),
     };
     let placed = orders.place(&caller, cart, key).await?;
-    respond(&caller, placed)
+    Ok(respond(&caller, placed))
 }
 
 /// The owner of the new order: the caller, or the customer that staff name.
@@ -105,7 +105,7 @@ fn owner(caller: &Principal, named: Option<CustomerId>) -> Result<CustomerId, Pr
     }
 }
 
-fn respond(caller: &Principal, placed: Placed) -> Result<Response, Problem> {
+fn respond(caller: &Principal, placed: Placed) -> Response {
     let Placed { order, replayed } = placed;
     let order_id = order.order_id;
     let outcome = outcome(&order);
@@ -133,7 +133,7 @@ fn respond(caller: &Principal, placed: Placed) -> Result<Response, Problem> {
         idempotency::mark_replayed(headers);
     }
     response.extensions_mut().insert(LoggedOrder(order_id.0));
-    Ok(response)
+    response
 }
 
 /// The status of the response, or the problem of a cancelled order.

@@ -107,13 +107,13 @@ pub async fn order_events(
 
 fn read(query: Option<&str>, last_id: Option<&HeaderValue>) -> Result<EventQuery, Problem> {
     let mut parameters = QueryParameters::read(query, &["after", "limit"]);
-    let mut after = parameters.number("after", 0..=i32::MAX.unsigned_abs(), 0);
-    let limit = parameters.number("limit", 1..=MAX_EVENTS, DEFAULT_EVENTS);
+    let mut after = parameters.integer("after", 0..=i32::MAX.unsigned_abs(), 0);
+    let limit = parameters.integer("limit", 1..=MAX_EVENTS, DEFAULT_EVENTS);
     let mut violations = Violations::default();
     if let Some(last_id) = last_id {
-        let number = last_id.to_str().ok().and_then(|text| text.parse().ok());
-        match number.filter(|&number| number <= i32::MAX.unsigned_abs()) {
-            Some(number) => after = number,
+        let seq = last_id.to_str().ok().and_then(|text| text.parse().ok());
+        match seq.filter(|&seq| seq <= i32::MAX.unsigned_abs()) {
+            Some(seq) => after = seq,
             None => {
                 violations.add_header("Last-Event-ID", "malformed", "must be an event's number")
             }

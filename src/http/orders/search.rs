@@ -41,7 +41,7 @@ pub fn read(
     let mut parameters = QueryParameters::read(query, &[&FILTERS[..], &POSITIONS].concat());
     let filter = filter(&mut parameters, owner);
     let (sort_by, sort_dir) = sorting(&mut parameters, &filter);
-    let size = parameters.number("page_size", 1..=MAX_PAGE_SIZE, DEFAULT_PAGE_SIZE);
+    let size = parameters.integer("page_size", 1..=MAX_PAGE_SIZE, DEFAULT_PAGE_SIZE);
     let mut search = OrderListQuery {
         filter,
         sort_by,
@@ -110,10 +110,10 @@ fn position(
     cursors: &Cursors,
 ) -> PagePosition {
     let paged = parameters.text("page").is_some();
-    let number = parameters.number("page", 1..=MAX_OFFSET / search.size, 1);
+    let page = parameters.integer("page", 1..=MAX_OFFSET / search.size, 1);
     let Some(cursor) = parameters.text("cursor") else {
         return if paged {
-            PagePosition::Page(number)
+            PagePosition::Page(page)
         } else {
             PagePosition::First
         };
@@ -136,9 +136,9 @@ pub fn neighbours(
     cursors: &Cursors,
     listing: &Listing,
 ) -> (Option<String>, Option<String>) {
-    let cursor = |place| {
+    let cursor = |position| {
         cursors
-            .write(search, place)
+            .write(search, position)
             .map(|cursor| links.at("cursor", &cursor))
     };
     let next = listing
@@ -149,7 +149,7 @@ pub fn neighbours(
         .and_then(|key| cursor(PagePosition::Before(key)));
     match search.position {
         PagePosition::First => (next, None),
-        PagePosition::Page(number) => by_page(links, search, number, listing, next),
+        PagePosition::Page(page) => by_page(links, search, page, listing, next),
         // An empty page links to the beginning of the list.
         PagePosition::After(_) => (next, previous.or_else(|| Some(links.first()))),
         PagePosition::Before(_) => (next.or_else(|| Some(links.first())), previous),
@@ -160,7 +160,7 @@ pub fn neighbours(
 fn by_page(
     links: &RequestLinks,
     search: &OrderListQuery,
-    number: u32,
+    page: u32,
     listing: &Listing,
     next: Option<String>,
 ) -> (Option<String>, Option<String>) {
@@ -168,13 +168,13 @@ fn by_page(
     let last = u32::try_from((listing.count + size - 1) / size).unwrap_or(u32::MAX);
     let is_full = i64::try_from(listing.orders.len()).is_ok_and(|found| found == size);
     let next = match next {
-        Some(_) if is_full && number < MAX_OFFSET / search.size => Some(links.page(number + 1)),
+        Some(_) if is_full && page < MAX_OFFSET / search.size => Some(links.page(page + 1)),
         next => next,
     };
     let before = match listing.count_capped {
-        true => number - 1,
-        false => (number - 1).min(last.max(1)),
+        true => page - 1,
+        false => (page - 1).min(last.max(1)),
     };
-    let previous = (number > 1).then(|| links.page(before));
+    let previous = (page > 1).then(|| links.page(before));
     (next, previous)
 }
