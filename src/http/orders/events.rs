@@ -115,7 +115,7 @@ fn read(query: Option<&str>, last_id: Option<&HeaderValue>) -> Result<EventQuery
         match seq.filter(|&seq| seq <= i32::MAX.unsigned_abs()) {
             Some(seq) => after = seq,
             None => {
-                violations.add_header("Last-Event-ID", "malformed", "must be an event's number")
+                violations.add_header("Last-Event-ID", "malformed", "must be an event's number");
             }
         }
     }
