@@ -1,4 +1,4 @@
-//! The HTTP API as its clients meet it: what it takes, what it refuses and how it says so.
+//! The HTTP API from the client's side: accepted requests, refusals and their error responses.
 
 mod bad_creates;
 mod bad_decisions;
@@ -33,10 +33,10 @@ use serde_json::{Value, json};
 use crate::support::app::TestApp;
 use crate::support::client::{Client, Reply, send};
 
-/// Where orders are placed.
+/// The route that places an order.
 const CREATE: &str = "/v1/orders/create/";
 
-/// Nobody asks after parcels, so that an order that has settled stays as it is.
+/// Turns parcel tracking off, so that a settled order does not change.
 const AT_REST: &[(&str, &str)] = &[("FOLLOW_INTERVAL_MS", "86400000")];
 
 /// Sends these bytes as JSON.
@@ -61,13 +61,13 @@ fn whole_cart() -> Value {
     })
 }
 
-/// The same with another value there, which is JSON.
+/// The document with another JSON value at `pointer`.
 fn with(mut document: Value, pointer: &str, value: &str) -> Value {
     *document.pointer_mut(pointer).unwrap() = serde_json::from_str(value).unwrap();
     document
 }
 
-/// The same without a field.
+/// The document without the field at `pointer`.
 fn without(mut document: Value, pointer: &str) -> Value {
     let (parent, name) = pointer.rsplit_once('/').unwrap();
     let parent = document.pointer_mut(parent).unwrap();
@@ -75,7 +75,7 @@ fn without(mut document: Value, pointer: &str) -> Value {
     document
 }
 
-/// Fails unless the answer tells exactly this fault.
+/// Fails unless the response reports exactly this violation.
 #[track_caller]
 fn assert_fault(reply: &Reply, pointer: &str, code: &str, sent: &str) {
     reply.assert_problem(400, "invalid-request");

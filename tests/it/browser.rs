@@ -1,5 +1,4 @@
-//! The pages in a real browser: what a customer does with them, that nothing runs which a customer wrote,
-//! and that everybody can use them.
+//! The pages in a real browser: customer journeys, script injection and accessibility.
 
 mod accessibility;
 
@@ -9,7 +8,7 @@ use crate::support::app::TestApp;
 use crate::support::browser::with_browser;
 use crate::support::client::Client;
 
-/// Events are told at once.
+/// Events are polled at a short interval.
 const QUICK: &[(&str, &str)] = &[("LIVE_POLL_MS", "20")];
 
 async fn place(client: &Client, name: &str, unit_price: &str) -> i64 {
@@ -46,7 +45,7 @@ async fn a_customer_signs_in_tracks_an_order_and_cancels_another() {
         browser.enter("#search", "lamp").await;
         browser.click("#filters button").await;
         browser.until_text(".count", "1 order found").await;
-        // Filters take effect when they are changed.
+        // Changing a filter submits it.
         browser
             .click("#status_filter option[value='SHIPPED']")
             .await;
@@ -89,7 +88,7 @@ async fn a_customer_signs_in_tracks_an_order_and_cancels_another() {
             .await;
         browser.until_text("#state", "Cancelled").await;
         browser.open(&format!("/orders/{chair}/cancel/")).await;
-        // Its parcel has left as well; whether the service knows that so far, or Shipping has to say it.
+        // The parcel has left; the service may not have learnt of it yet.
         let send = "document.querySelector('button.danger')?.click()";
         browser.ask(send).await;
         browser.until_text(".error", "cannot be cancelled").await;
@@ -133,7 +132,7 @@ async fn customer_texts_never_run_as_script() {
                 .await;
             assert_eq!(found, json!([true, 0]), "{path}");
         }
-        // Even a script that came into a page would not run there.
+        // The content security policy blocks even an injected script.
         let ran = browser
             .ask(
                 "const s = document.createElement('script'); s.textContent = 'window.hit = true'; \

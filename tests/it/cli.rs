@@ -1,4 +1,4 @@
-//! The commands of the real binary, each in a folder and an environment of its own.
+//! The commands of the real binary, each in its own folder and environment.
 
 mod database;
 mod dev;
@@ -19,11 +19,11 @@ use crate::support::client::SECRET;
 use crate::support::issuer::verifier;
 use crate::support::service::BINARY;
 
-/// For whatever has to happen, on however busy a machine; PostgreSQL may have to be fetched.
+/// The limit for every wait on a busy machine; PostgreSQL may have to be downloaded.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// The binary with a command, to run in `folder` with nothing of this process's environment but
-/// where programs and a home are.
+/// The binary with a command, to run in `folder`. Of this process's environment it gets only PATH
+/// and HOME.
 pub fn order_service(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
     command
@@ -38,7 +38,7 @@ pub fn order_service(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// How a command ended.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Ended {
     pub code: Option<i32>,
@@ -58,7 +58,7 @@ pub async fn end(mut command: Command) -> Ended {
     }
 }
 
-/// Runs a command to its end, in a folder of its own.
+/// Runs a command to its end in a new folder.
 async fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Ended {
     let folder = folder();
     let mut command = order_service(folder.path(), arguments);
@@ -66,7 +66,7 @@ async fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Ended {
     end(command).await
 }
 
-/// Not below this project, whose `.env` would be found.
+/// A folder outside this project, so that its `.env` is not found.
 pub fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }

@@ -1,8 +1,8 @@
-//! A process that dies at any of the failpoints, with any fault of a peer, and the one that comes
-//! after it: judged by the peers' ledgers.
+//! Crash tests: a process dies at a failpoint, with any fault of a peer, and another process
+//! continues its work. The peers' ledgers decide about the result.
 //!
-//! [`matrix`] walks all of them within this process, where time passes when it is told to; [`sigkill`]
-//! walks the failpoints with real processes.
+//! [`matrix`] runs all combinations within this process, under simulated time; [`sigkill`] kills
+//! real processes at the failpoints.
 
 mod matrix;
 mod process;

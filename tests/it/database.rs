@@ -1,4 +1,4 @@
-//! Trouble with the database, whatever its kind: away, cut off in the middle, in conflict.
+//! Database failures: outages, broken connections, conflicts.
 
 mod conflicts;
 mod disconnects;
@@ -11,7 +11,7 @@ use crate::support::app::TestApp;
 use crate::support::database::TestDatabase;
 use crate::support::proxy::Proxy;
 
-/// A service that reaches its database by a proxy.
+/// A service that connects to its database through a proxy.
 async fn behind_a_proxy(settings: &[(&str, &str)]) -> (TestApp, Proxy) {
     let database = TestDatabase::new().await;
     let proxy = Proxy::start(&database.options).await;

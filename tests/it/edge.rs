@@ -1,5 +1,5 @@
-//! The edge of the service, met over real sockets: clients that are slow, too many or too eager, and what every
-//! answer tells them.
+//! The edge of the service over real sockets: slow clients, overload, rate limits and response
+//! headers.
 
 mod connections;
 mod overload;
@@ -17,16 +17,16 @@ use tokio::time::timeout;
 use crate::support::app::TestApp;
 use crate::support::client::Client;
 
-/// How long anything may take that must happen.
+/// The limit for every wait.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A connection of its own.
+/// A new connection.
 async fn connect(base: &str) -> TcpStream {
     let address = base.trim_start_matches("http://");
     TcpStream::connect(address).await.unwrap()
 }
 
-/// A connection that holds about so many bytes unread.
+/// A connection with a receive buffer of about this size.
 async fn connect_narrow(base: &str, bytes: u32) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(bytes).unwrap();
@@ -34,7 +34,7 @@ async fn connect_narrow(base: &str, bytes: u32) -> TcpStream {
     socket.connect(address).await.unwrap()
 }
 
-/// Everything up to the end of a connection, which the service must bring about.
+/// Reads until the service closes the connection.
 async fn until_closed(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     let read = timeout(PATIENCE, stream.read_to_end(&mut bytes)).await;
@@ -42,7 +42,7 @@ async fn until_closed(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Sends a request and reads the head of its answer; the connection stays.
+/// Sends a request and reads the head of the response; the connection stays open.
 async fn ask(stream: &mut TcpStream, request: &str) -> String {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut head = Vec::new();
@@ -53,7 +53,7 @@ async fn ask(stream: &mut TcpStream, request: &str) -> String {
     String::from_utf8(head).unwrap()
 }
 
-/// The token of a client, as its header says it.
+/// The Authorization header of a client.
 fn authorization(client: &Client) -> String {
     let request = client.request(reqwest::Method::GET, "/").build().unwrap();
     request.headers()["authorization"]
@@ -62,7 +62,7 @@ fn authorization(client: &Client) -> String {
         .to_owned()
 }
 
-/// A sample of the metrics.
+/// The value of a metric.
 async fn metric(app: &TestApp, sample: &str) -> i64 {
     let text = app.nobody().get("/metrics").await.text;
     let mut lines = text.lines();
@@ -72,7 +72,7 @@ async fn metric(app: &TestApp, sample: &str) -> i64 {
         .unwrap()
 }
 
-/// How many connections the service has ended for this reason.
+/// The number of connections closed by the service for this reason.
 async fn ended(app: &TestApp, reason: &str) -> i64 {
     metric(
         app,
@@ -81,12 +81,12 @@ async fn ended(app: &TestApp, reason: &str) -> i64 {
     .await
 }
 
-/// How many requests the service has turned away for this reason.
+/// The number of requests refused by the service for this reason.
 async fn refused(app: &TestApp, reason: &str) -> i64 {
     metric(app, &format!("http_refused_total{{reason=\"{reason}\"}}")).await
 }
 
-/// Many orders of customer 5, with lines of text that make them long.
+/// Many orders of customer 5 with long addresses.
 async fn many_orders(app: &TestApp, count: i32) {
     let mut connection = app.database.connection().await;
     let sql =

@@ -1,4 +1,4 @@
-//! `.env.example`, the manual and what is really read agree.
+//! `.env.example`, the manual and the settings that the program reads agree.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,17 +6,17 @@ use order_service::config::{self, Config, Environment, Reader, VARIABLES};
 
 const EXAMPLE: &str = include_str!("../../.env.example");
 
-/// A variable of the example.
+/// A variable of the file.
 #[derive(Debug)]
 struct Entry {
     value: &'static str,
-    /// Whether it is only shown, behind a `#`.
+    /// Whether it is commented out.
     commented: bool,
     /// The comment above it.
     meaning: &'static str,
 }
 
-/// The variables of the example by name, each of which occurs once.
+/// The variables of the file by name, each of which occurs once.
 fn entries() -> BTreeMap<&'static str, Entry> {
     let mut entries = BTreeMap::new();
     let mut meaning = "";
@@ -94,7 +94,7 @@ fn the_manifests_set_known_variables_to_valid_values() {
         assert!(known.contains(name.as_str()), "{name} is no variable");
         environment.set(name, value.as_str().unwrap());
     }
-    // These come from Secrets.
+    // These come from Kubernetes Secrets.
     for (name, value) in [
         ("DB_USER", "orders"),
         ("DB_PASSWORD", "of the database"),

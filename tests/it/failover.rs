@@ -1,5 +1,5 @@
-//! The primary is gone and a standby takes its place, while the service runs on. A proxy is the address
-//! that stays and leads to whoever is the primary, as a Service of Kubernetes does.
+//! Failover: a standby becomes the primary while the service runs. A proxy is the stable address
+//! that leads to the current primary, like a Kubernetes Service.
 
 mod lost_orders;
 mod reads;
@@ -15,7 +15,7 @@ use crate::support::proxy::Proxy;
 use crate::support::replicated::Replicated;
 use crate::support::service::Service;
 
-/// A shop on two servers.
+/// The service on a primary and a standby.
 struct Shop {
     servers: Replicated,
     proxy: Proxy,
@@ -25,7 +25,7 @@ struct Shop {
 }
 
 impl Shop {
-    /// Opens it, with the first of the two as primary.
+    /// Starts the service, with the first server as the primary.
     async fn open(settings: &[(&str, &str)]) -> Self {
         let servers = Replicated::start().await;
         let proxy = Proxy::start(&servers.primary()).await;
@@ -51,7 +51,7 @@ impl Shop {
         Client::staff(&self.service.base)
     }
 
-    /// Kills the primary, promotes the standby and leads those who come to it.
+    /// Kills the primary, promotes the standby and routes new connections to it.
     async fn fail_over(&mut self) {
         self.servers.kill_primary().await;
         self.servers.promote().await;

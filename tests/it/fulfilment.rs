@@ -1,4 +1,4 @@
-//! Fulfilment from end to end: real HTTP peers, judged by their ledgers.
+//! Sagas end to end: real HTTP peers, judged by their ledgers.
 
 mod cancel;
 mod chaos;

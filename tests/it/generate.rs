@@ -1,4 +1,4 @@
-//! Made-up orders: as consistent as placed ones, and the same each time.
+//! Generated orders: as consistent as placed ones, and reproducible.
 
 use order_service::domain::money::Currency;
 use order_service::generate::{Error, GenerateOptions, generate};
@@ -19,7 +19,7 @@ fn options(orders: u64) -> GenerateOptions {
     }
 }
 
-/// A digest of all that was made.
+/// A digest of all generated rows.
 async fn digest(conn: &mut PgConnection) -> Vec<String> {
     let mut digests = Vec::new();
     for sql in [

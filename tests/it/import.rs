@@ -37,7 +37,7 @@ const BOTH: ImportSummary = ImportSummary {
     items_known: 0,
 };
 
-/// A shop's database and a folder for its files.
+/// A database and a folder for the import files.
 struct Shop {
     database: TestDatabase,
     conn: PgConnection,
@@ -54,7 +54,7 @@ impl Shop {
         }
     }
 
-    /// Imports these files in batches of two rows, so that even short ones have several.
+    /// Imports these files in batches of two rows, so that even short files need several.
     async fn import(
         &mut self,
         orders: impl AsRef<[u8]>,
@@ -82,8 +82,7 @@ impl Shop {
         import(&mut self.conn, files, options, progress).await
     }
 
-    /// Imports files that cannot be imported, and answers with the lines of the message, without
-    /// the folder.
+    /// Imports invalid files and returns the lines of the message, without the folder.
     async fn rejection(
         &mut self,
         orders: impl AsRef<[u8]>,
@@ -105,7 +104,7 @@ impl Shop {
         .unwrap()
     }
 
-    /// Everything that an import may touch, down to which transaction wrote a row.
+    /// Every row that an import may touch, with the transaction that wrote it.
     async fn everything(&mut self) -> Vec<String> {
         let mut all = Vec::new();
         for query in [
@@ -120,7 +119,7 @@ impl Shop {
         all
     }
 
-    /// The number that an order placed now is given, and the number of its line.
+    /// Places an order; returns its id and the id of its line.
     async fn place(&mut self) -> (i64, i64) {
         sqlx::query_as(
             "with placed as (
@@ -230,7 +229,7 @@ async fn line_names_are_imported_when_present() {
         .rows("select sku, name from item_terms order by 1")
         .await;
     assert_eq!(terms, ["(A,\"Walnut Lamp\")", "(B,\"\")"]);
-    // Again, with and without names: the same lines.
+    // Repeated with and without names: the same lines.
     let without =
         "order_item_id,order_id,product_id,sku,quantity,unit_price\n1,1,1,A,1,1\n2,1,2,B,1,1\n";
     for items in [items, without] {

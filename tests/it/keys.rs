@@ -1,4 +1,5 @@
-//! Published keys: fetched over HTTP, chosen by name, renewed, and kept while their issuer is away.
+//! Published keys (JWKS): fetched over HTTP, selected by key id, refreshed, and kept during an
+//! outage of the issuer.
 
 mod hostile;
 mod service;
@@ -18,7 +19,7 @@ use crate::support::key_host::KeyHost;
 use crate::support::service::eventually;
 
 const HOUR: Duration = Duration::from_secs(3600);
-/// Nothing is fetched but for tokens, and for those once.
+/// Keys are fetched only for tokens, and once for each.
 const QUIET: Pace = Pace {
     refresh_every: HOUR,
     stale_for: HOUR,
@@ -26,7 +27,7 @@ const QUIET: Pace = Pace {
     patience: Duration::from_secs(20),
 };
 
-/// A verifier by what this host publishes.
+/// A verifier that uses the keys of this host.
 fn verifier(host: &KeyHost, algorithm: &str, pace: Pace) -> Arc<Verifier> {
     let limits = PeerLimits {
         max_concurrent_calls: 32,
@@ -73,7 +74,7 @@ async fn every_algorithm_is_verified_with_published_keys() {
         let verifier = verifier(&host, issuer.algorithm, QUIET);
         let access = verifier.verify(&issuer.token_by("one")).await.unwrap();
         assert_eq!(access.principal.name, "5");
-        // There is but one key: a token need not name it.
+        // With a single key, a token need not name it.
         let nameless = issuer.token(&customer());
         assert_eq!(refusal(&verifier, &nameless).await, None);
         assert_eq!(host.asked(), 1, "{}", issuer.algorithm);
@@ -132,7 +133,7 @@ async fn new_keys_are_fetched_on_demand_and_withdrawn_ones_end() {
         refusal(&verifier, &withdrawn).await,
         Some(Rejection::Invalid)
     );
-    // A key may change under its name.
+    // A key may change and keep its id.
     host.publish(&[old.jwk("new")]);
     assert_eq!(refusal(&verifier, &unknown).await, Some(Rejection::Invalid));
     assert_eq!(refusal(&verifier, &old.token_by("new")).await, None);
@@ -142,7 +143,7 @@ async fn new_keys_are_fetched_on_demand_and_withdrawn_ones_end() {
 async fn concurrent_requests_share_one_key_fetch() {
     let (old, new) = (Issuer::es256(), Issuer::es256());
     let host = KeyHost::start(&[old.jwk("old")]).await;
-    // Each of them might fetch.
+    // The pace allows each of them to fetch.
     let pace = Pace {
         rest: Duration::ZERO,
         ..QUIET
@@ -161,9 +162,9 @@ async fn concurrent_requests_share_one_key_fetch() {
         (host.asked() == 2).then_some(())
     })
     .await;
-    // Who came first leaves; the others are served all the same.
+    // The first request is aborted; the others still get their result.
     storm[0].abort();
-    // What is known already waits for nobody.
+    // A token of a known key does not wait.
     assert_eq!(refusal(&verifier, &old.token_by("old")).await, None);
     host.hold(false);
     for ended in join_all(storm).await.into_iter().skip(1) {
@@ -293,7 +294,7 @@ async fn waiting_for_keys_times_out() {
     for _ in 0..2 {
         assert_eq!(refusal(&verifier, &token).await, Some(Rejection::NoKeys));
     }
-    // The fetch went on without them.
+    // The fetch continued without the aborted requests.
     host.hold(false);
     eventually("the key is there", async || {
         match refusal(&verifier, &token).await {

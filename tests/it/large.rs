@@ -25,14 +25,14 @@ mod histories;
 
 use histories::{asked_by, history};
 
-/// What must never be read as a whole.
+/// Tables that must never be scanned as a whole.
 const LARGE: [&str; 4] = ["orders", "order_items", "order_events", "fulfilments"];
 
-/// Where there is but one subscriber, tracing asks none about what comes up first on another thread, as a
-/// notice in another test, and then takes it that nobody cares. So there are always two.
+/// With a single subscriber, tracing caches its lack of interest in callsites that another thread,
+/// such as another test's, meets first. A second subscriber prevents that.
 static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Notices::default()));
 
-/// Keeps what the server says.
+/// Records the server's messages.
 #[derive(Clone, Default)]
 struct Notices(Arc<Mutex<String>>);
 
@@ -68,12 +68,12 @@ impl Subscriber for Notices {
     fn exit(&self, _: &Id) {}
 }
 
-/// What is wrong with how the statements of a search were carried out.
+/// The defects of the plans of a search.
 async fn faults(conn: &mut PgConnection, search: &OrderListQuery) -> Vec<String> {
     faults_of(&format!("{search:?}"), list(conn, search)).await
 }
 
-/// What the server says of statements while it carries them out.
+/// Collects the server's messages during `work`.
 async fn told<T>(work: impl Future<Output = Result<T, Error>>) -> String {
     LazyLock::force(&ANOTHER);
     let notices = Notices::default();
@@ -118,7 +118,7 @@ async fn explain(conn: &mut PgConnection) {
     }
 }
 
-/// Each filter alone, common and rare, and some together.
+/// Each filter alone, with common and rare values, and some combinations.
 fn filters() -> Vec<OrderFilter> {
     let none = OrderFilter::default;
     let text = |text: &str| Some(text.to_owned());
@@ -252,7 +252,7 @@ fn filters() -> Vec<OrderFilter> {
     ]
 }
 
-/// The places of a list to look at: its beginning, its middle, by number and backwards.
+/// The positions of a list to test: first page, middle, by page number and backwards.
 fn places(sort_by: SortBy, orders: u64) -> Vec<PagePosition> {
     let value = match sort_by {
         SortBy::CreatedAt => SortValue::CreatedAt(datetime!(2025-05-01 12:00 UTC)),
@@ -295,7 +295,7 @@ async fn every_filter_and_sort_uses_an_index() {
     assert!(wrong.is_empty(), "{} of them: {}", wrong.len(), wrong[0]);
 }
 
-/// What is asked most often is kept prepared, and its plan may not know the values after a while.
+/// Frequent statements stay prepared, and PostgreSQL may switch them to a generic plan.
 #[tokio::test]
 async fn generic_plans_use_an_index_too() {
     let (mut conn, orders) = explaining().await;

@@ -1,4 +1,5 @@
-//! Live tracking: events of an order as they happen, each once and in order, whoever writes them.
+//! Live tracking: subscribers receive each event of an order once and in order, whichever process
+//! writes it.
 
 mod endings;
 mod load;
@@ -11,7 +12,7 @@ use crate::support::app::{TestApp, environment};
 use crate::support::client::{Client, cart, send};
 use crate::support::subscriber::{Heard, Listener, ids, request};
 
-/// Events are looked for often, and what is over is seen at once.
+/// A short polling interval.
 const QUICK: (&str, &str) = ("LIVE_POLL_MS", "20");
 const AT_REST: (&str, &str) = ("FOLLOW_INTERVAL_MS", "86400000");
 
@@ -20,7 +21,7 @@ async fn place(app: &TestApp) -> i64 {
     placed.order_id()
 }
 
-/// The list of an order's events.
+/// The events of an order from the list route.
 async fn listed(client: &Client, order_id: i64) -> Vec<Value> {
     let path = format!("/v1/orders/{order_id}/events/?limit=500");
     let list = client.get(&path).await.body;
@@ -38,7 +39,7 @@ async fn ship(client: &Client, order_id: i64, status: &str) -> u16 {
     client.patch(&path, &news).await.status
 }
 
-/// Another process of the service, as far as one can be had in this one.
+/// A second instance of the service in this process.
 async fn another(app: &TestApp) -> (App, String) {
     let mut environment = environment(&app.database, &app.sandbox);
     environment.set(QUICK.0, QUICK.1);
@@ -68,7 +69,7 @@ async fn a_stream_follows_an_order_until_its_delivery() {
     for _ in 0..3 {
         app.sandbox.advance_parcels();
     }
-    // Nothing more comes once the parcel is there: the stream ends by itself.
+    // The stream ends by itself after the delivery.
     heard.extend(listener.rest().await);
     assert_eq!(heard.last().unwrap().code, "order_delivered");
     assert_eq!(data(&heard), listed(&customer, order_id).await);
@@ -99,7 +100,7 @@ async fn a_stream_is_exactly_once_despite_cuts_and_many_writers() {
     };
     let last_words = async {
         futures_util::future::join_all(writers.iter().map(&write)).await;
-        // RETURNED lies ahead of both, and leads nowhere.
+        // RETURNED is reachable from both, and final.
         ship(&app.staff(), order_id, "RETURNED").await
     };
     let is_last = |event: &Heard| event.data["carrier_status"] == "RETURNED";

@@ -1,25 +1,28 @@
-//! The protocol of fulfilment, explored exhaustively with a model checker: two workers, their leases
-//! and epochs, the requests that are under way, and peers that do what they are asked to, sooner,
-//! later, twice or not at all. `domain::saga::plan` itself decides; what surrounds it here (claims, writes,
-//! what is sent for each plan) follows `db::sagas` and `fulfilment` by hand. `policy` explores
-//! the plan alone, with a database that dies and forgets, and peers that refuse what they have done.
+//! The saga protocol, explored exhaustively with a model checker: two workers with leases and
+//! epochs, requests in flight, and peers that execute requests sooner, later, twice or never. The
+//! decisions are those of `domain::plan` itself; everything around them (claims, writes, the
+//! requests for each plan) is modelled by hand after `db::fulfilments` and `fulfilment`. `policy`
+//! explores the plan alone, with a database that loses writes, and peers that refuse what they have
+//! executed.
 //!
-//! What is taken for granted:
-//! - A lease may end at any moment, unknown to its holder, who may go on to send calls until it writes.
-//! - An attempt without an answer leaves its request under way: it arrives at any time later, or never.
-//!   At most two that nobody waits for are under way at once.
-//! - Inventory and Payment answer a repeat by its key; Shipping makes a parcel for each create. Each
-//!   may refuse what it was not asked before. The carrier may keep a parcel, unless there are several
-//!   of the order: one too many is young. Refunds and releases are not refused,
-//!   and nobody does something else than what was asked.
-//! - The sweep of an order that was called off begins when nothing is under way and no superseded
-//!   worker is still at work: `SWEEP_AFTER_MS` is longer than that takes. A standing order is judged
-//!   when it was followed under the same conditions. Money and goods need no sweep: they are judged
-//!   at any moment.
-//! - [`Mishaps`] bounds how much goes wrong in one life; `NotSent` and graceful stops are unbounded.
-//!   `cargo test --test it -- --ignored model` explores a wider bound, for some minutes.
+//! Assumptions:
 //!
-//! Beside it stand protocols with a fault each, which the exploration must find.
+//! - A lease may end at any moment without its holder's knowledge; the holder may continue to send
+//!   calls until it writes.
+//! - An attempt without a response leaves its request in flight: it arrives at any later time, or
+//!   never. At most two such requests are in flight at once.
+//! - Inventory and Payment answer a repeated request by its key; Shipping makes a parcel for each
+//!   create. Each may refuse a new request. The carrier may keep a parcel, unless there are several
+//!   of the order, because a surplus parcel is recent. Refunds and releases are not refused, and
+//!   every peer executes exactly what was requested.
+//! - The late-arrival check of a cancelled order begins when nothing is in flight and no superseded
+//!   worker is active: `SWEEP_AFTER_MS` is longer than that takes. A confirmed order is judged
+//!   after it was tracked under the same conditions. Money and goods need no late-arrival check:
+//!   they are judged at any moment.
+//! - [`Mishaps`] bounds the faults of one execution; `NotSent` and graceful shutdowns are
+//!   unbounded. `cargo test --test it -- --ignored model` explores wider bounds in some minutes.
+//!
+//! Faulty variants of the protocol follow; the exploration must find a violation in each.
 
 use std::time::Instant;
 
@@ -40,7 +43,7 @@ mod request;
 mod system;
 mod worker;
 
-/// One order, driven by a protocol, with so many mishaps on its way.
+/// One order, driven by a protocol, with bounded faults.
 struct Saga {
     protocol: Protocol,
     mishaps: Mishaps,
@@ -55,7 +58,7 @@ const PERSON: &str = "a person is needed only where the carrier has kept the par
 
 const ONCE: &str = "a reservation that lapsed is counted once";
 
-/// All of them.
+/// All safety properties.
 const ALWAYS: [&str; 6] = [ONE_CHARGE, CALLED_OFF, SWEPT, STANDS, PERSON, ONCE];
 
 impl Model for Saga {
@@ -105,7 +108,7 @@ impl Model for Saga {
     }
 }
 
-/// The interesting ends, each of which is really met.
+/// Interesting states, each of which must be reached.
 fn reached() -> Vec<Property<Saga>> {
     vec![
         Property::sometimes("an order stands", |_, world| stands(world)),
@@ -165,7 +168,7 @@ fn has_nothing(world: &World) -> bool {
     peers.holding() == 0 && peers.taken().count() == 0 && peers.live().count() == 0
 }
 
-/// Explores everything, and says how much that was.
+/// Explores all states and prints their number.
 fn explore(
     name: &str,
     protocol: Protocol,
@@ -209,7 +212,7 @@ const NONE: Mishaps = Mishaps {
     forgets: 0,
 };
 
-/// An answer that does not come, a holder that dies or is superseded, and a wish to cancel.
+/// One lost response, one dead or superseded lease holder, and one cancel request.
 const USUAL: Mishaps = Mishaps {
     unclear: 1,
     losses: 1,

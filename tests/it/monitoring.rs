@@ -1,4 +1,4 @@
-//! Alerts, dashboard and runbook speak of metrics that there are, and of each other.
+//! Alerts, dashboard and runbook refer to existing metrics and to each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -19,7 +19,7 @@ use promql::{Selector, names, selectors};
 const RULES: &str = "ops/prometheus/rules.yml";
 const DASHBOARD: &str = "ops/grafana/dashboards/order-service.json";
 
-/// Labels whose values one order does not all bring about.
+/// Labels whose values a single order does not all produce.
 const OPEN_LABELS: &[&str] = &["job", "service", "slo", "status", "outcome"];
 
 fn read(path: &str) -> String {
@@ -31,7 +31,7 @@ fn yaml(path: &str) -> Value {
     serde_yaml_ng::from_str(&read(path)).unwrap()
 }
 
-/// Every rule, recording or alerting.
+/// Every recording and alerting rule.
 fn rules() -> Vec<Value> {
     let groups = yaml(RULES)["groups"].take();
     let of = |group: &Value| group["rules"].as_array().unwrap().clone();
@@ -58,14 +58,14 @@ fn exprs(value: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// What stands in the blocks of this language.
+/// The contents of the code blocks in this language.
 fn blocks(page: &str, language: &str) -> Vec<String> {
     let fence = format!("```{language}\n");
     let block = |rest: &str| rest.split("```").next().unwrap().to_owned();
     page.split(&fence).skip(1).map(block).collect()
 }
 
-/// Where each query is from, and what it asks.
+/// Every query with its origin.
 fn queries() -> Vec<(String, String)> {
     let mut queries = Vec::new();
     for rule in rules() {

@@ -1,4 +1,4 @@
-//! The pages over sockets: who sees which, how one signs in, and what no other site can do.
+//! The HTML pages over real sockets: access, sign-in and cross-site requests.
 
 pub mod desk;
 mod forms;
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
 
-/// Parcels stay where they are.
+/// Turns parcel tracking off.
 const AT_REST: &[(&str, &str)] = &[("FOLLOW_INTERVAL_MS", "86400000")];
 
-/// A cart whose names try to be more than text.
+/// A cart with markup in its texts.
 fn hostile_cart() -> Value {
     json!({
         "shipping_address": "<b>1 Main Street</b>",

@@ -1,4 +1,4 @@
-//! The clients of the peers against a scripted server: every variant that they must bear.
+//! The peer clients against a scripted server: every response that they must handle.
 
 mod calls;
 mod charge;
@@ -37,7 +37,7 @@ const TAG: CallContext<'_> = CallContext {
     is_retry: false,
 };
 
-/// Remembers what it hears.
+/// Records the observed calls.
 #[derive(Default)]
 struct Ended(Mutex<Vec<(&'static str, &'static str, &'static str)>>);
 
@@ -55,7 +55,7 @@ impl CallObserver for Ended {
     }
 }
 
-/// All three peers, played by one server.
+/// The three peers, served by one scripted server.
 struct World {
     server: Scripted,
     peers: Peers,
@@ -95,7 +95,7 @@ fn peers_at(url: &Url, timeout: Duration, observer: Arc<Ended>) -> Peers {
     Peers::new(settings, observer).unwrap()
 }
 
-/// Nothing here is about them.
+/// Limits that no test here reaches.
 const LIMITS: PeerLimits = PeerLimits {
     max_concurrent_calls: 32,
     breaker_failures: u32::MAX,
@@ -142,7 +142,7 @@ fn items() -> Vec<Item> {
     vec![item(Some(7), "SKU0007", 3), item(None, "SKU0008", 1)]
 }
 
-/// What the answer says to the operator, which must always be one clean line.
+/// The operator's reason in an outcome, which must be one clean line.
 fn reason<T>(answer: &CallOutcome<T>) -> &str {
     let reason = match answer {
         CallOutcome::Success(_) => "",

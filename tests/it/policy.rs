@@ -1,15 +1,15 @@
-//! The policy of fulfilment, `domain::saga::plan`, explored exhaustively: every answer of every peer,
-//! crashes of the worker and of the database at every point, a cancel at any moment. Whatever
-//! happens, an order that stands has everything, and one that was called off has nothing.
+//! The saga policy, `domain::plan`, explored exhaustively: every answer of every peer, crashes of
+//! the worker and of the database at every point, and a cancel at any moment. A confirmed order
+//! always has everything, a cancelled order nothing.
 //!
-//! Beside it stand policies with a fault each, which the exploration must find.
+//! Faulty variants of the policy follow; the exploration must find a violation in each.
 
 use std::collections::{HashSet, VecDeque};
 
 use order_service::domain::saga::plan::{Doubt, Plan, StepOutcome};
 use order_service::domain::step::Step;
 
-/// A policy: where an attempt leads, where a takeover leads, where a wish to cancel leads.
+/// A policy: the effect of an attempt, of a new lease holder, and of a cancel request on a plan.
 #[derive(Clone, Copy)]
 struct Policy {
     after: fn(Plan, StepOutcome) -> Plan,
@@ -23,7 +23,7 @@ const OURS: Policy = Policy {
     cancelled: Plan::cancelled,
 };
 
-/// What peers have really done, whatever anybody was told: one bit per step.
+/// The steps that the peers have really executed: one bit per step.
 type Done = u8;
 
 fn bit(step: Step) -> Done {
@@ -32,18 +32,18 @@ fn bit(step: Step) -> Done {
 
 const ALL: Done = 0b1111;
 
-/// The order, its peers, and what the database may fall back to.
+/// The order, its peers, and the states that the database may fall back to.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct World {
     plan: PlanKey,
     done: Done,
     wish: bool,
-    /// The marks that a crash of the database may leave as the last one: the last that was flushed,
-    /// and those written since.
+    /// The committed states that a database crash may return to: the last synchronous one and the
+    /// asynchronous ones since.
     marks: Vec<PlanKey>,
 }
 
-/// A plan as something that can be hashed.
+/// A plan as a hashable key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct PlanKey(u8, Option<Step>, u8);
 
@@ -99,8 +99,8 @@ impl World {
         }
     }
 
-    /// The mark after a step that was done may be lost; every other one is flushed, and with it all
-    /// that were written before.
+    /// An asynchronous commit after a completed step may be lost; every synchronous commit also
+    /// flushes the earlier ones.
     fn marked(&self, plan: Plan, done: Done, lazy: bool) -> Self {
         let key = PlanKey::of(plan);
         let mut marks = if lazy { self.marks.clone() } else { Vec::new() };
@@ -115,7 +115,7 @@ impl World {
         }
     }
 
-    /// Everything that an attempt can come to: what the peer does, and what it says.
+    /// All results of an attempt: the effect at the peer, and its answer.
     fn attempts(&self) -> Vec<(Done, StepOutcome)> {
         let done = self.done;
         let undo = |bits: Done| {
@@ -127,7 +127,7 @@ impl World {
             ]
         };
         match self.plan.plan() {
-            // Inventory hands out what it holds, or has handed out.
+            // Inventory commits a reservation that is held, or was committed.
             Plan::Doing {
                 step: step @ Step::CommitStock,
                 ..
@@ -180,19 +180,19 @@ impl World {
             let after = (policy.after)(plan, outcome);
             let lazy = outcome == StepOutcome::Done && !after.is_settled();
             let mut world = self.marked(after, done, lazy);
-            // What could not be called back goes on, and the wish is refused.
+            // A failed recall leaves the order confirmed, and refuses the cancel request.
             world.wish &= !matches!(
                 (plan, outcome),
                 (Plan::Recalling { .. }, StepOutcome::Refused)
             );
             worlds.push(world);
-            // The worker dies before it can write that down.
+            // The worker dies before it writes the result.
             let taken_over = (policy.taken_over)(plan);
             worlds.push(Self {
                 done,
                 ..self.marked(taken_over, done, false)
             });
-            // The database dies as well, and forgets marks.
+            // The database crashes as well and loses asynchronous commits.
             for mark in &self.marks {
                 let taken_over = (policy.taken_over)(mark.plan());
                 worlds.push(Self {
@@ -201,7 +201,7 @@ impl World {
                 });
             }
         }
-        // A reservation ends by itself, unless it was handed out.
+        // A reservation expires, unless it was committed.
         if self.done & bit(Step::CommitStock) == 0 && !plan.is_settled() {
             let done = self.done & !bit(Step::ReserveStock);
             worlds.push(Self {
@@ -235,7 +235,7 @@ impl World {
     }
 }
 
-/// Every world that can be reached, and the first violation.
+/// Explores every reachable state; returns their number and the first violation.
 fn explore(policy: Policy) -> (usize, Option<String>) {
     let mut seen = HashSet::from([World::start()]);
     let mut queue = VecDeque::from([World::start()]);

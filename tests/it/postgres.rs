@@ -1,4 +1,4 @@
-//! The private PostgreSQL server: starting, joining, refusing, and ending with its owner.
+//! The private PostgreSQL server: start, sharing, refusals, and shutdown with its owner.
 
 mod owner;
 mod refusals;
@@ -13,7 +13,7 @@ use sqlx::{ConnectOptions, Connection};
 
 use crate::support::database::TestDatabase;
 
-/// An empty folder for one test, removed after it unless the test fails.
+/// An empty folder for one test; it is kept if the test fails.
 struct Folder(PathBuf);
 
 fn folder(test: &str) -> Folder {
@@ -72,7 +72,7 @@ async fn answer(postgres: &Postgres, question: &'static str) -> Result<String, s
     answer
 }
 
-/// The server's process number, from the file it leaves in its folder.
+/// The process id of the server, from its pid file.
 fn pid(data: &Path) -> Option<u32> {
     let text = fs::read_to_string(data.join("postmaster.pid")).ok()?;
     text.lines().next()?.trim().parse().ok()

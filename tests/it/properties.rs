@@ -1,5 +1,4 @@
-//! What holds of money, totals and statuses for any value, not only for those that somebody thought
-//! of.
+//! Property tests of money, totals and statuses.
 
 mod tokens;
 
@@ -29,7 +28,7 @@ fn amount(minor_units: i64, currency: Currency) -> Money {
     Money::round(Decimal::new(minor_units, currency.decimals()), currency)
 }
 
-/// Facts that can happen to an order, in any order.
+/// Events of an order, in any sequence.
 fn fact() -> impl Strategy<Value = OrderEvent> {
     let shipping =
         (0..ShippingStatus::ALL.len()).prop_map(|index| OrderEvent::ShippingStatusChanged {
@@ -62,7 +61,7 @@ fn fact() -> impl Strategy<Value = OrderEvent> {
     ]
 }
 
-/// Whether the statuses went nowhere or forwards.
+/// Whether the status stayed or moved forward.
 fn is_forward<S: Status>(from: S, to: S) -> bool {
     from == to || from.reaches(to)
 }
@@ -80,7 +79,7 @@ proptest! {
 
     #[test]
     fn a_price_is_never_parsed_as_another_value(text in "[0-9]{0,12}\\.?[0-9]{0,12}([eE][+-]?[0-9]{1,3})?") {
-        // What the reference cannot hold, such as 0e30, says nothing.
+        // The reference cannot represent every number, such as 0e30.
         let reference = Decimal::from_scientific(&text.to_lowercase()).or_else(|_| text.parse());
         if let (Ok(read), Ok(expected)) = (parse_decimal(&text), reference) {
             prop_assert_eq!(read, expected, "{}", text);
@@ -126,10 +125,10 @@ proptest! {
             prop_assert!(is_forward(state.order_status, after.order_status));
             prop_assert!(is_forward(state.payment_status, after.payment_status));
             prop_assert!(is_forward(state.shipping_status, after.shipping_status));
-            // As the database asks for it.
+            // The database has the same constraint.
             let called_off = [OrderStatus::Cancelling, OrderStatus::Cancelled];
             prop_assert_eq!(after.cancel_reason.is_some(), called_off.contains(&after.order_status));
-            // What follows has followed: nothing further does.
+            // All derived events are included: there are no further ones.
             let (again, further) = after.after(Vec::new());
             prop_assert_eq!(&again, &after);
             prop_assert!(further.is_empty());

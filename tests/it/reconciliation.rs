@@ -1,5 +1,5 @@
-//! Reconciliation by the real command, with orders of the real service and discrepancies that are
-//! made by talking to the stand-ins, or by changing our tables, behind its back.
+//! Reconciliation with the real command. Discrepancies are made through the peers' APIs or directly
+//! in the tables.
 
 mod bounds;
 mod charges;
@@ -15,13 +15,13 @@ use crate::cli::{Ended, end, folder, order_service};
 use crate::support::app::{TestApp, environment};
 use crate::support::client::cart;
 
-/// A shop whose service runs, follows no parcel within a test, and sweeps at once.
+/// A running service that tracks no parcels during a test and runs late-arrival checks at once.
 struct Shop {
     app: TestApp,
     http: reqwest::Client,
 }
 
-/// What a run of the command has said.
+/// The output of a reconciliation run.
 #[derive(Debug)]
 pub struct Report {
     code: Option<i32>,
@@ -30,7 +30,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// The findings as kind and order, sorted.
+    /// The findings as kind and order id, sorted.
     fn kinds(&self) -> Vec<(&str, i64)> {
         let mut kinds: Vec<_> = self
             .findings
@@ -44,7 +44,7 @@ impl Report {
         kinds
     }
 
-    /// Fails unless these are the findings, with this exit code and what became of each.
+    /// Fails unless the run has this exit code, these findings and these repairs.
     #[track_caller]
     pub fn assert(&self, code: i32, repair: Option<&str>, kinds: &[(&str, i64)]) {
         assert_eq!(self.kinds(), kinds, "{self:#?}");
@@ -69,7 +69,7 @@ impl Shop {
         }
     }
 
-    /// An order that is confirmed.
+    /// A confirmed order.
     async fn confirmed(&self) -> i64 {
         let placed = self
             .app
@@ -80,7 +80,7 @@ impl Shop {
         placed.order_id()
     }
 
-    /// An order that was called off, and swept.
+    /// A cancelled order after its late-arrival check.
     async fn cancelled(&self) -> i64 {
         let order_id = self.confirmed().await;
         self.app.customer(5).cancel(order_id).await;
@@ -106,7 +106,7 @@ impl Shop {
         .await;
     }
 
-    /// Changes our tables behind the service's back.
+    /// Changes the tables directly, unknown to the service.
     async fn sql(&self, sql: &'static str, order_id: i64) {
         let changed = sqlx::query(sql)
             .bind(order_id)
@@ -116,7 +116,7 @@ impl Shop {
         assert_eq!(changed.rows_affected(), 1, "{sql}");
     }
 
-    /// The key under which an order's step was sent.
+    /// The idempotency key of a step of an order.
     async fn key(&self, order_id: i64, step: &str) -> String {
         let identity: String =
             sqlx::query_scalar("select identity::text from fulfilments where order_id = $1")
@@ -127,7 +127,7 @@ impl Shop {
         format!("{identity}-{step}")
     }
 
-    /// Asks a stand-in directly.
+    /// Sends a request to a peer directly.
     async fn post(&self, operation: Operation, path: &str, body: Value) -> Value {
         let urls = self.app.sandbox.urls();
         let base = match operation.name().split('.').next().unwrap() {
@@ -167,7 +167,7 @@ impl Shop {
             .await;
     }
 
-    /// Gives a charge back at Payment, of which we know nothing.
+    /// Refunds a charge at Payment, unknown to the service.
     async fn refund_by_hand(&self, payment_id: u64) {
         let path = format!("v1/payments/{payment_id}/refund");
         let body = json!({ "amount": "10.00", "idempotency_key": "by-hand" });
@@ -183,7 +183,7 @@ impl Shop {
         reconcile(&self.environment(), arguments).await
     }
 
-    /// Every order that needs a person, with why.
+    /// Every stuck order with its reason.
     async fn stuck(&self) -> Vec<(i64, String)> {
         let list = self.app.staff().get("/v1/ops/orders/stuck/").await;
         let rows = list.body["results"].as_array().unwrap().clone();

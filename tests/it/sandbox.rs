@@ -1,4 +1,4 @@
-//! The stand-ins, seen as a client sees them.
+//! The sandbox peers from the client's side.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ struct Shop {
     client: Client,
 }
 
-/// A status and a JSON body; `Null` where there is none.
+/// A status and a JSON body; `Null` if there is none.
 type Answer = (u16, Value);
 
 fn settings() -> Settings {
@@ -48,7 +48,7 @@ impl Shop {
         Self { sandbox, client }
     }
 
-    /// Call a path such as `/v1/shipments` of the stand-in that it belongs to.
+    /// Calls a path such as `/v1/shipments` of the peer that serves it.
     async fn try_call(
         &self,
         method: Method,

@@ -1,4 +1,4 @@
-//! What the tests stand on.
+//! Fixtures and test doubles that the tests share.
 
 pub mod app;
 pub mod browser;

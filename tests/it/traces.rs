@@ -1,4 +1,4 @@
-//! Traces, as a collector gets them from the real binary.
+//! Traces of the real binary, as a collector receives them.
 
 mod disabled;
 
@@ -19,7 +19,7 @@ use crate::support::service::{Service, eventually};
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const CALLER: &str = "b7ad6b7169203331";
 
-/// What the service stands on.
+/// The environment of a traced service.
 struct World {
     database: TestDatabase,
     _sandbox: Sandbox,
@@ -34,7 +34,7 @@ impl World {
         let payment = Gateway::start(&sandbox.urls().payment).await;
         let mut environment = environment(&database, &sandbox);
         environment.set("PAYMENT_SERVICE_URL", payment.url.as_str());
-        // A name alone turns nothing on.
+        // A service name alone does not enable tracing.
         environment.set("OTEL_SERVICE_NAME", "shop-orders");
         Self {
             database,
@@ -61,7 +61,7 @@ impl World {
     }
 }
 
-/// Places an order with these headers, and waits until it stands.
+/// Places an order with these headers and waits until it is confirmed.
 async fn place(service: &Service, headers: &[(&'static str, &str)]) -> i64 {
     let mut body = cart("SKU0001", 1, "10.00");
     body["shipping_address"] = json!("221B Baker Street");
@@ -78,7 +78,7 @@ async fn place(service: &Service, headers: &[(&'static str, &str)]) -> i64 {
     order["order_id"].as_i64().unwrap()
 }
 
-/// The one span of this name.
+/// The only span with this name.
 #[track_caller]
 fn one<'a>(spans: &'a [Span], name: &str) -> &'a Span {
     let found: Vec<&Span> = spans.iter().filter(|span| span.name == name).collect();
@@ -155,7 +155,7 @@ async fn a_placement_joins_its_callers_trace_and_starts_another() {
     assert!(recorded.iter().all(|span| span.parent == first.span_id));
 
     assert!(spans.iter().all(|span| span.events == 0));
-    // Whatever a loop asks the database by itself is no trace.
+    // Queries of background loops start no traces.
     let alone = spans
         .iter()
         .find(|span| span.parent.is_empty() && span.name.starts_with("db."));
@@ -208,7 +208,7 @@ async fn a_cancel_links_to_the_fulfilment_that_it_started() {
     let collector = Collector::start().await;
     let mut world = World::sending_to(&collector.url).await;
     world.environment.set("FOLLOW_INTERVAL_MS", "3600000");
-    // A poll would do the same, and not know why.
+    // A poll would continue the saga as well, without a link to the cancel.
     world.environment.set("POLL_INTERVAL_MS", "60000");
     let mut service = Service::start(&world.environment).await;
     let order_id = place(&service, &[]).await;
@@ -280,7 +280,7 @@ async fn a_server_error_marks_its_span_as_failed() {
     let mut world = World::sending_to(&collector.url).await;
     let proxy = Proxy::start(&world.database.options).await;
     world.environment.set("DATABASE_URL", proxy.url());
-    // It is about logs: spans are kept.
+    // `RUST_LOG` filters logs, not spans.
     world
         .environment
         .set("RUST_LOG", "error,order_service::cli=info");

@@ -1,4 +1,4 @@
-//! The table of transitions is one table: in the domain, in the database and in the documentation.
+//! The status transitions are the same in the domain, the database and the documentation.
 
 use order_service::domain::status::{OrderStatus, PaymentStatus, ShippingStatus, Status};
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -31,7 +31,7 @@ async fn the_database_allows_the_transitions_of_the_domain() {
     compare::<ShippingStatus>(&mut conn, "shipping").await;
 }
 
-/// Where an update of one status leads, past an order that stands at these three.
+/// The result of updating one status of an order with these three statuses.
 async fn update(
     conn: &mut PgConnection,
     stands_at: [&str; 3],

@@ -1,4 +1,4 @@
-//! Every field of a placement, with every kind of value that it cannot have.
+//! Invalid values for every field of a placement.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -7,10 +7,10 @@ use super::{CREATE, assert_fault, assert_untouched, send_json, whole_cart, with,
 use crate::support::app::TestApp;
 use crate::support::client::send;
 
-/// Values of other types than a text or a number.
+/// JSON values that are neither strings nor numbers.
 const NO_TEXT: &[&str] = &["1", "1.5", "true", "[]", "{}", "[\"x\"]"];
 const NO_NUMBER: &[&str] = &["\"1\"", "\"\"", "true", "false", "[]", "[1]", "{}"];
-/// Whole numbers out of everybody's bounds, and what is no whole number.
+/// Integers outside every bound, and values that are not integers.
 const NO_COUNT: &[&str] = &[
     "0",
     "-0",
@@ -33,7 +33,7 @@ const CONTROLS: &[&str] = &[
     r#""a\u0085b""#,
 ];
 
-/// Each value at that place is one fault, of that code, told with the place.
+/// Each value at `pointer` yields exactly one violation, with this code and pointer.
 async fn refused(app: &TestApp, pointer: &str, code: &str, values: &[&str]) {
     for value in values {
         let body = with(whole_cart(), pointer, value);
@@ -42,7 +42,7 @@ async fn refused(app: &TestApp, pointer: &str, code: &str, values: &[&str]) {
     }
 }
 
-/// `length` times x, as JSON.
+/// A JSON string of `length` times x.
 fn long(length: usize) -> String {
     format!("\"{}\"", "x".repeat(length))
 }
@@ -340,7 +340,7 @@ async fn values_at_the_bounds_are_accepted() {
         }],
     });
     let placed = app.customer(i64::MAX).place(&body).await;
-    // Stock for it there is none; it was read, stored and asked for.
+    // The order passed validation and was stored; only its stock is missing.
     placed.assert_problem(409, "out-of-stock");
     assert_eq!(placed.body["order"]["order_total"], "999999900.00");
 }

@@ -1,4 +1,4 @@
-//! What staff may write when they decide about an order, and what not.
+//! Validation of staff decisions about an order.
 
 use reqwest::Method;
 
@@ -6,7 +6,7 @@ use super::rows::Row;
 use super::{assert_fault, send_json};
 use crate::support::app::TestApp;
 
-/// Fields of the two decisions: which, where, and its values that are none.
+/// For each field of the two decisions: its pointer and its invalid values.
 const REASON: &[(&str, &[&str])] = &[
     ("wrong_type", &["1", "1e400", "true", "[]", "{}", "[\"x\"]"]),
     ("null", &["null"]),

@@ -1,4 +1,4 @@
-//! Bodies that are no JSON, or not the JSON that is asked for.
+//! Bodies that are not JSON, or are JSON of the wrong shape.
 
 use reqwest::Method;
 use serde_json::json;
@@ -6,9 +6,9 @@ use serde_json::json;
 use super::{CREATE, assert_fault, assert_untouched, send_json, whole_cart};
 use crate::support::app::TestApp;
 
-/// Where bodies are taken, and how.
+/// The routes that read a body, with their methods.
 async fn places(app: &TestApp) -> [(Method, String); 5] {
-    // No order there: a body that cannot be read is told before.
+    // The order does not exist; an unreadable body is reported first.
     let update = "/v1/orders/1/update/".to_owned();
     assert_eq!(app.stored_orders().await, 0);
     [
@@ -120,13 +120,14 @@ async fn an_object_with_a_duplicate_key_is_refused() {
         }
     }
     assert_untouched(&app).await;
-    // In objects of their own they may.
+    // Separate objects may repeat a key.
     let apart = with_price(r#""unit_price":50.0,"y":[{"x":1},{"x":1,"z":{"x":1}}]"#);
     let reply = send_json(&app.staff(), Method::POST, CREATE, apart).await;
     assert_eq!(reply.status, 201, "{reply:?}");
 }
 
-/// Texts in texts, each of which `serde_json` would read as the document itself, as deep as its limit.
+/// Nested JSON strings, each of which `serde_json` would parse as the document itself, up to its
+/// recursion limit.
 fn nested_texts() -> String {
     let deep = |inner: &str| format!("{}{inner}{}", "[".repeat(118), "]".repeat(118));
     let within = |inner: String, _| {

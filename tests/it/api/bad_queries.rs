@@ -1,5 +1,4 @@
-//! Every parameter of the lists, with every kind of value that it cannot have, and what else can be
-//! wrong with a query string or a path.
+//! Invalid values for every list parameter, and malformed query strings and paths.
 
 use super::assert_fault;
 use super::rows::Row;
@@ -8,7 +7,7 @@ use crate::support::raw_http::exchange;
 
 const LISTS: [&str; 2] = ["/v1/orders/", "/v1/orders/my-orders/5/"];
 
-/// Each query is one fault, of that parameter and code.
+/// Each query yields exactly one violation, of this parameter and code.
 async fn refused(app: &TestApp, pointer: &str, code: &str, queries: &[&str]) {
     for list in LISTS {
         for query in queries {

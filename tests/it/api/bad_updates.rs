@@ -1,4 +1,4 @@
-//! Every field of an update, and a cancel with a body that nobody asked for.
+//! Invalid values for every field of an update, and a cancel with an unexpected body.
 
 use reqwest::Method;
 use serde_json::json;

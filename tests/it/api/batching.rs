@@ -1,4 +1,5 @@
-//! Many who ask for orders or histories at the same time: they are read together, and each gets their own.
+//! The batcher: concurrent reads of orders and lists share statements, and each request gets its
+//! own result.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -8,10 +9,10 @@ use crate::support::app::TestApp;
 use crate::support::client::cart;
 use crate::support::service::eventually;
 
-/// More than are read by one statement.
+/// More than one batch.
 const CROWD: i64 = 100;
 
-/// Has so many ask while nothing can be read.
+/// Sends the requests while the database is blocked, so that they form batches.
 async fn crowd(app: &TestApp, ask: impl AsyncFn(i64)) {
     let mut conn = app.database.connection().await;
     let mut lock = conn.begin().await.unwrap();
@@ -54,7 +55,7 @@ async fn concurrent_reads_are_batched_and_answered_separately() {
 #[tokio::test]
 async fn concurrent_lists_are_batched_and_answered_separately() {
     let app = TestApp::start().await;
-    // So many each, from none.
+    // Customers with one, two and three orders; another customer has none.
     for customer in 1..=3 {
         for _ in 0..customer {
             let cart = cart("SKU0001", 1, "10.00");
@@ -62,7 +63,7 @@ async fn concurrent_lists_are_batched_and_answered_separately() {
         }
     }
     crowd(&app, async |number| {
-        // More than one statement answers.
+        // Several statements are needed.
         let (customer, size) = (5 + number % 4, 1 + number % 7);
         let path = format!("/v1/orders/my-orders/{customer}/?page_size={size}");
         let page = app.customer(customer).get(&path).await.body;
@@ -113,7 +114,7 @@ async fn an_unreadable_list_fails_only_its_own_request() {
         app.customer(customer).place(&cart).await;
     }
     let mut conn = app.database.connection().await;
-    // The older of two.
+    // The older of two orders.
     sqlx::query("update orders set currency = 'QQQ' where order_id = 2")
         .execute(&mut conn)
         .await

@@ -1,5 +1,5 @@
-//! Versions as entity tags: what is known already is not sent again, and what has changed since it was
-//! read is not overwritten.
+//! Optimistic concurrency with entity tags: `If-None-Match` saves transfers, `If-Match` prevents
+//! lost updates.
 
 use std::collections::BTreeSet;
 
@@ -231,7 +231,7 @@ async fn an_order_changed_since_it_was_read_is_not_cancelled() {
     }
     let theirs = cancel(&app.customer(6), order_id, &old, None).await;
     theirs.assert_problem(404, "not-found");
-    // A tag of any read of the order will do.
+    // The ETag of any representation of the order is accepted.
     let tracking = read(&staff, order_id, "tracking", None).await;
     let tracking = format!("{old}, {}", tracking.header("etag").unwrap());
     assert_eq!(

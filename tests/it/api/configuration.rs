@@ -1,9 +1,9 @@
-//! What the service does not start with, and how it says so.
+//! Invalid configurations, which prevent the service from starting, and their messages.
 
 use order_service::config::{Config, Environment, VARIABLES};
 
 const SECRET: &str = "a-secret-for-tests-of-at-least-32-bytes";
-/// Stands in values where it must never be repeated.
+/// A secret value that must never appear in a message.
 const MARK: &str = "hunter2";
 
 fn sound() -> Environment {
@@ -13,7 +13,7 @@ fn sound() -> Environment {
     environment
 }
 
-/// What is said about these settings, on top of sound ones.
+/// The message about these settings, added to a valid configuration.
 fn faults(settings: &[(&str, &str)]) -> String {
     let mut environment = sound();
     for (name, value) in settings {
@@ -208,7 +208,7 @@ fn ambiguous_role_settings_are_refused() {
             &[("JWT_SCOPE_CLAIM", "role")],
             "JWT_ROLE_CLAIM and JWT_SCOPE_CLAIM name the same claim",
         ),
-        // Whoever may choose a name would choose this one.
+        // An end user could choose this role name.
         (
             &[("JWT_ROLE_CLAIM", "sub")],
             "JWT_ROLE_CLAIM is a claim that says something else",

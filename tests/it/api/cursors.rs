@@ -1,5 +1,5 @@
-//! Lists by cursor: each order once, however they are sorted and whatever happens meanwhile, and no
-//! cursor but one that the service has made for this list.
+//! Keyset pagination: every order appears once under every sort and concurrent inserts, and only
+//! the service's own cursors are accepted.
 
 use std::collections::BTreeSet;
 
@@ -45,7 +45,8 @@ struct Walk {
     size: usize,
 }
 
-/// Orders of a few totals and moments, so that there are ties, and a way to go through them.
+/// Orders with few distinct totals and timestamps, so that there are ties, and a list to paginate
+/// through.
 fn walk() -> impl Strategy<Value = Walk> {
     let rows = prop::collection::vec((0..4_usize, 0..4_usize), 1..25);
     let sort_by = prop::sample::select(vec!["created_at", "total", "order_id", "relevance"]);
@@ -110,7 +111,7 @@ async fn pagination_sees_each_order_once_in_both_directions() {
         assert_eq!(forwards.iter().copied().collect::<BTreeSet<_>>(), all);
         assert_eq!(forwards.len(), all.len());
 
-        // Back again, with some new orders here and there.
+        // Backwards, with some orders inserted meanwhile.
         let mut new = rows.iter().take(3);
         let mut backwards = vec![ids(&page)];
         while !page.body["previous"].is_null() {
@@ -191,7 +192,7 @@ fn search(sort_by: SortBy) -> OrderListQuery {
     }
 }
 
-/// A list and a place in it.
+/// A list and a position in it.
 fn place() -> impl Strategy<Value = (OrderListQuery, PagePosition)> {
     let value = prop_oneof![
         (0..253_402_300_799_000_000_i64).prop_map(|micros| {

@@ -1,4 +1,4 @@
-//! The documentation that the service serves.
+//! The documentation routes.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::app::TestApp;
 
-/// What follows each `name="` in a page.
+/// The values of the attribute `name` in a page.
 fn attributes(page: &str, name: &str) -> Vec<String> {
     page.split(&format!("{name}=\""))
         .skip(1)

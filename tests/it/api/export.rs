@@ -1,4 +1,4 @@
-//! Whole lists in one file.
+//! Exports of whole lists.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ async fn export(app: &TestApp, query: &str) -> Reply {
         .await
 }
 
-/// Many orders of customer 5, told apart by nothing but their numbers.
+/// Many orders of customer 5 that differ only in their ids.
 async fn many(app: &TestApp, count: i32) {
     let mut conn = app.database.connection().await;
     sqlx::query(
@@ -105,7 +105,7 @@ async fn a_failed_export_aborts_the_connection() {
     let mut response = request.send().await.unwrap();
     assert_eq!(response.status(), 200);
     assert!(response.chunk().await.unwrap().is_some());
-    // Nobody reads on; meanwhile the table is taken away.
+    // The client stops reading; meanwhile the table is removed.
     let mut conn = app.database.connection().await;
     sqlx::query("alter table orders rename to orders_elsewhere")
         .execute(&mut conn)

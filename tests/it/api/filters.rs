@@ -1,10 +1,10 @@
-//! Which orders the filters of a list let through.
+//! The filters of lists.
 
 use super::rows::Row;
 use crate::support::app::TestApp;
 use crate::support::client::Client;
 
-/// The numbers that a query finds, smallest first.
+/// The ids that a query finds, in ascending order.
 async fn found(client: &Client, query: &str) -> Vec<i64> {
     let reply = client
         .get(&format!(
@@ -92,7 +92,7 @@ async fn created_ranges_are_half_open_and_honour_time_zones() {
             "created_from=2026-02-01T05:30:00%2B05:30&created_to=2026-02-28T16:00:00-08:00",
             &[1, 2],
         ),
-        // A plus sign that nobody escaped.
+        // An unescaped plus sign.
         ("created_from=2026-02-01T05:30:00+05:30", &[1, 2, 3]),
         ("created_from=2026-02-01t00:00:00z", &[1, 2, 3]),
         ("created_from=2026-02-01T00:00:00.000001Z", &[2, 3]),

@@ -1,4 +1,4 @@
-//! Health, and what is said while the database is away; the id of a request.
+//! Health routes, responses during a database outage, and request ids.
 
 use reqwest::Method;
 use sqlx::Executor as _;
@@ -25,7 +25,7 @@ async fn a_service_with_its_database_is_healthy() {
     assert_eq!((live.status, live.text.as_str()), (200, "ok"));
 }
 
-/// Alive, not ready, and honest about it on every route.
+/// Live, not ready, and 503 on every route.
 async fn assert_unavailable(app: &TestApp) {
     for path in CHECKS {
         let reply = app.nobody().get(path).await;
@@ -74,7 +74,7 @@ async fn without_its_database_the_service_is_live_but_not_ready() {
             "{reply:?}"
         );
     }
-    // What is wrong with a request is told all the same.
+    // Invalid requests are still reported as such.
     customer
         .place(&serde_json::json!({}))
         .await

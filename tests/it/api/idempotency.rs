@@ -1,4 +1,4 @@
-//! One key, one order, however often and from wherever it is sent.
+//! Idempotency keys: one key stands for one order.
 
 use std::collections::BTreeSet;
 
@@ -63,7 +63,7 @@ async fn a_reused_key_with_another_body_is_refused() {
         let reply = customer.place_with_key("key-1", &body).await;
         reply.assert_problem(422, "idempotency-key-reused");
     }
-    // What is no order at all is told before: it stands for nothing.
+    // Validation runs first: an invalid body does not consume the key.
     let reply = customer.place_with_key("key-1", &json!({})).await;
     assert_fault(&reply, "/items", "missing", "{}");
     assert_eq!((app.stored_orders().await, app.peer_calls()), (1, before));
@@ -82,7 +82,7 @@ async fn idempotency_keys_are_scoped_to_the_caller() {
         );
         orders.insert(reply.order_id());
     }
-    // Staff have a number as well, and are somebody else than the customer of that number.
+    // A staff member and a customer with the same id are different callers.
     let reply = app.staff().place_with_key("key-1", &body).await;
     assert_eq!(
         (reply.status, reply.header("idempotent-replayed")),

@@ -1,4 +1,4 @@
-//! What the lines of an order are called.
+//! The names of order lines.
 
 use serde_json::{Value, json};
 

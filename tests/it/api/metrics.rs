@@ -1,4 +1,4 @@
-//! What Prometheus scrapes.
+//! The Prometheus endpoint.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::support::app::TestApp;
 use crate::support::client::{cart, send};
 use crate::support::service::eventually;
 
-/// The names that the source registers.
+/// The metric names that the source registers.
 fn registered() -> BTreeSet<String> {
     let source: String = include_str!("../../../src/metrics.rs")
         .split_whitespace()
@@ -143,7 +143,8 @@ async fn label_cardinality_is_bounded() {
         .await;
     }
     let samples = scrape(&app).await;
-    // A counter and a histogram of 14 buckets for each of six routes and statuses, and the scrapes.
+    // A counter and a histogram of 14 buckets for each of six routes and statuses, and for the
+    // scrapes.
     let grown = samples.len() - before;
     assert!(grown <= 8 * 18, "{grown} more samples");
     let unknown: Vec<_> = samples
@@ -180,7 +181,7 @@ async fn the_lag_of_unclaimed_due_sagas_is_reported() {
         .execute(&mut connection)
         .await
         .unwrap();
-    // Who claims passes over what somebody holds.
+    // Claiming skips locked rows.
     let mut holder = connection.begin().await.unwrap();
     holder
         .execute("select 1 from fulfilments for update")

@@ -1,5 +1,5 @@
-//! Who may do what: every route of the service, for everybody who may call it. The routes are those of
-//! the document that is served; one that has no rule here, and a rule without a route, fails.
+//! Authorization: every route for every kind of caller. The routes are those of the served OpenAPI
+//! document; a route without a rule and a rule without a route fail.
 
 mod pages;
 mod routes;
@@ -15,12 +15,12 @@ use super::{AT_REST, whole_cart};
 use crate::support::app::TestApp;
 use crate::support::client::{Client, Reply, cart, claims, send, token};
 
-/// A method and a path, and what each of [`CALLERS`] is answered there.
+/// For a method and a path: the expected status for each of [`CALLERS`].
 type Rules = BTreeMap<(String, String), [u16; 6]>;
 
 const CALLERS: [&str; 6] = ["nobody", "expired", "another", "owner", "staff", "service"];
 
-/// What is in the document. `/metrics/` asks for a token of its own, which none of them has.
+/// The documented routes. `/metrics/` requires its own token, which no caller here has.
 const RULES: &str = "
                                                nobody expired another owner staff service
     get   /v1/orders/                             401     401     200   200   200     403
@@ -44,10 +44,10 @@ const RULES: &str = "
     get   /metrics/                               401     401     401   401   401     401
 ";
 
-/// For the routes that need an order: this customer's.
+/// The customer who owns the order of a path.
 const OWNER: i64 = 5;
 
-/// Reads a table of rules, whose first line names the callers.
+/// Parses a table of rules, whose first line names the callers.
 fn rules(table: &str) -> Rules {
     let mut lines = table.lines().filter(|line| !line.trim().is_empty());
     let callers: Vec<&str> = lines.next().unwrap().split_whitespace().collect();
@@ -98,14 +98,14 @@ fn callers(app: &TestApp) -> [Client; 6] {
     })
 }
 
-/// What the path of a template is for this order of the owner.
+/// The path of a template for this order.
 fn path_of(template: &str, order_id: i64) -> String {
     template
         .replace("{order_id}", &order_id.to_string())
         .replace("{customer_id}", &OWNER.to_string())
 }
 
-/// Places an order for the owner. Its stock does not run out however often.
+/// Places an order for the owner. Its stock never runs out.
 async fn place(app: &TestApp) -> Reply {
     let placed = app.customer(OWNER).place(&cart("SKU0003", 1, "1.00")).await;
     assert_eq!(placed.status, 201, "{placed:?}");
@@ -128,7 +128,7 @@ async fn call(client: &Client, method: &str, path: &str) -> Reply {
     .await
 }
 
-/// The methods and paths of the document that the service serves.
+/// The methods and paths of the served OpenAPI document.
 async fn documented(app: &TestApp) -> Vec<(String, String)> {
     let document = app.nobody().get("/orders-doc/openapi.json").await.body;
     let mut found = Vec::new();
@@ -140,7 +140,7 @@ async fn documented(app: &TestApp) -> Vec<(String, String)> {
     found
 }
 
-/// An app whose metrics ask for a token.
+/// An app whose metrics require a token.
 async fn guarded() -> TestApp {
     TestApp::with(&[AT_REST, &[("METRICS_TOKEN", "scrape-me")]].concat()).await
 }
@@ -167,7 +167,7 @@ async fn every_route_authorizes_every_kind_of_caller() {
                 }
                 403 => reply.assert_problem(403, "forbidden"),
                 404 => reply.assert_problem(404, "not-found"),
-                // Nothing is stuck.
+                // The order is not stuck.
                 409 => reply.assert_problem(409, "nothing-to-decide"),
                 _ => {}
             }

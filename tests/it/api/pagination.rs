@@ -1,4 +1,4 @@
-//! Sorting and paging.
+//! Sorting and pagination by page number.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::rows::Row;
 use crate::support::app::TestApp;
 use crate::support::client::{Client, Reply, send};
 
-/// Five totals over three moments, so that both have ties.
+/// Five totals over three timestamps, so that both have ties.
 async fn orders(app: &TestApp, count: usize) -> Vec<i64> {
     const TOTALS: [&str; 5] = ["9.00", "10.00", "100.00", "10.00", "9.00"];
     const MOMENTS: [&str; 3] = [
@@ -34,7 +34,7 @@ fn ids(reply: &Reply) -> Vec<i64> {
         .collect()
 }
 
-/// The page behind a link, which must lead to the service itself.
+/// Follows a link, which must point to the service itself.
 async fn follow(app: &TestApp, client: &Client, link: &Value) -> Reply {
     let path = link.as_str().unwrap().strip_prefix(&app.base).unwrap();
     client.get(path).await
@@ -44,7 +44,7 @@ async fn follow(app: &TestApp, client: &Client, link: &Value) -> Reply {
 async fn lists_are_sorted_with_ties_broken_by_id() {
     let app = TestApp::start().await;
     let all = orders(&app, 6).await;
-    // Totals 9 10 100 10 9 9; moments 2 1 3 2 1 3.
+    // Totals 9 10 100 10 9 9; timestamps 2 1 3 2 1 3.
     for (query, expected) in [
         ("", [5, 2, 3, 0, 4, 1]),
         ("sort_by=created_at&sort_dir=desc", [5, 2, 3, 0, 4, 1]),

@@ -1,4 +1,4 @@
-//! Paths with and without the slash at their end, their aliases, and what is at none of them.
+//! Paths with and without a trailing slash, aliases, and unknown paths.
 
 use reqwest::Method;
 use serde_json::json;
@@ -8,7 +8,7 @@ use crate::support::app::TestApp;
 use crate::support::client::{cart, send};
 use crate::support::raw_http::exchange;
 
-/// Both spellings of a path.
+/// A path with and without its trailing slash.
 fn spellings(path: &str) -> [String; 2] {
     let bare = path.trim_end_matches('/');
     [bare.to_owned(), format!("{bare}/")]

@@ -1,4 +1,4 @@
-//! Tokens that are verified with a public key.
+//! Tokens verified with a public key.
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::json;
@@ -7,7 +7,7 @@ use crate::support::app::TestApp;
 use crate::support::client::Client;
 use crate::support::issuer::{Issuer, customer};
 
-/// The same signature under the name of another algorithm.
+/// The issuer's signature in a token that names another algorithm.
 fn by_name(issuer: &Issuer, algorithm: &str) -> String {
     let header = json!({ "alg": algorithm, "typ": "JWT" });
     issuer.signed(&header.to_string(), customer().to_string())
@@ -24,7 +24,7 @@ async fn status(app: &TestApp, token: String) -> u16 {
         .status
 }
 
-/// Its own tokens pass; nobody else's do, by whatever algorithm they claim to be signed.
+/// The issuer's tokens are accepted; tokens of others are refused, whatever algorithm they name.
 async fn trusts_only(issuer: &Issuer, stranger: &Issuer, others: &[&Issuer]) {
     let app = issuer.app().await;
     assert_eq!(status(&app, good(issuer)).await, 200);
@@ -43,7 +43,7 @@ async fn trusts_only(issuer: &Issuer, stranger: &Issuer, others: &[&Issuer]) {
             other.algorithm
         );
     }
-    // The public key is public: as a secret it proves nothing.
+    // The public key must not work as a shared secret.
     for secret in [issuer.public_pem.as_str(), issuer.public_pem.trim()] {
         for algorithm in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {
             let key = EncodingKey::from_secret(secret.as_bytes());

@@ -1,4 +1,4 @@
-//! Whatever comes in, no 5xx goes out. A body that shows a fault is in the message.
+//! Property tests: no input causes a 5xx response. A failing input is in the message.
 
 use std::fmt::Write as _;
 
@@ -15,7 +15,7 @@ use crate::support::app::TestApp;
 use crate::support::client::{Reply, send};
 use crate::support::ledger::{all_orders, violations};
 
-/// How many of each kind are sent.
+/// The number of samples of each kind.
 const MANY: usize = 150;
 
 fn samples<T: std::fmt::Debug>(strategy: impl Strategy<Value = T>) -> Vec<T> {
@@ -33,7 +33,8 @@ fn assert_answered(reply: &Reply, sent: &str) {
     }
 }
 
-/// Fails unless every fault of a body names a value that was sent, or one that an object lacks.
+/// Fails unless every violation points to a value that was sent, or to a missing field of an
+/// object.
 #[track_caller]
 fn assert_named(reply: &Reply, sent: &Value) {
     if reply.body["code"] != "invalid-request" {
@@ -49,7 +50,7 @@ fn assert_named(reply: &Reply, sent: &Value) {
     }
 }
 
-/// A value of any kind, more often than not a strange one.
+/// A JSON value of any kind, unusual ones preferred.
 fn leaf() -> impl Strategy<Value = Value> {
     let number = prop_oneof![
         any::<i64>().prop_map(|number| number.to_string()),
@@ -78,7 +79,7 @@ fn anything() -> impl Strategy<Value = Value> {
     })
 }
 
-/// An object with some of these fields, each mostly as it should be.
+/// An object with some of these fields, mostly with valid values.
 fn object(fields: Vec<(&'static str, BoxedStrategy<Value>)>) -> impl Strategy<Value = Value> {
     let fields: Vec<_> = fields
         .into_iter()
@@ -255,9 +256,9 @@ async fn arbitrary_queries_never_make_a_list_fail() {
     }
 }
 
-/// Parameters of a list, each with a value that it takes.
+/// List parameters with valid values.
 fn question() -> impl Strategy<Value = Vec<(&'static str, String)>> {
-    // What a browser or the service itself would have replaced is refused.
+    // Characters that a browser or the service would replace are refused.
     let text = "\\PC{1,20}".prop_filter("has letters", |text| {
         !text.trim().is_empty() && !text.contains(char::REPLACEMENT_CHARACTER)
     });

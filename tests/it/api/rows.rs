@@ -1,11 +1,11 @@
-//! Orders written straight into the tables, where a test needs many or special ones.
+//! Orders inserted directly into the tables, for tests that need many or unusual ones.
 
 use sqlx::types::time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::support::app::TestApp;
 
-/// An order of one line, settled, that fulfilment knows nothing of.
+/// A settled order with one line and without a saga.
 #[derive(Clone, Debug)]
 pub struct Row {
     pub customer_id: i64,
@@ -38,12 +38,12 @@ impl Default for Row {
 }
 
 impl Row {
-    /// Writes it and gives its number.
+    /// Inserts it and returns its id.
     pub async fn insert(&self, app: &TestApp) -> i64 {
         Self::insert_all(app, std::slice::from_ref(self)).await[0]
     }
 
-    /// Writes them on one connection and gives their numbers, which rise.
+    /// Inserts them on one connection and returns their ids, in ascending order.
     pub async fn insert_all(app: &TestApp, rows: &[Self]) -> Vec<i64> {
         let mut connection = app.database.connection().await;
         let mut numbers = Vec::new();

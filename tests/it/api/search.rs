@@ -1,4 +1,4 @@
-//! What the search text and the SKU find.
+//! Search by text and by SKU.
 
 use url::form_urlencoded::byte_serialize;
 
@@ -22,7 +22,7 @@ async fn found(client: &Client, name: &str, text: &str) -> Vec<i64> {
         .collect()
 }
 
-/// Orders that differ in all that can be searched for.
+/// Orders that differ in every searchable field.
 async fn orders(app: &TestApp) -> Vec<i64> {
     let row = |customer_id, sku, product_id, tracking_no| Row {
         customer_id,
@@ -62,7 +62,7 @@ async fn staff_find_orders_by_every_id_and_name() {
         ("Elfenbein", &[4]),
         ("TRK900002", &[2]),
         ("TRK90000", &[]),
-        // A product, and a tracking number that looks like one.
+        // A product id, and a tracking number that looks like one.
         ("7001", &[0, 2, 3]),
         ("7002", &[1]),
         ("8001", &[3]),

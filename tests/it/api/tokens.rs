@@ -1,4 +1,4 @@
-//! Tokens: which are accepted, and as whose; those that are not are in `hostile`.
+//! Tokens that are accepted, and the caller they identify. Refused tokens are in `hostile`.
 
 mod configured;
 mod hostile;
@@ -16,7 +16,7 @@ fn now() -> i64 {
     clock::now().unix_timestamp()
 }
 
-/// The claims of a customer, and others in their place; null takes one away.
+/// A customer's claims with these changes; null removes a claim.
 fn claims(others: &Value) -> Value {
     let mut claims = json!({ "user_id": 5, "token_type": "access", "exp": now() + 3600 });
     for (name, value) in others.as_object().unwrap() {

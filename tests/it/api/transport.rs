@@ -1,4 +1,4 @@
-//! What surrounds a body: its type, its length, and how it arrives.
+//! Content types, content lengths and the transfer of bodies.
 
 use reqwest::Method;
 use serde_json::json;
@@ -12,7 +12,7 @@ use crate::support::raw_http::exchange;
 
 const LIMIT: usize = 128 * 1024;
 
-/// The header that this client signs in with.
+/// The Authorization header of this client.
 fn authorization(client: &Client) -> String {
     let request = client.request(Method::GET, "/").build().unwrap();
     request.headers()["authorization"]
@@ -21,7 +21,7 @@ fn authorization(client: &Client) -> String {
         .to_owned()
 }
 
-/// A head of a placement by hand.
+/// A raw request head of a placement.
 fn head(client: &Client, headers: &str) -> String {
     let authorization = authorization(client);
     format!(

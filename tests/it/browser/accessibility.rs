@@ -1,4 +1,4 @@
-//! Whether everybody can use the pages: names, order, contrast, and no scrolling aside on a phone.
+//! Accessibility: labels, heading order, contrast, and no horizontal scrolling on a phone.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::pages::desk::stuck;
 use crate::support::app::TestApp;
 use crate::support::browser::{Browser, with_browser};
 
-/// Finds what is wrong with the page that is shown, as a list of words.
+/// A script that returns the accessibility faults of the current page.
 const FAULTS: &str = include_str!("faults.js");
 
 #[tokio::test]

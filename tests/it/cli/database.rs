@@ -1,4 +1,4 @@
-//! The commands that work on a database and end.
+//! Commands that use a database and exit.
 
 use crate::support::database::TestDatabase;
 

@@ -1,4 +1,4 @@
-//! `order-service dev`: the first thing that anybody runs.
+//! `order-service dev`, the first command that a new user runs.
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::support::client::{Client, send};
 
 use super::{PATIENCE, end, folder, order_service};
 
-/// Free ports, one for each flag.
+/// A free port for each flag.
 fn port_flags() -> Vec<String> {
     let names = [
         "port",
@@ -26,7 +26,7 @@ fn port_flags() -> Vec<String> {
         "payment-port",
         "shipping-port",
     ];
-    // All at once, so that they differ.
+    // All ports are bound at the same time, so that they differ.
     let taken: Vec<TcpListener> = names.iter().map(|_| listener()).collect();
     let ports = taken.iter().map(|port| port.local_addr().unwrap().port());
     names
@@ -58,7 +58,7 @@ impl Dev {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // As a shell starts it: Ctrl-C then reaches it and all that it has started.
+            // In its own process group, as a shell starts it: Ctrl-C reaches all of its processes.
             .process_group(0)
             .spawn()
             .unwrap();
@@ -75,7 +75,7 @@ impl Dev {
         }
     }
 
-    /// Reads on to the line that begins so, and gives the rest of it.
+    /// Reads up to the line with this prefix and returns the rest of that line.
     async fn line(&mut self, beginning: &str) -> String {
         let found = timeout(PATIENCE, async {
             while let Some(line) = self.stdout.next_line().await.unwrap() {
@@ -91,7 +91,7 @@ impl Dev {
         }
     }
 
-    /// Presses Ctrl-C.
+    /// Sends SIGINT to the process group, as Ctrl-C does.
     async fn interrupt(&self) {
         let group = format!("kill -INT -{}", self.child.id().unwrap());
         let sent = Command::new("sh")
@@ -102,7 +102,7 @@ impl Dev {
         assert!(sent.success());
     }
 
-    /// Waits for its end, which must be a good one.
+    /// Waits for its successful exit.
     async fn end(mut self) {
         let status = timeout(PATIENCE, self.child.wait())
             .await
@@ -112,11 +112,11 @@ impl Dev {
     }
 }
 
-/// What the banner says.
+/// The values of the banner.
 struct Banner {
     base: String,
     token: String,
-    /// The request of the printed curl command.
+    /// The URL of the printed curl command.
     url: String,
     header: String,
     body: Value,
@@ -194,13 +194,13 @@ async fn the_dev_banner_is_correct_and_ctrl_c_loses_nothing() {
         (200, &placed.body["order_total"])
     );
 
-    // Beside it, other commands find its key, its database and its peers.
+    // Other commands in the same folder use its key, its database and its peers.
     let token = end(order_service(folder.path(), &["token", "--customer", "5"])).await;
     let client = Client::with_token(&banner.base, token.stdout.trim().to_owned());
     assert_eq!(client.details(placed.order_id()).await.status, 200);
     let migrated = end(order_service(folder.path(), &["migrate"])).await;
     assert_eq!(migrated.code, Some(0), "{migrated:?}");
-    // Nor do they ask the peers of another world.
+    // They do not call the peers of another dev environment.
     let reconciled = end(order_service(folder.path(), &["reconcile", "--grace", "0"])).await;
     assert_eq!(reconciled.code, Some(0), "{reconciled:?}");
 

@@ -1,4 +1,4 @@
-//! What outlives a process: the database, the peers, the client and time.
+//! Everything that outlives a process: the database, the peers, the client and time.
 
 use std::time::Duration;
 
@@ -17,12 +17,12 @@ use super::process::Life;
 use crate::support::app::{TestApp, environment};
 use crate::support::database::TestDatabase;
 
-/// When steps are written down.
+/// When completed steps are written to the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pace {
-    /// Each as soon as it is done.
+    /// Each step at once.
     Single,
-    /// Together with what is done soon after, or while the next call takes its time.
+    /// Buffered: with the steps that follow soon, or during the next slow call.
     Together,
 }
 
@@ -44,14 +44,14 @@ pub struct World {
     pub sandbox: Sandbox,
     pub customer: Principal,
     pub staff: Principal,
-    /// Whoever takes over, and whoever goes through a story alive.
+    /// The process that continues after a crash, and runs scenarios without one.
     pub healthy: Option<Life>,
     conn: Mutex<PgConnection>,
     orders: u32,
     _database: TestDatabase,
 }
 
-/// How an order's fulfilment stands.
+/// The status of an order's saga.
 #[derive(sqlx::FromRow, Debug)]
 pub struct Standing {
     pub phase: String,
@@ -62,7 +62,7 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// Whether nobody has anything to do at the moment.
+    /// Whether no step is in progress or due.
     pub fn is_at_rest(&self) -> bool {
         !self.leased && matches!(self.phase.as_str(), "completed" | "undone" | "stuck")
     }
@@ -78,7 +78,7 @@ impl World {
             ("PEER_TIMEOUT_MS", "100"),
             ("POLL_INTERVAL_MS", "10"),
             ("RETRY_BASE_MS", "10"),
-            // Time passes when the test says so.
+            // The test advances time explicitly.
             ("FOLLOW_INTERVAL_MS", "3600000"),
             ("SWEEP_AFTER_MS", "3600000"),
             ("SETTLE_WAIT_MS", "0"),
@@ -87,7 +87,7 @@ impl World {
             environment.set(name, value);
         }
         let mut config = environment.read(Config::read).unwrap();
-        // Short enough for a peer that hangs to make it be renewed, or be lost.
+        // Short enough that a hanging peer forces a renewal or the loss of the lease.
         let lease = Duration::from_millis(240);
         config.fulfilment.lease = lease;
         config.orders.lease = lease;
@@ -109,7 +109,7 @@ impl World {
         }
     }
 
-    /// A key that nobody has used.
+    /// An unused idempotency key.
     pub fn new_key(&mut self) -> ClientKey {
         self.orders += 1;
         ClientKey {
@@ -118,12 +118,12 @@ impl World {
         }
     }
 
-    /// How many orders there ought to be: one for each key.
+    /// The expected number of orders: one for each key.
     pub fn keys(&self) -> i64 {
         self.orders.into()
     }
 
-    /// Two of something, and not always of the same, lest it be sold out.
+    /// Two units of a SKU that varies, so that the stock suffices.
     pub fn cart(&self) -> Cart {
         let sku = format!("SKU{:04}", self.orders % 100 + 1);
         let currency = self.config.orders.pricing.currency;
@@ -145,7 +145,7 @@ impl World {
         }
     }
 
-    /// How an order stands.
+    /// The saga status of an order.
     pub async fn standing(&self, order_id: OrderId) -> Standing {
         sqlx::query_as(
             "select phase, leased, due_at is not null as is_due, epoch, cancel_requested \
@@ -157,7 +157,7 @@ impl World {
         .unwrap()
     }
 
-    /// The order as a client sees it, as far as the ledgers have to agree with it.
+    /// The fields of an order that the ledgers must agree with.
     pub async fn order(&self, order_id: OrderId) -> Value {
         let orders = self.orders_where("order_id = $1", order_id).await;
         orders.into_iter().next().unwrap()
@@ -180,13 +180,13 @@ impl World {
             .unwrap()
     }
 
-    /// Time passes until the order's turn has come, if nobody is at it.
+    /// Advances time until the saga is due, unless it is leased.
     pub async fn let_its_turn_come(&self, order_id: OrderId) {
         self.pass("update fulfilments set due_at = now() where order_id = $1 and not leased and due_at > now()", order_id)
             .await;
     }
 
-    /// Time passes until the lease that a dead process had is over.
+    /// Advances time until the lease of a dead process has expired.
     pub async fn let_its_lease_end(&self, order_id: OrderId) {
         self.pass(
             "update fulfilments set due_at = now() where order_id = $1 and leased",
@@ -203,12 +203,12 @@ impl World {
             .unwrap();
     }
 
-    /// Everything that the peers did.
+    /// The peers' ledger.
     pub fn ledger(&self) -> Ledger {
         self.sandbox.ledger()
     }
 
-    /// How often an operation of a peer was called.
+    /// The number of calls of an operation.
     pub fn calls(&self, operation: Option<Operation>) -> u64 {
         let calls = self.sandbox.ledger().calls;
         operation

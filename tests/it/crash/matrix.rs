@@ -1,10 +1,10 @@
-//! Every failpoint × every fault of every operation of the peers × what the client does × whether steps
-//! are written down at once or together.
+//! Every failpoint × every fault of every peer operation × every client flow × immediate or
+//! buffered progress.
 //!
-//! Each combination of a fault and a flow is first gone through alive, to learn which failpoints lie on
-//! its way; then once for each of them, with a process that dies there and one that comes after it.
-//! That takes some minutes: `TEST_CRASHES_ONE_OF=1` dies at all of them, as CI does, and without it at
-//! a tenth.
+//! Each combination of fault and flow first runs without a crash, to learn which failpoints it
+//! passes; then once for each of these, with a process that dies there and another that continues.
+//! Running all takes some minutes: `TEST_CRASHES_ONE_OF=1` crashes at every failpoint, as CI does;
+//! the default is at every tenth.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,17 +19,18 @@ use super::process::Life;
 use super::scenario::{Flow, Story};
 use crate::support::ledger::{of_order, violations};
 
-/// How many worlds there are at a time. Most of the time they wait for a peer that hangs.
+/// The number of environments in use at the same time. They mostly wait for a hanging peer.
 const WORLDS: usize = 12;
-/// How many deaths at one failpoint are few.
+/// The minimum number of crashes at each failpoint.
 const FEW: usize = 4;
-/// How many more lives may be needed: one that takes over, and one after a stop.
+/// The number of further processes that a scenario may need: one that continues, and one after a
+/// shutdown.
 const MORE_LIVES: usize = 2;
 
-/// A fault at one call of one operation; none is the peers' good day.
+/// A fault of one peer operation, or none.
 type Mishap = Option<(Operation, &'static str)>;
 
-/// The names that the faults have in the report.
+/// The names of the faults in the report.
 const FAULTS: [&str; 12] = [
     "refused",
     "refused for good",
@@ -45,10 +46,10 @@ const FAULTS: [&str; 12] = [
     "late arrival",
 ];
 
-/// The fault of that name. A partial answer is a part of the goods, or a part of the bytes.
+/// The fault of that name. `partial` means part of the goods, or part of the bytes.
 fn fault(operation: Operation, name: &str) -> Fault {
     let kind = match name {
-        // Until a person has seen to it; where none is asked, it ends by itself.
+        // Lasts until staff retry; an operation that does not get stuck outlasts it.
         "refused for good" => return Fault::new(operation, Kind::Refuse).times(20),
         "refused" => Kind::Refuse,
         "429" => Kind::TooMany,
@@ -61,19 +62,19 @@ fn fault(operation: Operation, name: &str) -> Fault {
         "garbage" => Kind::Garbage,
         "partial" if operation == Operation::Reserve => Kind::Partial,
         "partial" => Kind::Truncate,
-        // Longer than the client waits.
+        // Longer than the client's timeout.
         _ => return Fault::new(operation, Kind::Delay).after_ms(150).times(1),
     };
     Fault::new(operation, kind).times(1)
 }
 
-/// What there is to do, and what has come of it.
+/// The remaining combinations, and the results so far.
 #[derive(Default)]
 struct Report {
     to_do: BTreeMap<Pace, VecDeque<(Flow, Mishap)>>,
     runs: usize,
     asked: usize,
-    /// At one of so many failpoints somebody dies.
+    /// One in this many failpoints is chosen for a crash.
     one_of: usize,
     deaths: BTreeMap<&'static str, usize>,
     befallen: BTreeMap<&'static str, usize>,
@@ -81,8 +82,7 @@ struct Report {
 }
 
 impl Report {
-    /// Whether somebody should die there: it is the turn of one of so many, or few have died there so
-    /// far.
+    /// Whether to crash at `point`: it is one of `one_of`, or has had too few crashes so far.
     fn wants(&mut self, point: &'static str) -> bool {
         self.asked += 1;
         let few = self.deaths.get(point).is_none_or(|deaths| *deaths < FEW);
@@ -90,7 +90,7 @@ impl Report {
     }
 }
 
-/// What came of one story.
+/// The result of one scenario.
 #[derive(Default)]
 struct Told {
     passed: BTreeSet<&'static str>,
@@ -100,7 +100,7 @@ struct Told {
 
 #[test]
 fn no_peer_fault_or_crash_loses_or_doubles_an_order() {
-    // Whole where there is time, as in CI.
+    // CI runs the whole matrix.
     let one_of = std::env::var("TEST_CRASHES_ONE_OF").map_or(10, |text| text.parse().unwrap());
     let mut report = Report {
         one_of,
@@ -138,11 +138,11 @@ fn to_do() -> VecDeque<(Flow, Mishap)> {
     for flow in Flow::ALL {
         to_do.push_back((flow, None));
         if flow == Flow::Stop {
-            // Something has to be under way when it stops.
+            // The shutdown happens during a call.
             to_do.push_back((flow, Some((Operation::Charge, "timeout before"))));
             continue;
         }
-        // No order's way leads past a list.
+        // Sagas never call the list operations.
         let on_the_way = |operation: &Operation| !operation.name().ends_with(".list");
         let faults = Operation::ALL
             .into_iter()
@@ -171,7 +171,7 @@ fn print(report: &Report) {
     }
 }
 
-/// Takes one combination after the other, in a world of its own.
+/// Runs combinations one after the other in its own environment.
 fn walk(surroundings: &Handle, report: &Mutex<Report>, pace: Pace) {
     let mut world = surroundings.block_on(World::new(pace));
     loop {
@@ -196,7 +196,7 @@ fn walk(surroundings: &Handle, report: &Mutex<Report>, pace: Pace) {
     report.lock().unwrap().violations.extend(judged);
 }
 
-/// What belongs to no order, or to one too many.
+/// Records without an order, and surplus orders.
 async fn judge_all(world: &mut World) -> Vec<String> {
     let mut wrong = Vec::new();
     let orders = world.all_orders().await;
@@ -250,7 +250,7 @@ fn run(
     }
 }
 
-/// Tells a whole story: with one life that may die, and one that takes over.
+/// Runs a whole scenario: with a process that may die, and one that continues.
 async fn tell(
     world: &mut World,
     flow: Flow,
@@ -296,7 +296,7 @@ async fn tell(
     }
 }
 
-/// Tells the story in one life; whether it came to its end.
+/// Runs the scenario in one process. Returns whether it reached the end.
 async fn live(world: &World, story: &mut Story, life: &mut Life, told: &mut Told) -> bool {
     let watch = life.watch.clone();
     let ended = tokio::select! {

@@ -1,4 +1,4 @@
-//! One life of the service: a runtime of its own that dies, whole, at a failpoint.
+//! A simulated process of the service: a runtime that ends as a whole at a failpoint.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -18,14 +18,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 thread_local! {
-    /// Whose thread this is.
+    /// The process that this thread belongs to.
     static LIFE: RefCell<Option<Arc<Watch>>> = const { RefCell::new(None) };
 }
 
-/// What happens at the failpoints of one life.
+/// The failpoints of one process.
 #[derive(Default)]
 pub struct Watch {
-    /// Where it is to die.
+    /// The failpoint at which it dies.
     deadly: Option<&'static str>,
     seen: Mutex<Seen>,
     died: Notify,
@@ -39,7 +39,8 @@ struct Seen {
 }
 
 impl Watch {
-    /// Whoever is dead does nothing more: neither the task that died, nor any other of that life.
+    /// A dead process does nothing more: this ends the current task, and every other task of the
+    /// process at its next failpoint.
     fn pass(&self, point: &'static str) {
         let mut seen = self.seen.lock().unwrap();
         if seen.is_armed && !seen.dead {
@@ -54,19 +55,19 @@ impl Watch {
         }
     }
 
-    /// From now on it counts where it comes past.
+    /// Starts to record failpoints and to die at the chosen one.
     pub fn arm(&self) {
         let mut seen = self.seen.lock().unwrap();
         seen.is_armed = true;
         seen.passed.clear();
     }
 
-    /// Until it is armed again, it does not count.
+    /// Stops recording until it is armed again.
     fn disarm(&self) {
         self.seen.lock().unwrap().is_armed = false;
     }
 
-    /// Where it came past.
+    /// The failpoints it has passed.
     pub fn passed(&self) -> BTreeSet<&'static str> {
         self.seen.lock().unwrap().passed.clone()
     }
@@ -82,7 +83,7 @@ impl Watch {
     }
 }
 
-/// Lets every failpoint ask whose thread has come past, once for all lives and tests.
+/// Connects every failpoint with the process of the current thread. Runs once for all tests.
 fn watch_failpoints() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -98,7 +99,7 @@ fn watch_failpoints() {
         let tell = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             let life = LIFE.with_borrow(Option::clone);
-            // This one is meant.
+            // An intended crash is not reported.
             if !life.is_some_and(|life| life.is_dead()) {
                 tell(panic);
             }
@@ -106,7 +107,7 @@ fn watch_failpoints() {
     });
 }
 
-/// The service's use cases and its fulfilment, on threads of their own.
+/// The use cases and the saga worker on their own threads.
 pub struct Life {
     pub watch: Arc<Watch>,
     runtime: Option<Runtime>,
@@ -124,7 +125,7 @@ struct AtWork {
 }
 
 impl Life {
-    /// A life that ends at `deadly`, if it comes past there once it is armed. It does nothing so far.
+    /// A process that dies at `deadly`, if it passes it once it is armed. It is not started yet.
     pub fn new(config: &Config, deadly: Option<&'static str>) -> Self {
         watch_failpoints();
         let watch = Arc::new(Watch {
@@ -154,7 +155,7 @@ impl Life {
         }
     }
 
-    /// Begins to work.
+    /// Starts the worker.
     pub fn start(&mut self) {
         let (database, metrics) = (self.database.clone(), self.metrics.clone());
         let peers = self.peers.clone();
@@ -173,12 +174,12 @@ impl Life {
         });
     }
 
-    /// The use cases of a life that works.
+    /// The use cases of a started process.
     pub fn orders(&self) -> Orders {
         self.at_work.as_ref().unwrap().orders.clone()
     }
 
-    /// Runs something in this life, as a request does; `None` if it died of it.
+    /// Runs a request in this process; `None` if the process died.
     pub async fn live<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
@@ -186,7 +187,7 @@ impl Life {
         self.runtime().spawn(work).await.ok()
     }
 
-    /// Stops in good order, as far as it comes; it may start again.
+    /// Shuts down gracefully, as far as it gets; it may be started again.
     pub async fn stop(&mut self) {
         if let Some(work) = self.at_work.take() {
             work.stop.cancel();
@@ -200,7 +201,7 @@ impl Life {
     }
 }
 
-/// Ends at once, whatever is going on.
+/// Aborts all tasks at once.
 impl Drop for Life {
     fn drop(&mut self) {
         self.runtime.take().unwrap().shutdown_background();

@@ -1,5 +1,5 @@
-//! What happens to one order, told from the client's side: each life goes through the whole story
-//! again with the same keys, until one comes to its end.
+//! A scenario for one order from the client's side. Each process repeats the whole scenario with
+//! the same keys, until one reaches the end.
 
 use std::time::{Duration, Instant};
 
@@ -10,16 +10,16 @@ use sandbox::Fault;
 use super::environment::World;
 use super::process::Life;
 
-/// What the client does.
+/// The actions of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
     /// Places an order.
     Place,
     /// Places an order, and cancels it at once.
     CancelEarly,
-    /// Places an order, and cancels it when it stands.
+    /// Places an order, and cancels it when it is confirmed.
     CancelLate,
-    /// Places an order, and the service is stopped in good order meanwhile.
+    /// Places an order, and the service shuts down gracefully meanwhile.
     Stop,
 }
 
@@ -27,22 +27,22 @@ impl Flow {
     pub const ALL: [Self; 4] = [Self::Place, Self::CancelEarly, Self::CancelLate, Self::Stop];
 }
 
-/// How long an order may take to settle before that counts as a fault.
+/// The limit for an order to settle.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How often a person tries again before that counts as a fault.
+/// The limit for retries by staff.
 const RETRIES: u32 = 5;
-/// How often the order is looked at.
+/// The polling interval.
 const LOOK: Duration = Duration::from_millis(3);
 
-/// The keys that the client uses in every life.
+/// One client with the idempotency keys that it reuses in every process.
 pub struct Story {
     pub flow: Flow,
     pub place: ClientKey,
     pub cancel: ClientKey,
     pub order_id: Option<OrderId>,
-    /// What a peer does wrong, until it does.
+    /// The fault of a peer, until it is switched on.
     fault: Option<Fault>,
-    /// How often the operation that it befalls had been called before.
+    /// The number of calls of the faulty operation before the fault.
     pub calls_before: u64,
     retries: u32,
     stopped: bool,
@@ -65,8 +65,8 @@ impl Story {
         }
     }
 
-    /// Goes through the story in one life; `None` when it died on the way. The fault is switched on
-    /// when it matters.
+    /// Runs the scenario in one process; `None` if the process died. The fault is switched on when
+    /// it matters.
     pub async fn tell(&mut self, world: &World, life: &mut Life) -> Option<()> {
         if self.flow != Flow::CancelLate {
             self.turn_bad(world, life);
@@ -78,7 +78,7 @@ impl Story {
         }
         if self.flow == Flow::Stop && !self.stopped {
             life.stop().await;
-            // Once it is stopped, the next life goes on.
+            // The next process continues.
             self.stopped = true;
             return None;
         }
@@ -91,14 +91,14 @@ impl Story {
             self.cancel(world, life, order_id).await?;
             self.until_rest(world, life, order_id).await?;
         }
-        // What a peer was still doing for somebody who had left is done now; then the parcel is
-        // asked after, or the peers are asked once more.
+        // Requests that the peer is still executing for a dead client finish now. Then the parcel
+        // is tracked, or the late-arrival check runs.
         world.sandbox.wait_until_idle().await;
         self.one_more_turn(world, order_id).await;
         self.until_rest(world, life, order_id).await
     }
 
-    /// From now on the process may die, and a peer misbehaves: once in the whole story.
+    /// Arms the failpoint and the fault, once in the whole scenario.
     fn turn_bad(&mut self, world: &World, life: &Life) {
         life.watch.arm();
         if let Some(fault) = self.fault.take() {
@@ -107,7 +107,7 @@ impl Story {
         }
     }
 
-    /// The order's number, and whether an earlier life had placed it.
+    /// The order's id, and whether an earlier process had placed it.
     async fn place(&self, world: &World, life: &Life) -> Option<(OrderId, bool)> {
         let (orders, customer) = (life.orders(), world.customer.clone());
         let (cart, key) = (world.cart(), self.place.clone());
@@ -127,7 +127,7 @@ impl Story {
                 .cancel(&customer, order_id, Some(key), Expected::Any)
                 .await
         };
-        // A cancel may be refused: the order then stands, and is judged as one that does.
+        // A cancel may be refused; the order is then judged as a confirmed one.
         let _ = life.live(cancelling).await?;
         (!life.watch.is_dead()).then_some(())
     }
@@ -171,7 +171,7 @@ impl Story {
         (decided.is_ok() || !life.watch.is_dead()).then_some(())
     }
 
-    /// The order's next turn has come, and goes by.
+    /// Waits until the next run of the saga has begun.
     async fn one_more_turn(&self, world: &World, order_id: OrderId) {
         let deadline = Instant::now() + PATIENCE;
         let mut before = world.standing(order_id).await;

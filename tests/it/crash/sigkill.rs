@@ -1,4 +1,4 @@
-//! Real processes that are killed by SIGKILL at each failpoint, and a real one after each of them.
+//! Real processes killed by SIGKILL at each failpoint, each followed by another real process.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -16,10 +16,10 @@ use crate::support::database::TestDatabase;
 use crate::support::ledger::{all_orders, violations};
 use crate::support::service::{Service, eventually};
 
-/// How many processes run at a time.
+/// The number of processes at the same time.
 const SHOPS: usize = 4;
 
-/// Points that lie on no client's way: the matrix has them.
+/// Failpoints that this client never passes; the matrix covers them.
 const OFF_THE_WAY: [&str; 5] = [
     "orders.decide.before_write",
     "orders.decide.after_write",
@@ -37,7 +37,7 @@ async fn sigkill_at_any_failpoint_loses_and_repeats_nothing() {
     join_all((0..SHOPS).map(|_| open_shop(&points))).await;
 }
 
-/// Takes one point after the other.
+/// Takes failpoints one after the other.
 async fn open_shop(points: &Mutex<VecDeque<&'static str>>) {
     let sandbox = TestApp::sandbox().await;
     let database = TestDatabase::new().await;
@@ -56,7 +56,7 @@ async fn open_shop(points: &Mutex<VecDeque<&'static str>>) {
         };
         number += 1;
         make_it_pass(&sandbox, point);
-        // Dies between two writes, or with something that was not written.
+        // Dies between two writes, or with buffered progress.
         let delay = if point.starts_with("peers.") {
             "50"
         } else {
@@ -64,7 +64,7 @@ async fn open_shop(points: &Mutex<VecDeque<&'static str>>) {
         };
         environment.set("PROGRESS_DELAY_MS", delay);
         let mut service = Service::start_dying_at(&environment, point).await;
-        // A parcel is asked after while the order stands.
+        // Parcels are tracked while the order is confirmed.
         let cancels = !point.starts_with("fulfilment.do.follow_shipment");
         let order_id = visit(&service.base, number, cancels).await;
         assert!(service.was_killed().await, "it did not die at {point}");
@@ -81,18 +81,18 @@ async fn open_shop(points: &Mutex<VecDeque<&'static str>>) {
     }
 }
 
-/// Faults that make a client's way lead past a point that it otherwise leaves aside.
+/// Faults that lead the client past a failpoint that it does not pass otherwise.
 fn make_it_pass(sandbox: &Sandbox, point: &str) {
     if point.starts_with("fulfilment.undo.commit_stock") {
-        // Again after the stock was reserved anew: all that was done since then is in doubt.
+        // Repeated after the stock was reserved again: every later step is in doubt.
         sandbox.set_fault(Fault::new(Operation::Commit, Kind::Refuse));
     } else if point == "fulfilment.claim.after_write" {
         sandbox.set_fault(Fault::new(Operation::Charge, Kind::ErrorBefore).times(1));
     }
 }
 
-/// A client places an order and `cancels` it once it stands, as far as the process lives; tells the
-/// order's number, if it has learnt it.
+/// A client places an order and, if `cancels`, cancels it once it is confirmed, as far as the
+/// process lives. Returns the order's id if the client learnt it.
 async fn visit(base: &str, number: usize, cancels: bool) -> Option<i64> {
     let customer = Client::customer(base, 5);
     let place = customer
@@ -114,7 +114,7 @@ async fn visit(base: &str, number: usize, cancels: bool) -> Option<i64> {
     Some(order_id)
 }
 
-/// Waits until every order has settled and was swept, and judges them.
+/// Waits until every order has settled and its late-arrival check is done, and judges them.
 async fn judge(base: &str, sandbox: &Sandbox, point: &str, number: usize) {
     let staff = Client::staff(base);
     let orders = eventually("every order is called off", async || {

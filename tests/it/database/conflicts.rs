@@ -1,4 +1,4 @@
-//! Statements that give way to other transactions, and are repeated.
+//! Serialization failures and deadlocks, which the service retries.
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
@@ -6,8 +6,8 @@ use crate::support::app::TestApp;
 use crate::support::client::cart;
 use crate::support::service::eventually;
 
-/// Lets the first rows that are written to a table fail with this SQLSTATE. A sequence counts them,
-/// since it does not go back with the transaction.
+/// Makes the first `times` rows written to a table fail with this SQLSTATE. A sequence counts them,
+/// because it survives the rollback.
 async fn fail(conn: &mut PgConnection, table: &str, code: &str, times: u32) {
     let sql = format!(
         "create sequence failures;
@@ -46,7 +46,8 @@ async fn a_conflicting_transaction_is_retried_and_succeeds() {
 async fn give_way(app: &TestApp) {
     let mut conn = app.database.connection().await;
     for code in ["40001", "40P01", "55P03"] {
-        // A placement, a mark of fulfilment, the wish to cancel: each writes one of these first.
+        // A placement, a progress update and a cancel request: each writes to one of these tables
+        // first.
         for table in ["orders", "order_events", "fulfilments"] {
             fail(&mut conn, table, code, 3).await;
             let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
@@ -90,7 +91,7 @@ async fn a_deadlock_victim_is_retried_and_succeeds() {
     let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
     let order_id = placed.order_id();
     let mut conn = app.database.connection().await;
-    // The service is the one that finds out, and gives way.
+    // The service's session detects the deadlock and is its victim.
     conn.execute("set deadlock_timeout = '1h'").await.unwrap();
     let mut locks = conn.begin().await.unwrap();
     sqlx::query("select from orders where order_id = $1 for update")

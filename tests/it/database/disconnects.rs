@@ -1,4 +1,4 @@
-//! Work that nobody waits for any more.
+//! Work whose client has disconnected.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::support::app::TestApp;
 use crate::support::client::cart;
 use crate::support::service::eventually;
 
-/// How many connections of others are in that state of mind.
+/// The number of other connections in this condition.
 async fn others(conn: &mut PgConnection, condition: &str) -> i64 {
     let sql = sqlx::AssertSqlSafe(format!(
         "select count(*) from pg_stat_activity where datname = current_database() \
@@ -50,7 +50,7 @@ async fn a_disconnected_client_leaves_no_open_transaction() {
         (open == 0).then_some(())
     })
     .await;
-    // And not because somebody else took the connection and found it in this state.
+    // The connection was not reused by another request in this state.
     assert!(
         left_at.elapsed() < Duration::from_secs(5),
         "{:?}",

@@ -1,4 +1,4 @@
-//! The database is away, or does not answer, and comes back.
+//! The database is down or unresponsive, and recovers.
 
 use std::time::{Duration, Instant};
 
@@ -9,13 +9,13 @@ use crate::support::app::TestApp;
 use crate::support::client::{Reply, cart};
 use crate::support::service::eventually;
 
-/// Nobody asks after parcels: what was cut off is met by requests first.
+/// Turns parcel tracking off: requests meet the broken connections first.
 const AT_REST: &[(&str, &str)] = &[
     ("FOLLOW_INTERVAL_MS", "86400000"),
     ("POLL_INTERVAL_MS", "60000"),
 ];
 
-/// Asks everything that needs the database, all at the same time.
+/// Sends one request of every kind that needs the database, concurrently.
 async fn ask_everything(app: &TestApp, order_id: i64) -> Vec<Reply> {
     let (customer, staff) = (app.customer(5), app.staff());
     let path = |verb: &str| format!("/v1/orders/{order_id}/{verb}/");
@@ -100,7 +100,7 @@ async fn an_unresponsive_database_times_out_at_the_limit() {
         "{:?}",
         asked.elapsed()
     );
-    // Nobody waits for what lay idle when it fell silent.
+    // Idle connections that became unresponsive are not waited for.
     let asked = Instant::now();
     let details = app.customer(5).details(placed.order_id()).await;
     details.assert_problem(503, "unavailable");
@@ -123,7 +123,7 @@ async fn a_database_restart_between_requests_causes_no_error() {
     let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
     assert_eq!(placed.status, 201, "{placed:?}");
     for _ in 0..3 {
-        // Fills the pool, then cuts everything that lies in it.
+        // Fills the pool, then cuts all of its connections.
         ask_everything(&app, placed.order_id()).await;
         proxy.come_back().await;
         for reply in ask_everything(&app, placed.order_id()).await {

@@ -1,5 +1,5 @@
-//! PgBouncer in transaction mode between the service and PostgreSQL: each transaction may meet
-//! another connection to the server.
+//! PgBouncer in transaction mode between the service and PostgreSQL: each transaction may use
+//! another server connection.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -11,12 +11,12 @@ use crate::support::ledger::judge;
 use crate::support::pgbouncer::PgBouncer;
 use crate::support::service::eventually;
 
-/// Fewer than the service's own connections.
+/// Fewer than the service's client connections.
 const SERVER_CONNECTIONS: u32 = 3;
 const CUSTOMERS: i64 = 6;
 const TURNS: usize = 4;
 
-/// Everything a customer and the shop do with an order. Gives its number.
+/// Every action of a customer and of staff on one order. Returns its id.
 async fn shop(app: &TestApp, number: i64, turn: usize) -> i64 {
     let (customer, staff) = (app.customer(number), app.staff());
     let (key, body) = (format!("{number}-{turn}"), cart("SKU0001", 1, "10.00"));
@@ -79,7 +79,7 @@ async fn the_service_works_behind_a_transaction_mode_pooler() {
     let placed = join_all(customers).await.concat();
     let orders = judge(&app.base, &app.sandbox, &placed).await;
     assert_eq!(orders.len(), placed.len());
-    // Nothing is left on the server that the next client would stumble over.
+    // No session state is left on the server for the next client.
     let mut conn = app.database.connection().await;
     eventually("no transaction is left open", async || {
         let open: i64 = sqlx::query_scalar(

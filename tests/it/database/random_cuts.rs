@@ -1,5 +1,5 @@
-//! The database breaks off at random moments while customers place and cancel, and try again until
-//! they are answered.
+//! Connections break at random moments while customers place and cancel orders and retry until they
+//! get a response.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -15,24 +15,24 @@ use crate::support::database::create_tables;
 use crate::support::ledger::{judge, until_charged};
 use crate::support::service::{Service, eventually};
 
-/// How often connections are cut.
+/// The number of times connections are cut.
 const ROUNDS: usize = 150;
-/// How often the database is restarted.
+/// The number of restarts of the database.
 const RESTARTS: usize = 4;
-/// How many orders are charged between two restarts, and while connections are cut.
+/// The number of orders charged between two restarts, and while connections are cut.
 const ORDERS: usize = 12;
 const CUSTOMERS: i64 = 8;
 
-/// An order that was acknowledged.
+/// An acknowledged order.
 #[derive(Clone, Copy, Debug)]
 pub struct Acknowledged {
     pub customer: i64,
     pub order_id: i64,
-    /// When its client learnt of it.
+    /// When the client received the acknowledgement.
     pub at: Instant,
 }
 
-/// Asks until the database was there.
+/// Retries until the response is not a 503.
 async fn answered(mut ask: impl AsyncFnMut() -> Reply) -> Reply {
     eventually("an answer", async || {
         let reply = ask().await;
@@ -47,7 +47,7 @@ async fn answered(mut ask: impl AsyncFnMut() -> Reply) -> Reply {
     .await
 }
 
-/// Places orders, each with a key of its own until it is acknowledged, and cancels some.
+/// Places orders, each with its own key until it is acknowledged, and cancels some of them.
 async fn customer(base: &str, number: i64, over: &CancellationToken) -> Vec<Acknowledged> {
     let client = Client::customer(base, number);
     let mut acknowledged = Vec::new();
@@ -79,8 +79,8 @@ async fn customer(base: &str, number: i64, over: &CancellationToken) -> Vec<Ackn
     acknowledged
 }
 
-/// Lets customers shop until the trouble is over, and then judges: everything that was acknowledged is
-/// there, once, and nothing else.
+/// Runs customers during `trouble` and judges the result: every acknowledged order exists once, and
+/// no other.
 pub async fn weather(
     base: &str,
     sandbox: &Sandbox,
@@ -141,7 +141,7 @@ async fn a_database_restart_under_load_loses_and_repeats_nothing() {
     let settings = |port| Settings {
         data_dir: folder.path().join("postgres"),
         port,
-        // A shutdown writes everything down.
+        // A graceful shutdown writes everything to disk.
         durability: Durability::Throwaway,
         max_connections: 40,
         fresh: false,

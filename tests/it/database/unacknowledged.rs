@@ -1,4 +1,5 @@
-//! Connections that break with a write under way: whether it was done is found out, never guessed.
+//! Connections that break during a write: the service finds out whether the write committed, and
+//! never guesses.
 
 use sandbox::{Fault, Kind, Operation};
 use serde_json::json;
@@ -10,7 +11,7 @@ use crate::support::ledger::{all_orders, judge};
 use crate::support::proxy::Cut;
 use crate::support::service::eventually;
 
-/// Nobody asks after parcels, so that only the request under test speaks of it.
+/// Turns parcel tracking off, so that only the tested request contains this text.
 const AT_REST: &[(&str, &str)] = &[("FOLLOW_INTERVAL_MS", "86400000")];
 
 async fn assert_one_order(app: &TestApp, order_id: i64) {
@@ -46,7 +47,7 @@ async fn a_placement_on_a_broken_connection_is_one_order() {
 
 #[tokio::test]
 async fn a_placement_broken_behind_a_pooler_is_one_order() {
-    // The statement, and the commit of its transaction.
+    // The statement, and the COMMIT of its transaction.
     for text in ["SKU0001", "commit"] {
         for cut in [Cut::Before, Cut::After] {
             let (app, proxy) = behind_a_proxy(&[
@@ -55,7 +56,7 @@ async fn a_placement_broken_behind_a_pooler_is_one_order() {
                 ("DATABASE_POOLER", "transaction"),
             ])
             .await;
-            // The first looks at the tables are over.
+            // The first queries of the catalogue are over.
             let placed = app.customer(5).place(&cart("SKU0002", 1, "10.00")).await;
             assert_eq!(placed.status, 201, "{placed:?}");
             proxy.cut(text, cut);
@@ -72,7 +73,8 @@ async fn a_placement_broken_behind_a_pooler_is_one_order() {
 async fn a_placement_committed_after_its_retry_is_one_order() {
     for key in [None, Some("key-1")] {
         let (app, proxy) = behind_a_proxy(AT_REST).await;
-        // Nothing is prepared the second time: the statement is sent with its parameters at once.
+        // The statement is already prepared: the second time it is sent with its parameters at
+        // once.
         app.customer(5).place(&cart("SKU0002", 1, "10.00")).await;
         proxy.cut("SKU0001", Cut::Late);
         let (customer, body) = (app.customer(5), cart("SKU0001", 1, "10.00"));
@@ -98,7 +100,7 @@ async fn a_placement_without_an_acknowledgement_runs_once() {
     lost.assert_problem(503, "unavailable");
     assert_eq!(lost.header("retry-after"), Some("1"));
     proxy.come_back().await;
-    // The order runs whether or not its client asks again.
+    // The saga runs even if the client does not retry.
     let staff = app.staff();
     let order_id = eventually("the order is confirmed", async || {
         let orders = all_orders(&staff).await;
@@ -173,7 +175,7 @@ async fn a_decision_on_a_broken_connection_is_written_once() {
     }
 }
 
-/// An order whose refund Payment has refused.
+/// A stuck order, whose refund Payment has refused.
 async fn stuck(app: &TestApp) -> i64 {
     let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
     app.sandbox

@@ -1,4 +1,4 @@
-//! Connections whose clients do not move.
+//! Connections of stalled clients.
 
 use std::time::{Duration, Instant};
 

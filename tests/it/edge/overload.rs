@@ -1,4 +1,4 @@
-//! Requests that take too long, or are too many at a time.
+//! Request timeouts and load shedding.
 
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,7 @@ async fn a_body_sent_byte_by_byte_times_out() {
     assert_eq!(refused(&app, "body-too-slow").await, 1);
 }
 
-/// A service whose database does not answer from now on.
+/// A service whose database has become unresponsive.
 async fn hanging(settings: &[(&str, &str)]) -> (TestApp, Proxy) {
     let database = TestDatabase::new().await;
     let proxy = Proxy::start(&database.options).await;
@@ -68,7 +68,7 @@ async fn an_overloaded_service_sheds_load_and_answers_probes() {
             tokio::spawn(async move { customer.get("/v1/orders/").await })
         })
         .collect();
-    // The question itself is under way as well.
+    // The scrape itself is in flight as well.
     eventually("under way", async || {
         (metric(&app, "http_requests_in_flight").await == 3).then_some(())
     })

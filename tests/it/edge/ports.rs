@@ -1,4 +1,4 @@
-//! A port of their own for what operators' machines ask.
+//! The separate port for metrics and health.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! How often one caller may ask.
+//! Rate limits.
 
 use std::time::{Duration, Instant};
 
@@ -11,12 +11,12 @@ use crate::support::client::{Client, Reply, send};
 use crate::support::service::eventually;
 use crate::support::visitor::{Visitor, assert_page};
 
-/// Three at once, and one more each second.
+/// A burst of three, refilled at one per second.
 const TIGHT: [(&str, &str); 2] = [("RATE_LIMIT_PER_S", "1"), ("RATE_LIMIT_BURST", "3")];
 
 const LIST: &str = "/v1/orders/";
 
-/// Asks until it is refused, and tells how often it was answered.
+/// Sends requests until one is refused. Returns the number of accepted ones and the refusal.
 async fn exhaust(client: &Client, path: &str) -> (usize, Reply) {
     for answered in 0..1_000 {
         let reply = client.get(path).await;
@@ -42,7 +42,7 @@ async fn a_rate_limited_caller_is_told_when_to_retry() {
     assert_eq!(reply.header("retry-after"), Some("1"));
     assert_eq!(reply.header("ratelimit"), Some("\"default\";r=0;t=1"));
     assert!(refused(&app, "rate-limited").await >= 1);
-    // Nobody else is meant.
+    // Other callers are not limited.
     assert_eq!(app.customer(6).get(LIST).await.status, 200);
     let began = Instant::now();
     eventually("again", async || {
@@ -82,7 +82,7 @@ async fn anonymous_callers_are_limited_by_address() {
         assert!(answered < 3, "{path} was answered {answered} times");
         reply.assert_problem(429, "rate-limited");
     }
-    // Those who are known are not, and neither is who asks how the service is.
+    // Authenticated callers and health probes are not limited.
     assert_eq!(app.customer(5).get(LIST).await.status, 200);
     for _ in 0..20 {
         assert_eq!(app.nobody().get("/health/").await.status, 200);
@@ -125,7 +125,7 @@ async fn sign_in_attempts_are_rate_limited() {
         visitor.sign_in("customer6", "customer6", "/").await.status,
         303
     );
-    // Nor many names from one address.
+    // Many names from one address are limited as well.
     let mut statuses = Vec::new();
     for number in 0..30 {
         let name = format!("nobody{number}");

@@ -1,4 +1,4 @@
-//! What answers tell browsers, and how they are sent.
+//! Security headers, CORS and compression.
 
 use std::io::Read as _;
 
@@ -14,7 +14,7 @@ use crate::support::visitor::{HTML, Visitor};
 
 const SITE: &str = "https://shop.example";
 
-/// Every operation of the OpenAPI document, with numbers in its path.
+/// Every operation of the OpenAPI document, with ids in its path.
 fn operations() -> Vec<(Method, String)> {
     let document = serde_json::to_value(order_service::http::openapi()).unwrap();
     let mut operations = Vec::new();
@@ -142,7 +142,7 @@ async fn cors_allows_configured_origins_to_read_all_responses() {
     }
 }
 
-/// The answer's encoding and, decoded, its body.
+/// The content encoding of the response and its decoded body.
 async fn gzipped(client: &Client, path: &str, accept: &str) -> (Option<String>, String) {
     let request = client.request(Method::GET, path);
     let request = request

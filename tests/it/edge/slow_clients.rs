@@ -1,4 +1,4 @@
-//! Many slow clients at once, and one that is as it should be.
+//! Many slow clients beside one normal client.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::support::app::TestApp;
 use crate::support::client::cart;
 use crate::support::service::eventually;
 
-/// How many.
+/// The number of slow clients.
 const SLOW: usize = 500;
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! A standby that lags behind takes over, and has never heard of orders that were acknowledged: what
-//! that means, and that reconciliation tells all of it.
+//! A lagging standby is promoted without some acknowledged orders; reconciliation reports all of
+//! them.
 
 use std::collections::BTreeSet;
 
@@ -14,10 +14,10 @@ use crate::support::service::eventually;
 
 const SETTINGS: &[(&str, &str)] = &[("FOLLOW_INTERVAL_MS", "86400000"), ("SWEEP_AFTER_MS", "0")];
 
-/// Sequences are logged 32 numbers ahead, so that less would not be given again.
+/// Sequences are logged 32 values ahead, so only a greater loss reuses ids.
 const LOST: usize = 40;
 
-/// Live charges and parcels of an order.
+/// The number of live charges and parcels of an order.
 fn held(ledger: &Ledger, order_id: i64) -> (usize, usize) {
     let charges = ledger.charges.iter();
     let parcels = ledger.shipments.iter();
@@ -31,7 +31,7 @@ fn held(ledger: &Ledger, order_id: i64) -> (usize, usize) {
     )
 }
 
-/// What reconciliation is to find for orders that only the peers know.
+/// The expected findings for orders that only the peers know.
 fn findings(orders: &BTreeSet<i64>) -> Vec<(&'static str, i64)> {
     ["orphan_charge", "orphan_shipment"]
         .iter()
@@ -56,7 +56,7 @@ async fn orders_lost_in_a_failover_are_found_and_ids_stay_unique() {
     reconcile(&shop.environment, &[]).await.assert(0, None, &[]);
     shop.fail_over().await;
 
-    // They are gone, and what the peers hold for them is told.
+    // The orders are gone, and reconciliation reports their records at the peers.
     for order_id in &lost {
         assert_eq!(customer.details(*order_id).await.status, 404);
     }
@@ -66,8 +66,8 @@ async fn orders_lost_in_a_failover_are_found_and_ids_stay_unique() {
         .await
         .assert(1, None, &found);
 
-    // A number is given again, to an order that has a charge and a parcel of its own: that of the lost
-    // one is not taken for it.
+    // An id is reused by an order with its own charge and parcel; the records of the lost order are
+    // not matched to it.
     let mut again = BTreeSet::new();
     for key in &keys {
         let placed = customer.place_with_key(key, &body).await;
@@ -84,7 +84,7 @@ async fn orders_lost_in_a_failover_are_found_and_ids_stay_unique() {
     }
     assert!(shared > 0, "no number was given again");
 
-    // Nor is it repaired away: whose it is, a person finds out.
+    // Reconciliation does not repair it; staff find out whose record it is.
     let repaired = reconcile(&shop.environment, &["--repair"]).await;
     repaired.assert(1, Some("left"), &found);
     assert_eq!(shop.sandbox.ledger().refunds.len(), 0);
@@ -96,7 +96,7 @@ async fn the_worker_of_a_lost_order_never_touches_its_successor() {
     let mut shop = Shop::open(SETTINGS).await;
     shop.servers.part().await;
     let (servers, service, sandbox) = (&mut shop.servers, &shop.service, &shop.sandbox);
-    // Both wait for Payment, at the same version of an order of the same number.
+    // Both wait for Payment, at the same version of an order with the same id.
     let slow = Fault::new(Operation::Charge, Kind::Delay);
     sandbox.set_fault(slow.after_ms(2000).times(2));
     let place = |customer_id| {
@@ -122,7 +122,7 @@ async fn the_worker_of_a_lost_order_never_touches_its_successor() {
     servers.kill_primary().await;
     servers.promote().await;
     let standby = servers.standby();
-    // As it is where more than 32 are lost.
+    // As happens when more than 32 are lost.
     let mut conn = PgConnection::connect_with(&standby).await.unwrap();
     sqlx::query("select setval('orders_order_id_seq', $1, false)")
         .bind(number)
@@ -139,7 +139,7 @@ async fn the_worker_of_a_lost_order_never_touches_its_successor() {
     let lost = lost.await.unwrap();
     assert_eq!(lost.body["customer_id"], 5, "told of another's order");
     assert_eq!(held(&sandbox.ledger(), number), (2, 1));
-    // What the lost one had got by then.
+    // The records that the lost order had by then.
     let found = [("orphan_charge", number), ("orphan_reservation", number)];
     reconcile(&shop.environment, &[])
         .await

@@ -1,10 +1,10 @@
-//! Lists are read from a standby, as long as that is of use; everything else from the primary.
+//! Lists are read from the standby while it is usable; all other reads go to the primary.
 
 use super::Shop;
 use crate::support::client::{Client, cart};
 use crate::support::service::{Service, eventually};
 
-/// Opens a shop whose lists are read from the standby, which gets nothing any more.
+/// Starts a service that reads lists from a standby, whose replication has stopped.
 async fn with_a_standby_that_stands_still() -> (Shop, Client) {
     let mut shop = Shop::open(&[]).await;
     let earlier = shop.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
@@ -56,7 +56,7 @@ async fn the_primary_is_read_while_the_standby_is_down() {
     assert_eq!(count().await, 1);
     shop.servers.kill_standby().await;
     assert_eq!(count().await, 2);
-    // It is left alone for a while.
+    // The service avoids the standby for a while.
     assert_eq!(count().await, 2);
     let metrics = shop.staff().get("/metrics/").await;
     let once = "db_repeats_total{reason=\"standby\"} 1";

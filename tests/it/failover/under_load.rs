@@ -1,5 +1,5 @@
-//! Failovers under load, with a standby that confirms each commit: nothing that was acknowledged is
-//! lost, and nobody restarts the service.
+//! Failover under load with a synchronous standby: no acknowledged order is lost, and no restart is
+//! needed.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,14 +10,14 @@ use crate::reconciliation::reconcile;
 use crate::support::ledger::until_charged;
 use crate::support::service::eventually;
 
-/// How many orders are charged before the primary is gone, and after.
+/// The number of orders charged before the failover, and after it.
 const ORDERS: usize = 24;
-/// How long it may take everybody to find the new primary, on however busy a machine and disk.
+/// The limit for all customers to reach the new primary on a busy machine.
 const SOON: Duration = Duration::from_secs(15);
-/// How many connections reach the standby before its promotion.
+/// The number of connections to the standby before its promotion.
 const EARLY_CONNECTIONS: usize = 4;
-/// How long work with a connection that has fallen silent may go on, which is ten seconds, and some patience;
-/// less than the same twice.
+/// Requests on a silent connection end after ten seconds; the limit adds slack and stays below
+/// twice that.
 const SILENCE: Duration = Duration::from_secs(18);
 
 const SETTINGS: &[(&str, &str)] = &[
@@ -27,14 +27,14 @@ const SETTINGS: &[(&str, &str)] = &[
     ("SWEEP_AFTER_MS", "0"),
 ];
 
-/// When the primary was gone, and when the new one could be reached.
+/// The moments when the primary failed and when the new one became reachable.
 struct Outage {
     gone: Instant,
     back: Instant,
 }
 
-/// Says how it went; returns how long the first customer and the last waited for a success once the new
-/// primary could be reached.
+/// Prints the result. Returns how long the first and the last customer waited for a success after
+/// the new primary became reachable.
 fn report(acknowledged: &[Acknowledged], outage: &Outage) -> (Duration, Duration) {
     let before = acknowledged.iter().filter(|order| order.at < outage.gone);
     let after = acknowledged.iter().filter(|order| order.at > outage.back);
@@ -93,7 +93,7 @@ async fn a_silent_primary_blocks_no_request_beyond_the_limit() {
     let trouble = async || {
         until_charged(&shop.sandbox, ORDERS).await;
         let gone = Instant::now();
-        // Packets go nowhere: no connection is closed, none refused.
+        // Packets are dropped: no connection is closed or refused.
         proxy.fall_silent();
         servers.kill_primary().await;
         servers.promote().await;

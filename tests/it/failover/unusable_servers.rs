@@ -1,5 +1,5 @@
-//! Servers that are of no use: that only read, or are alone. And what the new primary does not know, because
-//! it was lazy.
+//! Unusable servers: read-only ones, and a primary without its standby. Also progress that was lost
+//! because it was committed asynchronously.
 
 use sandbox::{Fault, Kind, Operation};
 use sqlx::{Connection as _, PgConnection};
@@ -10,13 +10,13 @@ use crate::support::ledger::judge;
 use crate::support::replicated::run;
 use crate::support::service::eventually;
 
-/// Nobody asks after parcels: what was cut off is met by requests first.
+/// Turns parcel tracking off: requests meet the broken connections first.
 const AT_REST: &[(&str, &str)] = &[
     ("FOLLOW_INTERVAL_MS", "86400000"),
     ("POLL_INTERVAL_MS", "60000"),
 ];
 
-/// A lease that ends within the test's patience.
+/// A lease that ends within the test's limit.
 const IMPATIENT: &[(&str, &str)] = &[
     ("FOLLOW_INTERVAL_MS", "86400000"),
     ("PEER_TIMEOUT_MS", "2500"),
@@ -26,7 +26,7 @@ const IMPATIENT: &[(&str, &str)] = &[
 #[tokio::test]
 async fn a_lagging_standby_is_not_read_before_promotion() {
     let mut shop = Shop::open(AT_REST).await;
-    // It has every commit on disk and shows none.
+    // The standby has every commit on disk and does not show it.
     run(&shop.servers.standby(), "select pg_wal_replay_pause()").await;
     let customer = shop.customer(5);
     let body = cart("SKU0001", 1, "10.00");
@@ -59,7 +59,7 @@ async fn a_server_turned_read_only_is_left_for_the_new_primary() {
     assert_eq!(first.status, 201, "{first:?}");
     shop.servers.promote().await;
     shop.proxy.lead_to(&shop.servers.standby());
-    // The connections stay, and lead to where nothing is written any more.
+    // The connections stay open and lead to a server that is now read-only.
     let old = shop.servers.primary();
     run(&old, "alter system set default_transaction_read_only = on").await;
     run(&old, "select pg_reload_conf()").await;
@@ -108,7 +108,7 @@ async fn a_primary_without_its_sync_standby_confirms_no_order() {
 async fn steps_whose_progress_was_lost_are_done_once() {
     for operation in [Operation::Charge, Operation::Create, Operation::Commit] {
         let mut shop = Shop::open(IMPATIENT).await;
-        // Shipping need not keep keys.
+        // Shipping ignores idempotency keys.
         shop.sandbox
             .set_fault(Fault::new(Operation::Create, Kind::Again));
         let late = Fault::new(operation, Kind::Delay);
@@ -137,7 +137,7 @@ async fn steps_whose_progress_was_lost_are_done_once() {
             .unwrap();
         assert_eq!(marks, 1, "nothing was lost before {operation:?}");
         let placed = placing.await.unwrap();
-        // The latter if the answer came while the database was away for too long, and the lease ended.
+        // The second if the response came during an outage that outlasted the lease.
         assert!(
             matches!(placed.status, 201 | 202),
             "{operation:?}: {placed:?}"

@@ -1,4 +1,4 @@
-//! Cancel is a request to fulfilment: at any moment, once or often.
+//! A cancel is a request to the saga, at any moment, once or repeatedly.
 
 use sandbox::{Fault, Kind, Operation};
 use serde_json::json;
@@ -64,7 +64,7 @@ async fn a_repeated_cancel_is_idempotent() {
 async fn an_order_with_a_parcel_in_transit_cannot_be_cancelled() {
     let app = TestApp::start().await;
     let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
-    // The carrier has it, and we have not heard of that.
+    // The carrier has the parcel, and the service does not know it yet.
     app.sandbox
         .set_fault(Fault::new(Operation::Follow, Kind::ErrorBefore));
     app.sandbox.advance_parcels();
@@ -186,7 +186,7 @@ async fn an_order_whose_parcel_was_abandoned_is_cancelled() {
         .send()
         .await
         .unwrap();
-    // Shipping says so as well, which makes the service look at once.
+    // Shipping also notifies the service, which makes it track the parcel at once.
     let path = format!("/v1/orders/{}/update/", placed.order_id());
     let told = app
         .service()

@@ -1,4 +1,5 @@
-//! Several replicas on one database, killed and paused at random while customers place and cancel.
+//! Several replicas on one database, killed and paused at random while customers place and cancel
+//! orders.
 
 use std::time::Duration;
 
@@ -19,12 +20,12 @@ use crate::support::replicated::crash;
 use crate::support::service::{Service, eventually};
 
 const REPLICAS: usize = 3;
-/// How many replicas are killed, and how many are paused.
+/// The number of kills, and of pauses.
 const OF_EACH: usize = 3;
-/// How many orders are charged before each fault, and after the last one.
+/// The number of orders charged before each fault, and after the last one.
 const ORDERS: usize = 24;
 
-/// A second's lease, so that orders change hands all the time.
+/// A lease of one second, so that orders often get a new lease holder.
 fn impatient(url: &str, sandbox: &Sandbox) -> Environment {
     let mut environment = environment_of(url, sandbox);
     environment.set("LEASE_S", "1");
@@ -132,7 +133,7 @@ async fn killed_and_paused_replicas_lose_and_repeat_nothing() {
     for _ in 0..REPLICAS {
         replicas.push(Service::start(&environment).await);
     }
-    // Ports stay, whoever serves at them.
+    // A restarted replica uses the same port.
     let environments: Vec<Environment> = replicas
         .iter()
         .map(|replica| {
@@ -176,7 +177,7 @@ async fn a_database_crash_under_load_loses_no_acknowledged_order() {
     let settings = |port| Settings {
         data_dir: folder.path().join("postgres"),
         port,
-        // What is committed must outlive the crash, what is lazy need not.
+        // Synchronous commits survive the crash; asynchronous ones may be lost.
         durability: Durability::Durable,
         max_connections: 40,
         fresh: false,

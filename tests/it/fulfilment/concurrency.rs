@@ -1,4 +1,4 @@
-//! Many placements and cancels at once.
+//! Many concurrent placements and cancels.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -61,7 +61,7 @@ async fn a_disconnected_client_neither_cancels_nor_duplicates() {
     let stored = eventually("the order is stored", async || {
         (app.stored_orders().await == 1).then_some(())
     });
-    // The request is dropped, and with it the connection, once the order is there.
+    // The request and its connection are dropped once the order exists.
     tokio::select! {
         reply = customer.place_with_key("leaving", &cart) => panic!("answered {reply:?}"),
         () = stored => {}
@@ -78,11 +78,11 @@ async fn a_disconnected_client_neither_cancels_nor_duplicates() {
 
 #[tokio::test]
 async fn a_client_disconnecting_in_mid_write_does_not_stop_its_order() {
-    // Nobody would take it over in time, if it were left to that.
+    // The lease is too long for another worker to take the order over within the test.
     let app = TestApp::with(&[("LEASE_S", "3600")]).await;
     let (mut watching, mut conn) =
         tokio::join!(app.database.connection(), app.database.connection());
-    // The placement waits until it is certain whether its key was used.
+    // The placement waits for the lock that decides whether its key was used.
     let mut other = conn.begin().await.unwrap();
     sqlx::query(
         "insert into idempotency_keys (scope, operation, key, fingerprint, order_id) \
@@ -110,7 +110,7 @@ async fn a_client_disconnecting_in_mid_write_does_not_stop_its_order() {
     .await;
     placing.abort();
     assert!(placing.await.unwrap_err().is_cancelled());
-    // The service answers others meanwhile, and has heard by now that this one is gone.
+    // Responses to other requests show that the service has noticed the disconnect.
     for _ in 0..5 {
         assert_eq!(app.customer(5).get("/v1/orders/").await.status, 200);
     }

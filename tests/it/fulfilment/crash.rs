@@ -1,4 +1,4 @@
-//! Processes that die, or stop, in the middle of a placement.
+//! Processes that die or shut down in the middle of a placement.
 
 use reqwest::Method;
 
@@ -25,8 +25,8 @@ async fn a_restart_finishes_a_placement_interrupted_by_sigkill() {
         Operation::Commit,
     ] {
         for kind in [Kind::ErrorBefore, Kind::ErrorAfter] {
-            // The process dies while it asks again and again, before or after the peer has
-            // executed; nor can it look up what came of it.
+            // The process dies while it retries, before or after the peer has executed the call;
+            // look-ups fail as well.
             sandbox.set_fault(Fault::new(operation, kind));
             sandbox.set_fault(Fault::new(Operation::Follow, Kind::ErrorBefore));
             let mut service = Service::start(&environment).await;
@@ -83,7 +83,7 @@ async fn a_graceful_shutdown_releases_the_lease() {
     assert_eq!(placed.status, 202);
     app.restart().await;
     let customer = app.customer(5);
-    // Well before the lease of an hour would have ended.
+    // Long before the one-hour lease expires.
     customer.until_status(placed.order_id(), "CONFIRMED").await;
     assert_eq!(
         violations(&all_orders(&app.staff()).await, &app.sandbox.ledger()),
@@ -102,7 +102,7 @@ async fn a_process_about_to_stop_claims_nothing() {
     let running = app.take();
     let nobody = app.nobody();
     let mut conn = app.database.connection().await;
-    // Its turn has come whenever it is looked at.
+    // The saga is always due.
     let mut epoch = async || -> i64 {
         eventually("the order waits for its turn", async || {
             sqlx::query_scalar(

@@ -1,4 +1,4 @@
-//! Peers that answer nothing useful: asked again with the same key until they do.
+//! Faulty peers: the service retries with the same key.
 
 use std::time::Duration;
 
@@ -73,7 +73,7 @@ async fn every_fault_at_every_undo_still_cancels_the_order() {
 #[tokio::test]
 async fn a_charge_refused_after_an_unclear_attempt_is_refunded() {
     let app = TestApp::start().await;
-    // Taken, but nobody heard of it; then the same key meets a no.
+    // The charge is taken without a response; then the same key is refused.
     app.sandbox
         .set_fault(Fault::new(Operation::Charge, Kind::DropAfter).times(1));
     let placed = async { app.customer(5).place(&cart("SKU0001", 1, "10.00")).await };
@@ -86,7 +86,7 @@ async fn a_charge_refused_after_an_unclear_attempt_is_refunded() {
             .set_fault(Fault::new(Operation::Charge, Kind::Refuse));
     };
     let (placed, ()) = tokio::join!(placed, refuse);
-    // The second attempt may have come before the refusal was switched on.
+    // The second attempt may precede the refusal.
     if placed.status == 402 {
         assert_eq!(placed.body["order"]["order_status"], "CANCELLED");
         assert_eq!(app.sandbox.ledger().refunds.len(), 1);
@@ -135,7 +135,7 @@ async fn a_charge_that_timed_out_is_taken_once() {
 async fn an_order_waiting_for_a_peer_can_be_cancelled() {
     let app = TestApp::with(&[
         ("SETTLE_WAIT_MS", "50"),
-        // Nobody listens on this port.
+        // No server listens on this port.
         ("PAYMENT_SERVICE_URL", "http://127.0.0.1:9"),
     ])
     .await;
@@ -147,7 +147,7 @@ async fn an_order_waiting_for_a_peer_can_be_cancelled() {
         history.contains(&"stock_reserved".to_owned()).then_some(())
     })
     .await;
-    // Nothing was ever sent to Payment, so there is nothing to wait for.
+    // Nothing was sent to Payment, so the cancel takes effect at once.
     eventually("the order is cancelled", async || {
         let cancelled = customer.cancel(placed.order_id()).await;
         (cancelled.status == 200).then_some(())
@@ -228,11 +228,11 @@ async fn a_reservation_that_lapsed_during_an_outage_is_renewed() {
 
 #[tokio::test]
 async fn a_shipment_in_doubt_is_looked_up_before_it_is_repeated() {
-    // A second parcel would be called back when the first is asked after: nobody asks.
+    // Tracking would recall a second parcel, so it is turned off.
     let app = TestApp::with(&[("FOLLOW_INTERVAL_MS", "86400000")]).await;
     app.sandbox
         .set_fault(Fault::new(Operation::Create, Kind::ErrorAfter).times(1));
-    // Shipping keeps no keys.
+    // Shipping ignores idempotency keys.
     app.sandbox
         .set_fault(Fault::new(Operation::Create, Kind::Again));
     let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
@@ -253,7 +253,7 @@ async fn a_refund_in_doubt_is_repeated_under_its_key() {
         (ledger.refunds.len(), ledger.calls[&Operation::Refund]),
         (1, 2)
     );
-    // Under another key Payment would have said no, and its list would have been read.
+    // With another key Payment would have refused, and its list would have been read.
     assert_eq!(ledger.calls.get(&Operation::LookUp), None);
 }
 

@@ -1,4 +1,4 @@
-//! Leases and epochs: who holds an order, who takes it over, and who has lost it.
+//! Leases and epochs: holding, taking over and losing an order.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::support::service::eventually;
 
 const LEASE: Duration = Duration::from_secs(60);
 
-/// An order that waits for its charge, and nobody who drives it.
+/// An order that waits for its charge, without a worker.
 async fn waiting_order() -> (TestApp, PgConnection) {
     let mut app = TestApp::with(&[("SETTLE_WAIT_MS", "50")]).await;
     app.sandbox
@@ -38,7 +38,7 @@ async fn waiting_order() -> (TestApp, PgConnection) {
     .await;
     app.stop().await;
     let mut conn = app.database.connection().await;
-    // As after charges that were all answered, so that nothing is in doubt.
+    // As if every call had been acknowledged, so that nothing is in doubt.
     sqlx::query("update fulfilments set doubt = null, leased = false, step = 'charge_payment'")
         .execute(&mut conn)
         .await
@@ -46,7 +46,7 @@ async fn waiting_order() -> (TestApp, PgConnection) {
     (app, conn)
 }
 
-/// Claims the order as soon as its turn has come, or its lease is over.
+/// Claims the order as soon as it is due, or its lease has expired.
 async fn claim(conn: &mut PgConnection) -> Claim {
     sqlx::query("update fulfilments set due_at = now()")
         .execute(&mut *conn)
@@ -95,10 +95,10 @@ async fn a_new_lease_holder_doubts_the_steps_of_the_previous() {
         step: Step::ChargePayment,
         doubt,
     };
-    // Its turn had come: nobody was at it.
+    // The order was due and had no holder.
     let first = claim(&mut conn).await;
     assert_eq!(held(&mut conn, first).await.plan, charging(Doubt::None));
-    // The lease ran out: its holder died, or will find that it has lost the order.
+    // The lease expired: its holder died, or will notice the loss.
     let second = claim(&mut conn).await;
     assert_eq!(held(&mut conn, second).await.plan, charging(Doubt::Rest));
 }
@@ -118,7 +118,7 @@ async fn a_lease_is_renewed_while_its_order_is_in_progress() {
     let mut environment = environment(&database, &sandbox);
     environment.set("FOLLOW_INTERVAL_MS", "86400000");
     let mut config = environment.read(Config::read).unwrap();
-    // Shorter than settings allow for such a patience with peers.
+    // Shorter than the settings allow for these timeouts.
     let lease = Duration::from_secs(2);
     config.fulfilment.lease = lease;
     config.orders.lease = lease;
@@ -156,7 +156,7 @@ async fn releasing_a_lease_after_lost_progress_records_doubt() {
             step,
             doubt: Doubt::None,
         };
-        // As a failover does that comes without the last marks.
+        // As after a failover without the last progress updates.
         fulfilment.turns += lost;
         give_back(&mut conn, &fulfilment).await.unwrap();
         let next = claim(&mut conn).await;

@@ -1,4 +1,4 @@
-//! Steps that are done are written down together, as long as that keeps nobody waiting.
+//! Buffered progress: completed steps are written together, unless a caller would wait for it.
 
 use sandbox::{Fault, Kind, Operation};
 
@@ -6,10 +6,10 @@ use crate::support::app::TestApp;
 use crate::support::client::{Reply, cart};
 use crate::support::service::eventually;
 
-/// Longer than anything in a test takes.
+/// Longer than any test takes.
 const LONG: &str = "10000";
 
-/// With connections made and statements prepared, so that steps are quick.
+/// A service with open connections and prepared statements, so that steps are quick.
 async fn warm(settings: &[(&str, &str)]) -> TestApp {
     let app = TestApp::with(settings).await;
     let first = app.customer(6).place(&cart("SKU0001", 1, "10.00")).await;
@@ -23,7 +23,7 @@ async fn placed(app: &TestApp) -> Reply {
     app.customer(5).place(&cart("SKU0001", 1, "10.00")).await
 }
 
-/// How many moments there are at which events of an order were written.
+/// The number of distinct write times among the events of an order.
 async fn writes(app: &TestApp, order_id: i64) -> usize {
     let path = format!("/v1/orders/{order_id}/events/");
     let events = app.staff().get(&path).await.body;
@@ -37,7 +37,7 @@ async fn writes(app: &TestApp, order_id: i64) -> usize {
     times.len()
 }
 
-/// An order whose charge is under way, and takes some time.
+/// An order during its slow charge.
 async fn charging(app: &TestApp) -> i64 {
     let slow = Fault::new(Operation::Charge, Kind::Delay).after_ms(500);
     app.sandbox.set_fault(slow.times(1));

@@ -1,4 +1,4 @@
-//! A definite no of any peer calls the order off and leaves nothing behind.
+//! A definite refusal by any peer cancels the order and leaves no records.
 
 use sandbox::{Fault, Kind, Operation};
 use serde_json::json;
@@ -84,7 +84,7 @@ async fn a_partial_reservation_counts_as_refused_and_is_released() {
 #[tokio::test]
 async fn a_refused_payment_releases_the_stock() {
     let app = TestApp::start().await;
-    // One declines with 402, the other with a 201 whose body says FAILED.
+    // The first price is declined with 402, the second with a 201 whose body says FAILED.
     for price in ["402.00", "402.01"] {
         let placed = app.customer(5).place(&cart("SKU0001", 1, price)).await;
         placed.assert_problem(402, "payment-declined");

@@ -1,4 +1,4 @@
-//! Orders that need a person: found, tried again, settled by hand.
+//! Stuck orders: listed, retried, and settled by staff.
 
 use sandbox::{Fault, Kind, Operation};
 use serde_json::json;
@@ -8,7 +8,7 @@ use crate::support::client::cart;
 use crate::support::ledger::{all_orders, violations};
 use crate::support::service::eventually;
 
-/// An order whose refund Payment refuses.
+/// A stuck order, whose refund Payment has refused.
 async fn stuck(app: &TestApp) -> i64 {
     let order_id = app
         .customer(5)

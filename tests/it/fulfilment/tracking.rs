@@ -1,4 +1,4 @@
-//! The parcel's way, from polls and from news.
+//! Parcel tracking by polling and by updates.
 
 use sandbox::{Fault, Kind, Operation, ParcelStatus};
 use serde_json::json;
@@ -138,7 +138,8 @@ async fn each_caller_may_report_only_its_own_statuses() {
 #[tokio::test]
 async fn a_late_second_parcel_is_recalled() {
     let app = TestApp::with(&[("PEER_TIMEOUT_MS", "200")]).await;
-    // The first create arrives when the second has been answered, and Shipping keeps no keys.
+    // The first create arrives after the second was answered, and Shipping ignores idempotency
+    // keys.
     app.sandbox.set_fault(
         Fault::new(Operation::Create, Kind::Delay)
             .after_ms(2000)

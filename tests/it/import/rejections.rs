@@ -1,13 +1,13 @@
-//! What is not imported, and how that is told.
+//! Invalid import files and their messages.
 
 use super::*;
 
-/// The orders with `line` at their end, which is line 7.
+/// The orders file with `line` appended as line 7.
 fn with_order(line: &str) -> String {
     format!("{ORDERS}{line}\n")
 }
 
-/// The lines with `line` at their end, which is line 5.
+/// The lines file with `line` appended as line 5.
 fn with_item(line: &str) -> String {
     format!("{ITEMS}{line}\n")
 }
@@ -34,7 +34,7 @@ async fn an_invalid_row_is_reported_and_nothing_is_imported() {
         [r#"items.csv, line 5, column quantity: "0" must be a whole number from 1 to 2147483647"#]
     );
     assert_eq!(shop.everything().await, before);
-    // The connection is as good as before.
+    // The connection is still usable.
     assert_eq!(shop.import(ORDERS, ITEMS).await.unwrap(), BOTH);
 }
 
@@ -84,7 +84,7 @@ async fn twenty_violations_are_listed_and_the_rest_counted() {
 #[tokio::test]
 async fn a_duplicate_order_id_is_refused() {
     let mut shop = Shop::new().await;
-    // Once right behind the first and once some batches later, once the same and once not.
+    // Duplicates right after the first and some batches later, with the same and with other values.
     let orders = with_order(
         "5,2,CREATED,SUCCESS,20.00,2022-12-31 23:59:59\n7,1,DELIVERED,PAID,1,2022-12-31 23:59:59",
     );

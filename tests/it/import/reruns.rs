@@ -1,4 +1,4 @@
-//! What there is already, and what comes after.
+//! Repeated and concurrent imports.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Hosts that publish what they should not: nothing of it is used, and what was had before stays.
+//! Hosts that publish invalid or hostile key sets: they are not used, and the current keys stay.
 
 use order_service::auth::{KeysState, Rejection};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn text(status: u16, body: impl Into<Vec<u8>>) -> Answer {
     }
 }
 
-/// The key with another member; null takes it away.
+/// The key with one member replaced; null removes it.
 fn with(mut jwk: Value, name: &str, value: Value) -> Value {
     match value {
         Value::Null => drop(jwk.as_object_mut().unwrap().remove(name)),
@@ -24,7 +24,7 @@ fn with(mut jwk: Value, name: &str, value: Value) -> Value {
     jwk
 }
 
-/// What is no set with a key for `RS256`, by the name of its fault.
+/// Key sets without a usable `RS256` key, by the name of the defect.
 fn hostile(issuer: &Issuer, elsewhere: &str) -> Vec<(&'static str, Answer)> {
     let good = || issuer.jwk("one");
     let only = |key: Value| document(&[key]);

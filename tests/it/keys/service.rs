@@ -1,4 +1,5 @@
-//! The service with published keys: how it starts, what it answers without them, what it shows of them.
+//! The service with published keys: startup, responses without keys, and what it reports about
+//! them.
 
 use serde_json::json;
 
@@ -14,7 +15,7 @@ async fn ask(app: &TestApp, token: &str) -> Reply {
     client.get("/v1/orders/").await
 }
 
-/// The value of a sample of the metrics.
+/// The value of a metric.
 async fn sample(app: &TestApp, name: &str) -> f64 {
     let text = app.nobody().get("/metrics").await.text;
     let line = text
@@ -23,7 +24,7 @@ async fn sample(app: &TestApp, name: &str) -> f64 {
     line.map_or(0.0, |value| value.parse().unwrap())
 }
 
-/// The state of the keys, as readiness tells it, with its status.
+/// The status of the readiness response and the state of the keys in it.
 async fn readiness(app: &TestApp) -> (u16, String) {
     let reply = app.nobody().get("/health/ready/").await;
     let keys = &reply.body["components"]["token_keys"]["status"];
@@ -50,14 +51,14 @@ async fn without_its_issuer_the_service_starts_but_is_not_ready() {
     reply.assert_problem(503, "unavailable");
     assert_eq!(reply.header("retry-after"), Some("5"));
     assert_eq!(reply.header("www-authenticate"), None);
-    // What no key could mend is told all the same.
+    // Requests that no key could validate are refused as usual.
     for (client, what) in [(app.nobody(), "none"), (app.customer(5), "HS256")] {
         let reply = client.get("/v1/orders/").await;
         assert_eq!(reply.status, 401, "{what}");
     }
     assert_eq!(app.nobody().get("/health/live/").await.status, 200);
     assert_eq!(sample(&app, "jwt_keys").await, 0.0);
-    // Who is signed in stays so.
+    // Existing sessions stay signed in.
     let visitor = Visitor::with_cookie(&app, &format!("order_session={token}"));
     let page = visitor.get("/v1/orders/my-orders/5/").await;
     assert_page(&page, 503);
@@ -88,12 +89,12 @@ async fn key_rotation_fails_no_request() {
     let app = host.app(&old, &[("JWT_JWKS_REFRESH_S", "1")]).await;
     until_readiness(&app, 200, "ok").await;
     assert_eq!(ask(&app, &old.token_by("old")).await.status, 200);
-    // First the new key is published beside the old one, then it signs.
+    // The new key is published beside the old one, then used for signing.
     host.publish(&[old.jwk("old"), new.jwk("new")]);
     assert_eq!(ask(&app, &new.token_by("new")).await.status, 200);
     assert_eq!(ask(&app, &old.token_by("old")).await.status, 200);
     assert_eq!(sample(&app, "jwt_keys").await, 2.0);
-    // Then the old one is withdrawn.
+    // Then the old key is withdrawn.
     host.publish(&[new.jwk("new")]);
     eventually("the old key is gone", async || {
         let status = ask(&app, &old.token_by("old")).await.status;
@@ -123,7 +124,8 @@ async fn an_issuer_outage_is_reported_and_fails_no_request() {
     until_readiness(&app, 200, "stale").await;
     assert!(sample(&app, &count("unclear")).await >= 1.0);
     assert_eq!(ask(&app, &issuer.token_by("one")).await.status, 200);
-    // It is asked again for an unknown name, but nobody can say whether it is one.
+    // An unknown key id causes a fetch, which fails, so the token can be neither accepted nor
+    // refused.
     ask(&app, &issuer.token_by("two"))
         .await
         .assert_problem(401, "unauthenticated");

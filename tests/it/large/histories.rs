@@ -1,4 +1,4 @@
-//! The beginnings of histories, which one statement reads for many customers.
+//! The first pages of many customers' lists in one batched statement.
 
 use order_service::db::Error;
 use order_service::db::histories::{Newest, newest};
@@ -11,7 +11,7 @@ use crate::support::database::TestDatabase;
 
 use super::{explain, explaining, told};
 
-/// What a customer asks for who looks at what they have bought.
+/// The search of a customer who views their own orders.
 pub(super) fn history(customer: i64) -> OrderListQuery {
     OrderListQuery {
         filter: OrderFilter {
@@ -25,7 +25,7 @@ pub(super) fn history(customer: i64) -> OrderListQuery {
     }
 }
 
-/// Reads the histories of these customers together.
+/// Reads the lists of these customers in one batch.
 pub(super) async fn asked_by(
     conn: &mut PgConnection,
     customers: &[i64],
@@ -35,7 +35,8 @@ pub(super) async fn asked_by(
     newest(conn, &asked).await
 }
 
-/// Of a shop with few customers, a walk along all orders looks short, and has no end for one who has none.
+/// With few customers, a scan of all orders looks cheap to the planner; for a customer without
+/// orders it would never stop early.
 #[tokio::test]
 async fn batched_lists_use_the_index_on_customers() {
     let database = TestDatabase::new().await;

@@ -1,4 +1,4 @@
-//! How streams end, and who gets none.
+//! How streams end, and when they are refused.
 
 use std::time::{Duration, Instant};
 
@@ -87,7 +87,7 @@ async fn a_shutdown_ends_streams_after_it_stops_accepting() {
             (nobody.get("/health/ready").await.status == 503).then_some(())
         })
         .await;
-        // Streams are served like any request while load balancers look elsewhere.
+        // New streams are accepted while load balancers drain the instance.
         assert_eq!(ship(&staff, order_id, "SHIPPED").await, 200);
         let heard = ids(&listener.until("order_shipped").await);
         assert_eq!(listener.next().await, None);
@@ -132,7 +132,7 @@ async fn a_slow_subscriber_is_dropped_without_affecting_others() {
             jsonb_build_object('carrier_status', repeat('x', 100000))
         from moved, generate_series(1, {AT_ONCE}) n"
     );
-    // Slow enough for who reads.
+    // At a pace that reading subscribers keep up with.
     for seq in 6..6 + EVENTS {
         if (seq - 6) % AT_ONCE == 0 {
             let sql = sqlx::AssertSqlSafe(sql.clone());

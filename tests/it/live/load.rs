@@ -1,10 +1,10 @@
-//! What idle listeners cost the real binary: prints figures, judges nothing.
+//! The cost of idle subscribers in the real binary. Prints figures and asserts nothing about them.
 //!
 //! ```sh
 //! cargo build --release
 //! ulimit -n 20000
 //! TEST_BINARY=$PWD/target/release/order-service \
-//!     cargo test --test it -- --ignored --nocapture idle_subscribers_cost_little
+//!   cargo test --test it -- --ignored --nocapture idle_subscribers_cost_little
 //! ```
 
 use std::fs;
@@ -19,12 +19,12 @@ use crate::support::database::TestDatabase;
 use crate::support::service::Service;
 use crate::support::subscriber::Listener;
 
-/// How many listen, each to an order of its own.
+/// The number of subscribers, each to its own order.
 const LISTENERS: i64 = 5_000;
-/// How many orders there are, with this many events each.
+/// The number of orders, with this many events each.
 const ORDERS: i64 = 200_000;
 const EVENTS: i64 = 6;
-/// How long they are watched.
+/// The duration of the measurement.
 const WATCHED: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy)]
@@ -33,7 +33,7 @@ struct Usage {
     cpu_s: f64,
 }
 
-/// What a process uses, by its number.
+/// The resource usage of a process.
 fn usage(pid: u32) -> Usage {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -61,7 +61,7 @@ async fn fill(database: &TestDatabase) {
             select n, seq, 'order_placed', 'customer:' || n
             from generate_series(1, {ORDERS}) n, generate_series(1, {EVENTS}) seq"
         ),
-        // Due some day: nobody looks after them meanwhile.
+        // Due in the future, so that no worker claims them.
         format!(
             "insert into fulfilments (order_id, phase, due_at)
             select n, 'completed', now() + interval '1 day' from generate_series(1, {ORDERS}) n"
@@ -73,8 +73,8 @@ async fn fill(database: &TestDatabase) {
     connection.execute("vacuum analyze").await.unwrap();
 }
 
-/// The processor time that the database has used for the statement of the loop cannot be told from
-/// outside; how long the statement takes there can.
+/// The execution time of the polling statement. Its CPU time in the database cannot be measured
+/// from outside.
 async fn statement_ms(database: &TestDatabase) -> f64 {
     let sql = format!(
         "explain (analyze, format json) select e.order_id, e.seq, e.code, e.actor, e.data, e.at

@@ -1,72 +1,72 @@
-//! What can happen next.
+//! The actions of the model.
 
 use super::system::World;
 use super::worker::{Stage, Worker};
 
-/// What can happen; `w` is a worker.
+/// An action; `w` is the index of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Claims what is due, or what somebody else holds whose lease has ended.
+    /// Claims the order when it is due, or when the lease of its holder has expired.
     Claim {
         w: usize,
     },
-    /// Gives the lease back between two turns.
+    /// Releases the lease between two step attempts.
     GiveBack {
         w: usize,
     },
-    /// Begins a turn: acts on a wish to cancel, or on what is to be done.
+    /// Begins a step attempt: acts on a cancel request, or on the next step.
     Begin {
         w: usize,
     },
-    /// Cannot reach the peer.
+    /// The connection to the peer fails before anything is sent.
     NotSent {
         w: usize,
     },
-    /// The request arrives, and the answer too.
+    /// The request arrives, and so does the response.
     Answer {
         w: usize,
         willing: bool,
     },
-    /// The same, and the request arrives once more, at any time later.
+    /// As `Answer`, and the request arrives a second time at any later moment.
     AnswerTwice {
         w: usize,
         willing: bool,
     },
-    /// Waits no longer; the request is still under way.
+    /// The request times out and stays in flight.
     Unclear {
         w: usize,
     },
-    /// Writes down how the attempt ended.
+    /// Writes the result of the attempt.
     Write {
         w: usize,
     },
-    /// Keeps it in memory, where it may be lost.
+    /// Buffers the result in memory, where a crash loses it.
     Keep {
         w: usize,
     },
-    /// Writes what was kept while a call takes its time.
+    /// Writes the buffered progress during a call.
     WriteMeanwhile {
         w: usize,
     },
-    /// Writes how the attempt ended, or what was kept while a call is under way, and does not hear that it
-    /// is written.
+    /// Writes the result, or the buffered progress during a call, without receiving the
+    /// acknowledgement.
     WriteUnheard {
         w: usize,
     },
     Crash {
         w: usize,
     },
-    /// A request arrives that nobody waits for.
+    /// An abandoned request arrives.
     Arrive {
         late: usize,
         willing: bool,
     },
-    /// It never does.
+    /// An abandoned request is lost.
     Vanish {
         late: usize,
     },
     Wish,
-    /// The database goes on without its last lazy marks.
+    /// A failover loses the last asynchronous commits.
     Forget,
     Lapse {
         reservation: usize,
@@ -74,7 +74,7 @@ pub enum Action {
 }
 
 impl World {
-    /// Everything that may be possible; [`World::next`] knows what is.
+    /// All candidate actions; [`World::next`] filters the possible ones.
     pub fn actions(&self, actions: &mut Vec<Action>) {
         for (w, worker) in self.workers.iter().enumerate() {
             match worker {

@@ -1,5 +1,5 @@
-//! Writing down how a turn ended, as `saga::execution` and `db::sagas::commit` do: under the
-//! claim's epoch and the order's version, or not at all.
+//! Committing the result of a step attempt, as `fulfilment::drive` and `db::fulfilments::record`
+//! do: under the claim's epoch and the order's version, or not at all.
 
 use order_service::domain::saga::plan::{Plan, StepOutcome};
 
@@ -7,12 +7,12 @@ use super::protocol::Protocol;
 use super::system::{Row, World, spend};
 use super::worker::{Ending, Fulfilment, Stage, Unwritten, Worker};
 
-/// What is to be written.
+/// The values to write.
 struct Decision {
     plan: Plan,
     /// Whether there are events.
     facts: bool,
-    /// Whether the wish to cancel is decided by this.
+    /// Whether this decides the cancel request.
     decided: bool,
 }
 
@@ -45,7 +45,7 @@ fn on_attempt(held: &Fulfilment, ending: &Ending) -> Decision {
     }
 }
 
-/// What several turns, one after the other, come to.
+/// The combined result of several consecutive attempts.
 #[derive(Clone, Copy)]
 struct Draft {
     after: Fulfilment,
@@ -53,12 +53,12 @@ struct Draft {
     facts: bool,
     leased: bool,
     due: bool,
-    /// Whether the parcel was looked after with nothing under way, and whether it stays as it was.
+    /// Whether the parcel was tracked with nothing in flight, and did not change.
     quiet: bool,
     stands: bool,
-    /// Whether the database may lose it.
+    /// Whether the commit may be asynchronous.
     lazy: bool,
-    /// Whether the row may do without it for a while.
+    /// Whether the write may be delayed.
     can_wait: bool,
 }
 
@@ -119,7 +119,7 @@ impl Draft {
 }
 
 impl World {
-    /// Keeps in memory how the turn ended, where that may be lost.
+    /// Buffers the result of the attempt, if it may be lost.
     pub(super) fn keep(&mut self, w: usize) -> Option<()> {
         let Worker::Working {
             held,
@@ -139,7 +139,7 @@ impl World {
         draft.can_wait.then_some(())
     }
 
-    /// Writes what was kept while a call is under way, if the row is as it was.
+    /// Writes the buffered progress during a call, if the row is unchanged.
     pub(super) fn write_meanwhile(&mut self, w: usize, protocol: &Protocol) -> Option<()> {
         let Worker::Working {
             held, unwritten, ..
@@ -159,8 +159,8 @@ impl World {
         Some(())
     }
 
-    /// Writes what [`World::write`] or [`World::write_meanwhile`] would write. The worker does not hear of it,
-    /// and is where it was.
+    /// Performs the write of [`World::write`] or [`World::write_meanwhile`]. The worker receives no
+    /// acknowledgement and keeps its state.
     pub(super) fn write_unheard(&mut self, w: usize, protocol: &Protocol) -> Option<()> {
         spend(&mut self.left.unheard)?;
         let Worker::Working {
@@ -181,7 +181,8 @@ impl World {
         Some(())
     }
 
-    /// Writes, reads again where the order has changed, stops where somebody else has claimed it.
+    /// Writes; rereads the row if the order has changed, and stops if another worker has claimed
+    /// it.
     pub(super) fn write(&mut self, w: usize, protocol: &Protocol) {
         if let Worker::Working {
             unwritten, stage, ..
@@ -194,12 +195,12 @@ impl World {
         }
     }
 
-    /// Writes what was kept, and nothing else.
+    /// Writes the buffered progress only.
     pub(super) fn write_progress(&mut self, w: usize, protocol: &Protocol) {
         self.write_as(w, protocol, true, Some);
     }
 
-    /// Acts on a wish to cancel, if there still is one.
+    /// Acts on a cancel request, if it is still there.
     pub(super) fn write_wish(&mut self, w: usize, protocol: &Protocol) {
         self.write_as(w, protocol, false, |draft| draft.cancelled(protocol));
     }
@@ -275,14 +276,14 @@ impl World {
 }
 
 impl Row {
-    /// Whether a write that names what is known is done.
+    /// Whether a conditional write on this known state succeeds.
     fn is_as(&self, known: &Fulfilment, protocol: &Protocol) -> bool {
         (known.epoch == self.now.epoch || !protocol.fences)
             && known.version == self.now.version
             && (known.turns == self.now.turns || !protocol.counts_turns)
     }
 
-    /// Takes a draft; tells the fulfilment as its holder now knows it.
+    /// Applies a draft and returns the new state for its holder.
     fn write(&mut self, draft: &Draft, epoch: u8) -> Fulfilment {
         let now = Fulfilment {
             epoch: self.now.epoch,

@@ -1,69 +1,69 @@
-//! The peers: what they have really done, whatever anybody was told.
+//! The peers and what they have really executed.
 //!
-//! Inventory and Payment know what they were asked before by its key, and answer a repeat as they
-//! answered first. Shipping does not: each create makes a parcel, or is refused, for itself.
+//! Inventory and Payment know earlier requests by their key and repeat their first answer. Shipping
+//! does not: each create makes a parcel, or is refused, independently.
 
 /// A request to a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Call {
-    /// Hold the lines, under the number of the reservation.
+    /// Reserves the lines under this reservation number.
     Reserve(u8),
-    /// Let go of that reservation, handed out or not.
+    /// Releases that reservation, committed or not.
     Release(u8),
-    /// Hand out what is held.
+    /// Commits the reserved stock.
     Commit(u8),
-    /// Take the total, under this key; the number of the payment is the same.
+    /// Charges the total under this key; the payment has the same number.
     Charge(u8),
-    /// Give a payment back.
+    /// Refunds a payment.
     Refund(u8),
-    /// Make a parcel.
+    /// Creates a parcel.
     Create,
-    /// Call a parcel back.
+    /// Recalls a parcel.
     Recall(u8),
 }
 
-/// A reservation.
+/// The state of a reservation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Stock {
-    /// Never heard of.
+    /// Never requested.
     #[default]
     Unknown,
-    /// Refused, but what was taken before it failed is kept.
+    /// Refused, but the part that was reserved before the failure is kept.
     RefusedAndKept,
-    /// Refused, and nothing is kept.
+    /// Refused without effect.
     Refused,
-    /// Set aside.
+    /// Reserved.
     Held,
-    /// Ended by itself.
+    /// Expired.
     Lapsed,
-    /// Let go of.
+    /// Released.
     Released,
-    /// Handed out.
+    /// Committed.
     Committed,
 }
 
-/// A charge.
+/// The state of a charge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Charge {
-    /// Never heard of.
+    /// Never requested.
     #[default]
     Unknown,
     /// Refused.
     Declined,
-    /// The customer has paid.
+    /// Charged.
     Taken,
-    /// The customer has the money back.
+    /// Refunded.
     Refunded,
 }
 
-/// A parcel.
+/// The state of a parcel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Parcel {
-    /// It will be sent.
+    /// Created.
     Announced,
-    /// It is on its way, and cannot be called back any more.
+    /// In transit; it cannot be recalled any more.
     Left,
-    /// It was called back.
+    /// Recalled.
     Cancelled,
 }
 
@@ -74,7 +74,7 @@ impl Parcel {
     }
 }
 
-/// All three of them.
+/// The three peers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Peers {
     /// Inventory's reservations, by number.
@@ -86,8 +86,8 @@ pub struct Peers {
 }
 
 impl Peers {
-    /// Executes a request that has arrived; `None` when the peer cannot answer like this: what it
-    /// has answered before, it answers again.
+    /// Executes an arrived request; `None` if the peer cannot answer like this, because it repeats
+    /// its earlier answer.
     pub fn execute(&mut self, call: Call, willing: bool) -> Option<()> {
         let able = match call {
             Call::Reserve(number) => self.reserve(number, willing),
@@ -146,7 +146,8 @@ impl Peers {
         None
     }
 
-    /// The carrier may say no to the only parcel; one of several is young enough to be kept back.
+    /// The carrier may refuse to recall the only parcel; a surplus parcel is recent enough to be
+    /// recalled.
     fn recall(&mut self, number: u8, willing: bool) -> Option<bool> {
         let alone = self.live().count() == 1;
         let parcel = &mut self.parcels[usize::from(number)];
@@ -168,7 +169,7 @@ impl Peers {
             .map(|(number, _)| number)
     }
 
-    /// The charges that stand.
+    /// The charges that are not refunded.
     pub fn taken(&self) -> impl Iterator<Item = u8> {
         (0_u8..)
             .zip(&self.charges)
@@ -176,7 +177,7 @@ impl Peers {
             .map(|(key, _)| key)
     }
 
-    /// The parcel that was made last.
+    /// The newest parcel.
     pub fn newest(&self) -> Option<u8> {
         self.parcels
             .len()
@@ -184,7 +185,7 @@ impl Peers {
             .and_then(|last| u8::try_from(last).ok())
     }
 
-    /// A reservation that was not handed out ends by itself.
+    /// A reservation that is not committed expires.
     pub fn lapse(&mut self, number: usize) -> Option<()> {
         let stock = &mut self.stock[number];
         let held = *stock == Stock::Held;
@@ -192,7 +193,7 @@ impl Peers {
         held.then_some(())
     }
 
-    /// How many reservations hold something, handed out or not.
+    /// The number of reservations that hold stock, committed or not.
     pub fn holding(&self) -> usize {
         let holds = |stock: &&Stock| {
             matches!(
@@ -203,7 +204,7 @@ impl Peers {
         self.stock.iter().filter(holds).count()
     }
 
-    /// Whether the order's goods are handed out.
+    /// Whether the order's stock is committed.
     pub fn committed(&self) -> bool {
         self.stock.contains(&Stock::Committed)
     }

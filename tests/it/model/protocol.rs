@@ -1,31 +1,33 @@
-//! What is checked: the protocol as it is; with one thing done otherwise it has a fault.
+//! The checked protocol, and its variants with one change each, which make it faulty.
 
 use order_service::domain::saga::plan::{Doubt, Plan};
 
-/// Whatever could be done otherwise. The rest of the policy is `domain::saga::plan` itself.
+/// The parts of the protocol that a variant can change. The rest of the policy is `domain::plan`
+/// itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Protocol {
-    /// Where a wish to cancel leads, if this is a safe point.
+    /// The effect of a cancel request, at a safe point.
     pub cancelled: fn(Plan) -> Option<Plan>,
-    /// What was in doubt and is not found is asked for again, and not taken for refused.
+    /// A step in doubt whose record is not found is repeated, instead of counted as refused.
     pub doubts_what_is_not_found: bool,
-    /// A repeat has the key of the first attempt.
+    /// A retry reuses the key of the first attempt.
     pub keeps_keys: bool,
-    /// A write names the epoch of the claim.
+    /// A write is fenced by the epoch of the claim.
     pub fences: bool,
-    /// A write names the turns before it, and whoever did not hear of one knows by them that it is there.
+    /// A write names the number of earlier turns; a worker without an acknowledgement detects by it
+    /// that its write committed.
     pub counts_turns: bool,
-    /// Whoever finds that its marks are lost doubts what was done, until that is written.
+    /// A worker that finds progress lost puts it in doubt, until that is written.
     pub remembers_doubt: bool,
-    /// A claim raises the epoch.
+    /// A claim increments the epoch.
     pub raises_epochs: bool,
-    /// A parcel that is one too many is called back.
+    /// A surplus parcel is recalled.
     pub recalls_surplus: bool,
-    /// What is found after an order was called off is undone.
+    /// Records that arrive after a compensation are undone.
     pub sweeps: bool,
 }
 
-/// The one that Order Service follows.
+/// The protocol of Order Service.
 pub const OURS: Protocol = Protocol {
     cancelled: Plan::cancelled,
     doubts_what_is_not_found: true,
@@ -38,7 +40,7 @@ pub const OURS: Protocol = Protocol {
     sweeps: true,
 };
 
-/// Undoes while a step is open, as if nothing were under way.
+/// Compensates during an open step, as if nothing were in flight.
 pub fn cancelled_at_once(plan: Plan) -> Option<Plan> {
     match plan {
         Plan::Doing { step, .. } => Plan::Doing {

@@ -1,6 +1,6 @@
-//! What a worker sends for each plan, as the files of `fulfilment` do. A look-up takes no time: a
-//! crash, a wish or a late request between it and the call that follows is one between the
-//! call's sending and its arrival.
+//! The requests of a worker for each plan, as the files of `fulfilment` send them. A look-up takes
+//! no time: a crash, a cancel or a late request between it and the following call equals one
+//! between that call's sending and its arrival.
 
 use order_service::domain::saga::plan::{Doubt, Plan, StepOutcome};
 use order_service::domain::step::Step;
@@ -9,7 +9,7 @@ use super::peers::{Call, Parcel, Peers};
 use super::protocol::Protocol;
 use super::worker::{Ending, Fulfilment, Stage, Then};
 
-/// Begins the attempt at what a fulfilment has to do next.
+/// Begins the attempt at the next step.
 pub fn attempt(
     held: &Fulfilment,
     peers: &Peers,
@@ -109,7 +109,7 @@ fn charge(peers: &Peers, protocol: &Protocol, doubt: Doubt, key: u8) -> (Vec<Cal
     )
 }
 
-/// What was in doubt is looked for first: the oldest parcel counts, the others go back.
+/// A step in doubt is looked up first: the oldest parcel counts, the others are recalled.
 fn create(peers: &Peers, protocol: &Protocol, doubt: Doubt) -> (Vec<Call>, Ending) {
     if doubt != Doubt::None {
         let mut live = peers.live();
@@ -129,7 +129,7 @@ fn create(peers: &Peers, protocol: &Protocol, doubt: Doubt) -> (Vec<Call>, Endin
     (vec![Call::Create], Ending::done(true))
 }
 
-/// A parcel that is not ours goes back; the order is called off when ours was.
+/// A surplus parcel is recalled; if the order's own parcel was recalled, the order is cancelled.
 fn follow(held: &Fulfilment, peers: &Peers, protocol: &Protocol) -> (Vec<Call>, Ending) {
     let ours = |number: &u8| held.parcel.is_none_or(|ours| ours == *number);
     let surplus = peers
@@ -146,7 +146,7 @@ fn follow(held: &Fulfilment, peers: &Peers, protocol: &Protocol) -> (Vec<Call>, 
     (recalls(surplus), ending)
 }
 
-/// Calls parcels back, the newest first.
+/// Recalls parcels, the newest first.
 fn recalls(oldest_first: impl Iterator<Item = u8>) -> Vec<Call> {
     let mut calls: Vec<_> = oldest_first.map(Call::Recall).collect();
     calls.reverse();

@@ -1,5 +1,4 @@
-//! The world of one order: its row, two workers, what is under way to peers, the peers; and what
-//! becomes of it.
+//! The modelled system of one order: its row, two workers, requests in flight, and the peers.
 
 use order_service::domain::saga::plan::{Doubt, Plan, StepOutcome};
 
@@ -9,35 +8,35 @@ use super::protocol::Protocol;
 use super::request::attempt;
 use super::worker::{Ending, Fulfilment, Stage, Worker};
 
-/// The row in `fulfilments`, with what matters of the one in `orders`.
+/// The row in `fulfilments`, with the relevant columns of `orders`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Row {
     pub now: Fulfilment,
-    /// What a failover may lead back to: all but the last lazy marks.
+    /// The state a failover may return to: without the last asynchronous commits.
     pub flushed: Fulfilment,
     pub leased: bool,
-    /// Whether anybody will look at it again.
+    /// Whether the row is due at some time.
     pub due: bool,
-    /// Whether the parcel was looked after, with nothing under way, since the order stands.
+    /// Whether the parcel was tracked with nothing in flight since the order was confirmed.
     pub followed: bool,
 }
 
-/// How much may still go wrong.
+/// The remaining faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Mishaps {
-    /// Attempts without an answer.
+    /// Attempts without a response.
     pub unclear: u8,
     /// Requests that arrive twice.
     pub doubled: u8,
-    /// Holders that die, or lose their lease without knowing.
+    /// Lease holders that die, or lose their lease without knowing.
     pub losses: u8,
-    /// Wishes to cancel.
+    /// Cancel requests.
     pub wishes: u8,
-    /// Reservations that end by themselves.
+    /// Reservations that expire.
     pub lapses: u8,
-    /// Writes whose answer is lost.
+    /// Writes whose acknowledgement is lost.
     pub unheard: u8,
-    /// Failovers in which lazy marks are lost.
+    /// Failovers that lose asynchronous commits.
     pub forgets: u8,
 }
 
@@ -45,17 +44,17 @@ pub struct Mishaps {
 pub struct World {
     pub row: Row,
     pub workers: [Worker; 2],
-    /// Requests that nobody waits for any more.
+    /// Abandoned requests in flight.
     pub late: Vec<Call>,
     pub peers: Peers,
     pub left: Mishaps,
-    /// How many charges were sent, where each has a key of its own.
+    /// The number of charges sent, if each has its own key.
     pub keys: u8,
 }
 
-/// What the count of turns is set to: only what somebody is behind by matters.
+/// The normal form of the turn count: only the difference to a stale copy matters.
 const TURNS: u8 = 20;
-/// How many requests that nobody waits for may be under way.
+/// The limit of abandoned requests in flight.
 const LATE: usize = 2;
 
 impl World {
@@ -86,7 +85,7 @@ impl World {
         }
     }
 
-    /// The world after an action, or `None` when it cannot happen.
+    /// The state after an action, or `None` if the action is impossible.
     pub fn next(mut self, action: Action, protocol: &Protocol) -> Option<Self> {
         match action {
             Action::Claim { w } => self.claim(w, protocol)?,
@@ -132,7 +131,8 @@ impl World {
         Some(self)
     }
 
-    /// The holder dies. One that is superseded is as good as dead: it goes on until it writes, and stops.
+    /// The holder dies. A superseded holder counts as dead: it continues until it writes, and
+    /// stops.
     fn crash(&mut self, w: usize) -> Option<()> {
         let Worker::Working { held, .. } = &self.workers[w] else {
             return None;
@@ -165,7 +165,7 @@ impl World {
         let held_by_another = self.row.leased && self.workers.iter().any(|worker| {
             matches!(worker, Worker::Working { held, .. } if held.epoch == self.row.now.epoch)
         });
-        // The sweep comes when nothing can be under way any more.
+        // The late-arrival check runs when nothing can be in flight any more.
         if !self.row.due || self.row.now.plan == Plan::Undone && !self.is_quiet(w) {
             return None;
         }
@@ -186,7 +186,7 @@ impl World {
         Some(())
     }
 
-    /// What was kept is written first.
+    /// Buffered progress is written first.
     fn give_back(&mut self, w: usize, protocol: &Protocol) {
         if matches!(&self.workers[w], Worker::Working { unwritten, .. } if !unwritten.ended.is_empty())
         {
@@ -270,7 +270,7 @@ impl World {
         Some(())
     }
 
-    /// An attempt comes to an early end.
+    /// An attempt ends early.
     fn no_answer(&mut self, w: usize, outcome: StepOutcome) {
         let Worker::Working {
             held,
@@ -281,7 +281,7 @@ impl World {
             return;
         };
         let ending = match held.plan {
-            // Our own parcel's news do not wait for a surplus one.
+            // Updates of the order's own parcel do not wait for a surplus one.
             Plan::Completed => Ending {
                 quiet: false,
                 ..*ending
@@ -317,18 +317,19 @@ impl World {
         room.then_some(())
     }
 
-    /// Whether nothing is under way, nor can be, except by this worker.
+    /// Whether nothing is in flight, nor can be, except by this worker.
     pub fn is_quiet(&self, w: usize) -> bool {
         let idle = |(other, worker): (usize, &Worker)| other == w || *worker == Worker::Idle;
         self.late.is_empty() && self.workers.iter().enumerate().all(idle)
     }
 
-    /// Whether nothing is under way and nobody at work.
+    /// Whether nothing is in flight and no worker is active.
     pub fn is_settled(&self) -> bool {
         self.late.is_empty() && !self.row.leased && self.workers == [Worker::Idle, Worker::Idle]
     }
 
-    /// Numbers are only ever compared with those of the row; the order of the workers is all one.
+    /// Normalizes counters, which are only compared with those of the row, and the order of the
+    /// workers.
     fn renumber(&mut self) {
         if self.left.forgets == 0 {
             self.row.flushed = self.row.now;
@@ -339,7 +340,7 @@ impl World {
                 held, unwritten, ..
             } = worker
             {
-                // Whoever is superseded writes nothing more, and need not know.
+                // A superseded worker writes nothing more, so its count does not matter.
                 let turns = match unwritten.since.epoch == row.epoch {
                     true => TURNS + unwritten.since.turns - row.turns,
                     false => TURNS,

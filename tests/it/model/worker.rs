@@ -1,50 +1,50 @@
-//! A worker: what it holds of a fulfilment, and how far it is with its turn.
+//! A worker, its copy of the saga row, and its progress within a step attempt.
 
 use order_service::domain::saga::plan::{Plan, StepOutcome};
 
 use super::peers::{Call, Peers};
 
-/// A fulfilment: the row itself, or what a worker has read of it.
+/// The saga row, or a worker's copy of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fulfilment {
     pub epoch: u8,
-    /// The order's; it rises with each event.
+    /// The order's version; it increases with each event.
     pub version: u8,
     pub plan: Plan,
-    /// How many reservations have lapsed.
+    /// The number of expired reservations.
     pub lapsed: u8,
-    /// How many turns are written.
+    /// The number of committed turns.
     pub turns: u8,
-    /// Somebody wants the order called off.
+    /// Whether a cancel is requested.
     pub wish: bool,
     pub payment: Option<u8>,
     pub parcel: Option<u8>,
 }
 
-/// One of the processes that drive orders.
+/// A worker of one process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Worker {
     Idle,
     Working {
-        /// As it is by now.
+        /// The state including unwritten results.
         held: Fulfilment,
-        /// As it was last read or written, and what has ended since then.
+        /// The state last read or written, and the results since then.
         unwritten: Unwritten,
         stage: Stage,
     },
 }
 
-/// What a worker has done, and keeps in memory.
+/// Results that a worker buffers in memory.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Unwritten {
     pub since: Fulfilment,
     pub ended: Vec<Ending>,
-    /// Whether the row has forgotten what was done, and does not tell that it has.
+    /// Whether the row has lost progress without recording the doubt.
     pub has_lost_marks: bool,
 }
 
 impl Worker {
-    /// One that has just read or written the row.
+    /// A worker that has just read or written the row.
     pub fn working(row: Fulfilment) -> Self {
         Self::Working {
             held: row,
@@ -58,39 +58,39 @@ impl Worker {
     }
 }
 
-/// How far a turn is.
+/// The stage of a step attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
-    /// Nothing is sent so far.
+    /// Nothing is sent yet.
     Ready,
-    /// The first of the calls is under way, the others follow; last, perhaps, what is left to look for.
+    /// The first of the calls is in flight, the others follow; then an optional look-up.
     Calling {
         calls: Vec<Call>,
         then: Then,
         ending: Ending,
     },
-    /// It has come to an end, which is not written down yet.
+    /// It has ended and is not written yet.
     Ended(Ending),
 }
 
-/// What follows the calls of an attempt.
+/// The look-up after the calls of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Then {
-    /// Nothing.
+    /// None.
     End,
-    /// Give back every charge that is found, and let go of the stock.
+    /// Refunds every charge that is found, and releases the stock.
     SweepMoneyAndStock,
 }
 
-/// How an attempt ends, unless a call goes wrong.
+/// The result of an attempt, unless a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ending {
     pub outcome: StepOutcome,
-    /// Whether there are events to be written.
+    /// Whether there are events to write.
     pub facts: bool,
     pub payment: Option<u8>,
     pub parcel: Option<u8>,
-    /// Whether nothing was under way when it began.
+    /// Whether nothing was in flight when it began.
     pub quiet: bool,
 }
 
@@ -114,7 +114,7 @@ impl Ending {
 }
 
 impl Stage {
-    /// Goes on to the next call, if there is one; a look-up takes no time.
+    /// Proceeds to the next call, if there is one; a look-up takes no time.
     pub fn proceed(
         mut calls: Vec<Call>,
         then: Then,

@@ -1,13 +1,13 @@
-//! As much of PromQL as it takes to see which metrics and labels a query names.
+//! A minimal PromQL reader that extracts metric names and labels.
 
-/// A metric with what is asked of its labels.
+/// A metric with its label matchers.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Selector {
     pub name: String,
     pub matchers: Vec<(String, String)>,
 }
 
-/// Words that are no metrics, besides functions, which a bracket follows.
+/// Keywords, which are not metrics. Functions are recognized by the bracket that follows.
 const WORDS: &[&str] = &[
     "sum",
     "min",
@@ -27,7 +27,7 @@ const WORDS: &[&str] = &[
     "bool",
     "offset",
 ];
-/// Words that are followed by labels in brackets.
+/// Keywords that are followed by labels in brackets.
 const BEFORE_LABELS: &[&str] = &[
     "by",
     "without",
@@ -41,7 +41,7 @@ fn in_word(char: char) -> bool {
     char.is_ascii_alphanumeric() || char == '_' || char == ':'
 }
 
-/// Takes a run of characters off the front.
+/// Takes a run of matching characters off the front.
 fn take<'a>(text: &mut &'a str, wanted: impl Fn(char) -> bool) -> &'a str {
     let end = text.find(|char| !wanted(char)).unwrap_or(text.len());
     let (word, rest) = text.split_at(end);
@@ -56,7 +56,7 @@ pub fn selectors(expr: &str) -> Vec<Selector> {
     while !rest.is_empty() {
         let name = take(&mut rest, in_word);
         let Some(inner) = rest.strip_prefix('{') else {
-            // Past what is no word.
+            // Skips characters outside words.
             rest = rest.strip_prefix(|char| !in_word(char)).unwrap_or(rest);
             continue;
         };
@@ -77,7 +77,7 @@ pub fn selectors(expr: &str) -> Vec<Selector> {
     found
 }
 
-/// Every metric that is named, with braces or without.
+/// Every metric name, with or without braces.
 pub fn names(expr: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = expr;
@@ -110,7 +110,7 @@ fn after(text: &str, end: char) -> &str {
     text.split_once(end).map_or("", |(_, rest)| rest)
 }
 
-/// A label's value may have braces of its own.
+/// Skips the braces; a label's value may contain braces.
 fn after_braces(text: &str) -> &str {
     let mut quoted = false;
     for (at, char) in text.char_indices() {

@@ -1,4 +1,4 @@
-//! The desk: for staff alone, with what a person has to know and can decide.
+//! The desk: the staff page with stuck orders and decisions.
 
 use sandbox::{Fault, Kind, Operation};
 
@@ -8,7 +8,7 @@ use crate::support::client::send;
 use crate::support::service::eventually;
 use crate::support::visitor::{Visitor, assert_page};
 
-/// An order whose refund Payment refuses.
+/// A stuck order, whose refund Payment has refused.
 pub async fn stuck(app: &TestApp) -> i64 {
     let order_id = place(app, 5).await;
     app.sandbox

@@ -1,4 +1,4 @@
-//! One path, two readers: pages for browsers, JSON for everybody else.
+//! Content negotiation: HTML for browsers, JSON for other clients.
 
 use reqwest::Method;
 use reqwest::header::ACCEPT;
@@ -39,7 +39,7 @@ async fn browsers_get_pages_and_other_clients_json() {
             }
         }
     }
-    // What changes something answers as ever.
+    // Writes always respond with JSON.
     let request = app
         .customer(5)
         .request(Method::POST, &format!("/v1/orders/{order_id}/cancel/"));
@@ -120,7 +120,7 @@ async fn errors_are_pages_for_browsers_and_json_for_others() {
         );
         assert_eq!(reply.status, status);
     }
-    // Paths that are none of the pages answer everybody with the document.
+    // Paths without a page respond with JSON to every client.
     let reply = visitor.get("/v1/orders/1/tracking/").await;
     reply.assert_problem(401, "unauthenticated");
 }

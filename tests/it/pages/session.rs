@@ -1,4 +1,4 @@
-//! Signing in and out, the cookie, and what it counts for.
+//! Sign-in, sign-out, the session cookie and its scope.
 
 use order_service::auth::Claims;
 use reqwest::Method;
@@ -190,7 +190,7 @@ async fn the_session_cookie_is_limited_to_pages_and_their_script() {
         let reply = call(method, path.clone()).await;
         reply.assert_problem(401, "unauthenticated");
     }
-    // A header goes before the cookie, and is not mended by it.
+    // The Authorization header takes precedence over the cookie.
     let request = nobody.request(Method::GET, &of("events"));
     let request = request
         .header(COOKIE, visitor.cookie())

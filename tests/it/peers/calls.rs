@@ -1,4 +1,4 @@
-//! What every request carries, and that every call is counted once.
+//! The headers of every request, and its metrics and span.
 
 use std::io::{self, Write};
 
@@ -177,7 +177,7 @@ async fn every_call_has_a_span_with_status_and_outcome_only() {
     assert!(!log.contains("4111") && !log.contains("UPI"), "{log}");
 }
 
-/// What was logged.
+/// A log buffer.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 

@@ -1,4 +1,4 @@
-//! Taking money: only a clear word is a yes, and only for what was asked.
+//! Charges: only an explicit success for the requested amount counts as done.
 
 use order_service::peers::ChargeReceipt;
 use serde_json::{Value, json};

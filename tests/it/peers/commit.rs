@@ -1,4 +1,4 @@
-//! Handing stock out: a repeat that finds nothing was done before.
+//! Stock commits: a repeat that finds no reservation counts as done.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What is kept of an error: its words, and how long to wait.
+//! The reason and the Retry-After of an error response.
 
 use order_service::peers::CallFailure;
 use serde_json::json;
@@ -77,7 +77,7 @@ async fn a_busy_peers_retry_after_is_kept() {
         assert_eq!(past, Some(Duration::ZERO));
         assert_eq!(after("soon").await, None);
         assert_eq!(waits(busy()).await, None);
-        // It is told in the head, so that a body that breaks off does not lose it.
+        // The header arrives before the body, so a truncated body does not lose it.
         let broken = busy().header("retry-after", "7").half();
         assert_eq!(waits(broken).await, Some(Duration::from_secs(7)));
     }

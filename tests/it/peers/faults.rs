@@ -1,4 +1,4 @@
-//! Networks and peers that break: whatever happens, it is unclear, and nothing is sent twice.
+//! Network failures and broken responses: the outcome is unclear, and nothing is sent twice.
 
 use serde_json::json;
 use tokio::net::TcpListener;

@@ -1,4 +1,4 @@
-//! Asking for payments and shipments by order: lists in every shape.
+//! Looking up payments and shipments of an order: lists in every format.
 
 use order_service::domain::status::ShippingStatus;
 use order_service::peers::{PaymentRecord, PaymentRecordStatus, ShipmentRecord};
@@ -68,7 +68,7 @@ async fn records_of_other_orders_are_filtered_out() {
     let own = json!({"payment_id": 2, "order_id": "42"});
     assert_eq!(ids(payments(json!([foreign, own])).await), ["2"]);
     assert!(ids(payments(json!([foreign])).await).is_empty());
-    // What is not on the first page may be on the next.
+    // A record that is missing on the first page may be on the next.
     for body in [
         json!({"items": [foreign], "next": "/v1/payments?page=2"}),
         json!({"items": [foreign], "total": 2}),

@@ -1,4 +1,4 @@
-//! Lists of everything that a peer has.
+//! Paginated lists of all records of a peer.
 
 use order_service::peers::{ListingCursor, PaymentRecord};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ fn charges(ids: std::ops::Range<u32>) -> Value {
         .collect()
 }
 
-/// Reads a list to its end, or to the first answer that is no yes.
+/// Reads a list to its end, or to the first failed response.
 async fn read(world: &World) -> Result<Vec<PaymentRecord>, &'static str> {
     let (mut records, mut next) = (Vec::new(), Some(ListingCursor::start()));
     while let Some(at) = next {
@@ -41,7 +41,7 @@ async fn lists_are_paginated_by_link_or_by_page_number() {
     for (script, expected) in [
         (vec![page(charges(1..4))], vec!["page=1&page_size=100"]),
         (
-            // Another host in a link leads nowhere else.
+            // A link to another host is not followed.
             vec![
                 page(json!({"results": charges(1..3), "count": 3,
                     "next": "https://elsewhere.example/v1/payments/?cursor=abc"})),

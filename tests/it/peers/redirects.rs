@@ -1,4 +1,4 @@
-//! Redirects: the same request to the same server, or none.
+//! Redirects: the same request is repeated to the same server, or not at all.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Giving money back: "already" is believed only when the look-up shows it.
+//! Refunds: an "already refunded" response is verified by a look-up.
 
 use serde_json::{Value, json};
 

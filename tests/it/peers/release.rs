@@ -1,4 +1,4 @@
-//! Giving stock back: nothing to give back is as good as given back.
+//! Releases: nothing to release counts as released.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Holding stock: what is a yes, and what only looks like one.
+//! Reservations: which responses count as done.
 
 use serde_json::json;
 

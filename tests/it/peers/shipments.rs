@@ -1,4 +1,4 @@
-//! Having parcels shipped and calling them back.
+//! Creating and recalling shipments.
 
 use order_service::domain::status::ShippingStatus;
 use serde_json::json;

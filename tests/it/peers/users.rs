@@ -1,4 +1,4 @@
-//! Signing people in: what is sent to UserService, and what its answers mean.
+//! Sign-in: the request to UserService and its responses.
 
 use order_service::auth::{Credentials, NotSignedIn, SignIn as _};
 use secrecy::{ExposeSecret as _, SecretString};

@@ -1,4 +1,4 @@
-//! The server lives as long as its owner, whichever of them is killed.
+//! The server ends with its owner, even if either is killed.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -9,10 +9,10 @@ use std::process::{Child, Command, Stdio};
 use super::*;
 use crate::support::service::eventually;
 
-/// Tells [`a_process_that_owns_a_server`] where, and that it is meant.
+/// The data folder for [`a_process_that_owns_a_server`]. Without it that test does nothing.
 const FOLDER: &str = "TEST_OWNER_FOLDER";
 
-/// Not a test: the other tests start it as a process of its own, to kill that.
+/// Not a test by itself: other tests run it as a child process and kill it.
 #[tokio::test]
 async fn a_process_that_owns_a_server() {
     let Some(folder) = env::var_os(FOLDER) else {
@@ -23,7 +23,7 @@ async fn a_process_that_owns_a_server() {
     std::future::pending::<()>().await;
 }
 
-/// Starts a process that owns a server. Gives it and the server's URL.
+/// Starts a process that owns a server. Returns the process and the server's URL.
 fn owner(folder: &Path, change: impl FnOnce(&mut Command)) -> (Child, String) {
     let mut command = Command::new(env::current_exe().unwrap());
     command
@@ -107,7 +107,7 @@ async fn a_killed_server_leaves_no_watcher_and_can_restart() {
 
     kill_pid(pid(&data).unwrap());
 
-    // Its owner still has it, and the pipe.
+    // The owner still holds the server's handle and its pipe.
     wait_until_nothing_runs_on(&data).await;
     let text = postgres
         .stop()
@@ -133,7 +133,7 @@ async fn a_stale_pid_file_of_a_live_process_is_ignored() {
     start(settings(&folder)).await.stop().await.unwrap();
 }
 
-/// Hides `unshare` from a process, so that root has to become another account.
+/// Hides `unshare` from the process, so that root has to switch to another account.
 #[tokio::test]
 async fn root_without_user_namespaces_switches_the_account() {
     let folder = folder("account");

@@ -1,4 +1,4 @@
-//! What the server does not start for, and what it says then.
+//! Reasons for which the server does not start, and their messages.
 
 use std::net::TcpListener;
 

@@ -1,4 +1,4 @@
-//! What holds of every token, however it was made.
+//! Property tests of tokens.
 
 use std::sync::LazyLock;
 
@@ -20,7 +20,7 @@ fn verify(token: &str) -> Result<Access, Rejection> {
     verified.expect("a key that does not change is not waited for")
 }
 
-/// Any value that a claim could have.
+/// Any JSON value of a claim.
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -51,7 +51,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Claims that a reader looks at, or others, with any values.
+/// Known and unknown claims with arbitrary values.
 fn claims() -> impl Strategy<Value = Map<String, Value>> {
     const NAMES: &[&str] = &[
         "exp",

@@ -1,4 +1,4 @@
-//! What a run leaves alone, and what it says when it cannot see everything.
+//! What a run leaves alone, and how it reports peers that it cannot read.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ async fn a_consistent_system_has_no_findings_on_any_page() {
         shop.reserve(1_000_000 + number, &format!("elsewhere-{number}"))
             .await;
     }
-    // Held for orders of others: all of them have ended by themselves.
+    // Reservations of other orders: all of them have expired.
     shop.app.sandbox.advance_clock(Duration::from_secs(16 * 60));
     let report = shop.reconcile(&[]).await;
     report.assert(0, None, &[]);
@@ -146,7 +146,7 @@ async fn an_order_that_moves_during_its_comparison_is_no_finding() {
     let customer = shop.app.customer(5);
     customer.cancel(order_id).await;
     customer.until_status(order_id, "CANCELLED").await;
-    // Payment answers that the money went back, for an order that stood when the run read it.
+    // Payment reports a refund of an order that was confirmed when the run read it.
     let report = run.await.unwrap();
     report.assert(0, None, &[]);
     assert_eq!(report.summary["under_way"], 1);

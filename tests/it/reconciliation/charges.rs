@@ -1,4 +1,4 @@
-//! Charges that do not agree with their order.
+//! Charges that disagree with their order.
 
 use sandbox::{ChargeStatus, Fault, Kind, Operation};
 
@@ -9,7 +9,7 @@ use crate::support::ledger::{all_orders, violations};
 async fn a_lost_refund_is_found_and_repeated() {
     let shop = Shop::open().await;
     let order_id = shop.confirmed().await;
-    // As if the order had been called off, and the money forgotten.
+    // As if the order had been cancelled without its refund.
     shop.sql(
         "update orders set order_status = 'CANCELLED', payment_status = 'REFUNDED', \
          shipping_status = 'CANCELLED', cancel_reason = 'staff' where order_id = $1",
@@ -85,7 +85,7 @@ async fn a_duplicate_charge_is_refunded_and_the_first_kept() {
         ]),
         "{history:?}"
     );
-    // It can still be called off as ever.
+    // The order can still be cancelled.
     shop.app.customer(5).cancel(order_id).await;
     shop.app
         .customer(5)

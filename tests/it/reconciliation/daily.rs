@@ -1,4 +1,4 @@
-//! Reconciliation by itself.
+//! The periodic reconciliation.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +53,7 @@ async fn one_replica_reconciles_in_each_period() {
     }
 }
 
-/// As if an hour had passed since.
+/// Advances the schedule by an hour.
 async fn pass(shop: &Shop) {
     let sql = "update periodic_tasks set due_at = due_at - interval '1 hour', \
                finished_at = finished_at - interval '1 hour'";
@@ -90,7 +90,7 @@ async fn the_daily_run_reports_findings_and_repairs_nothing() {
     let mut shop = Shop::open().await;
     let order_id = shop.confirmed().await;
     shop.refund_by_hand(5001).await;
-    // As if that had been yesterday.
+    // As if the run had been yesterday.
     for sql in [
         "update orders set created_at = created_at - interval '1 day' where order_id = $1",
         "update fulfilments set since = since - interval '1 day' where order_id = $1",

@@ -1,4 +1,4 @@
-//! What has no order at all, or another order's key: reported, never touched.
+//! Peer records without an order, or with another order's key: reported, never changed.
 
 use sandbox::{ChargeStatus, ParcelStatus, ReservationState};
 
@@ -47,7 +47,7 @@ async fn records_of_an_earlier_database_are_not_matched() {
         ("orphan_shipment", standing),
         ("orphan_shipment", called_off),
     ];
-    // Each is found by both passes, and told once.
+    // Both reconciliation phases find each record, and report it once.
     shop.reconcile(&["--repair"])
         .await
         .assert(1, Some("left"), &kinds);
@@ -82,7 +82,7 @@ async fn records_outside_the_period_are_left_out() {
 async fn a_reservation_of_a_cancelled_order_is_released() {
     let shop = Shop::open().await;
     let order_id = shop.cancelled().await;
-    // As if the release had been lost: the same order under another number of its own.
+    // As if the release had been lost: the same order with another id.
     shop.sql(
         "update fulfilments set lapsed = 1 where order_id = $1",
         order_id,

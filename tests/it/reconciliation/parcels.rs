@@ -1,4 +1,4 @@
-//! Parcels that do not agree with their order.
+//! Parcels that disagree with their order.
 
 use reqwest::Method;
 use sandbox::{Fault, Kind, Operation, ParcelStatus};

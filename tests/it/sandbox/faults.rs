@@ -1,4 +1,4 @@
-//! Faults, as they are seen by a client.
+//! Injected faults from the client's side.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Shop, a_charge};
 
-/// The ways a client can see a call end.
+/// The possible results of a call for its client.
 #[derive(Debug, PartialEq, Eq)]
 enum Seen {
     Answer(u16),
@@ -57,7 +57,7 @@ async fn each_fault_has_its_documented_effect() {
     ];
     for (kind, seen, executed) in cases {
         let shop = Shop::open().await;
-        // A connection that was used before is one that clients may try again on by themselves.
+        // Clients may retry by themselves on a reused connection.
         shop.get("/v1/payments?order_id=1").await;
         shop.sandbox.set_fault(Fault::new(Operation::Charge, kind));
         assert_eq!(

@@ -1,4 +1,4 @@
-//! The Inventory stand-in.
+//! The sandbox Inventory service.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ impl Shop {
         stock
     }
 
-    /// On hand and reserved, in all warehouses.
+    /// The on-hand and reserved quantities in all warehouses.
     fn count_of(&self, sku: &str) -> (u64, u64) {
         let rows = self.stock_of(sku);
         (

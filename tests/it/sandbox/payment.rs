@@ -1,4 +1,4 @@
-//! The Payment stand-in.
+//! The sandbox Payment service.
 
 use std::time::{Duration, Instant};
 
@@ -178,7 +178,7 @@ async fn a_special_amount_is_charged_and_answered_late() {
         .unwrap();
     let charge = shop.client.post(url).json(&a_charge("k", "402.02"));
     let began = Instant::now();
-    // The client gives up; that the charge is made all the same is what the amount is for.
+    // The client times out; the charge is still taken, as this special amount promises.
     let error = charge
         .timeout(Duration::from_millis(300))
         .send()

@@ -1,4 +1,4 @@
-//! The Shipping stand-in.
+//! The sandbox Shipping service.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The state file.
+//! The sandbox state file.
 
 use std::path::PathBuf;
 use std::time::Duration;

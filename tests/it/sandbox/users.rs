@@ -1,11 +1,11 @@
-//! The UserService stand-in.
+//! The sandbox UserService.
 
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use serde_json::{Value, json};
 
 use super::{SECRET, Shop};
 
-/// The claims of a token whose signature and end were checked.
+/// The verified claims of a token.
 pub(super) fn claims(token: &str) -> Value {
     let key = DecodingKey::from_secret(SECRET.as_bytes());
     decode::<Value>(token, &key, &Validation::new(Algorithm::HS256))

@@ -1,4 +1,4 @@
-//! The real service in this process: its own database, port and stand-in peers.
+//! The real service in this process, with its own database, port and sandbox peers.
 
 use order_service::app::App;
 use order_service::config::{Config, Environment};
@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use super::client::{Client, SECRET};
 use super::database::TestDatabase;
 
-/// A running service and what it stands on.
+/// A running service with its database and its sandbox peers.
 pub struct TestApp {
     pub database: TestDatabase,
     pub sandbox: Sandbox,
@@ -18,19 +18,19 @@ pub struct TestApp {
 }
 
 impl TestApp {
-    /// With fast retries and everything else as it comes.
+    /// Starts it with fast retries and defaults otherwise.
     pub async fn start() -> Self {
         Self::with(&[]).await
     }
 
-    /// With other settings, by the names of their variables.
+    /// Starts it with these settings, by the names of their variables.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
         let database = TestDatabase::new().await;
         let url = database.url();
         Self::reaching(database, &url, settings).await
     }
 
-    /// With a database that it reaches by this URL.
+    /// Starts it with a database that it reaches by this URL.
     pub async fn reaching(database: TestDatabase, url: &str, settings: &[(&str, &str)]) -> Self {
         let sandbox = Self::sandbox().await;
         let mut environment = environment_of(url, &sandbox);
@@ -48,7 +48,7 @@ impl TestApp {
         }
     }
 
-    /// Stand-in peers whose parcels move by hand.
+    /// Sandbox peers whose parcels advance only on demand.
     pub async fn sandbox() -> Sandbox {
         let settings = Settings {
             ports: Ports::FREE,
@@ -63,30 +63,30 @@ impl TestApp {
         self.environment.set(name, value);
     }
 
-    /// Stops the service in good order and starts it again, at another port.
+    /// Shuts the service down gracefully and starts it again on another port.
     pub async fn restart(&mut self) {
         self.stop().await;
         self.start_again().await;
     }
 
-    /// Starts the service that was stopped, at another port.
+    /// Starts a stopped service again on another port.
     pub async fn start_again(&mut self) {
         let app = App::start(self.environment.read(Config::read).unwrap()).unwrap();
         self.base = format!("http://{}", app.address());
         self.app = Some(app);
     }
 
-    /// Stops the service in good order.
+    /// Shuts the service down gracefully.
     pub async fn stop(&mut self) {
         self.take().stop().await;
     }
 
-    /// Hands the service over, to be stopped while it is looked at.
+    /// Hands the running service over, so that a test can observe its shutdown.
     pub fn take(&mut self) -> App {
         self.app.take().unwrap()
     }
 
-    /// Where the metrics are, if they have a port of their own.
+    /// The base URL of the separate metrics port.
     pub fn metrics_base(&self) -> String {
         let address = self.app.as_ref().and_then(App::metrics_address);
         format!("http://{}", address.unwrap())
@@ -108,23 +108,23 @@ impl TestApp {
         Client::service(&self.base)
     }
 
-    /// How many orders are stored.
+    /// The number of stored orders.
     pub async fn stored_orders(&self) -> i64 {
         self.database.count("orders").await
     }
 
-    /// How many calls the peers have seen.
+    /// The number of calls that the peers have received.
     pub fn peer_calls(&self) -> u64 {
         self.sandbox.ledger().calls.values().sum()
     }
 }
 
-/// Settings by name: patient enough for a busy machine, impatient where a test would wait.
+/// The test settings: generous limits for a busy machine, short intervals elsewhere.
 pub fn environment(database: &TestDatabase, sandbox: &Sandbox) -> Environment {
     environment_of(&database.url(), sandbox)
 }
 
-/// The same for the database of a URL.
+/// The test settings for the database of this URL.
 pub fn environment_of(database_url: &str, sandbox: &Sandbox) -> Environment {
     let urls = sandbox.urls();
     let mut environment = Environment::default();

@@ -1,4 +1,4 @@
-//! A real browser: Chromium without a window, led by its driver.
+//! A real browser: headless Chromium, controlled by its driver.
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::process::Stdio;
@@ -17,7 +17,7 @@ use url::{ParseError, Url};
 
 use super::service::eventually;
 
-/// How long a browser may take to start on a busy machine.
+/// The limit for a browser start on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A page in a browser.
@@ -26,7 +26,7 @@ pub struct Browser {
     base: String,
 }
 
-/// A command of Chromium's own protocol.
+/// A command of the Chrome DevTools Protocol.
 #[derive(Debug)]
 struct DevTools(Value);
 
@@ -41,8 +41,8 @@ impl WebDriverCompatibleCommand for DevTools {
     }
 }
 
-/// Does something with a browser, which is closed whatever comes of it. Where none is installed, that is
-/// said aloud and nothing is done.
+/// Runs `work` with a browser and closes it afterwards. Without an installed driver it prints that
+/// and does nothing.
 pub async fn with_browser(base: &str, work: impl AsyncFnOnce(&Browser)) {
     let Some((driver, port)) = start_driver().await else {
         eprintln!("NOT TESTED: no chromedriver here (apt-get install chromium-driver)");
@@ -53,7 +53,8 @@ pub async fn with_browser(base: &str, work: impl AsyncFnOnce(&Browser)) {
         "--disable-gpu",
         "--disable-dev-shm-usage",
         "--hide-scrollbars",
-        // As root, which CI and containers are, there is no sandbox; nothing but our own pages is opened.
+        // Root, as in CI and containers, cannot use Chromium's sandbox; only our own pages are
+        // opened.
         "--no-sandbox",
     ];
     let mut capabilities = Capabilities::new();
@@ -75,8 +76,8 @@ pub async fn with_browser(base: &str, work: impl AsyncFnOnce(&Browser)) {
     }
 }
 
-/// A driver at a free port, killed when it is dropped; none where none is installed. Under load one was seen to end
-/// before it told its port, so there are several tries.
+/// A driver on a free port, killed on drop; `None` if none is installed. Under load a driver has
+/// exited before it printed its port, so there are several attempts.
 async fn start_driver() -> Option<(Child, u16)> {
     for _ in 0..5 {
         let mut child = Command::new("chromedriver")
@@ -94,7 +95,7 @@ async fn start_driver() -> Option<(Child, u16)> {
     panic!("chromedriver told no port")
 }
 
-/// The port that a driver tells; none where it ends before that.
+/// The port that a driver prints; `None` if it exits first.
 async fn port_of(child: &mut Child) -> Option<u16> {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let port = loop {
@@ -103,7 +104,7 @@ async fn port_of(child: &mut Child) -> Option<u16> {
             break port.trim_end_matches('.').parse().unwrap();
         }
     };
-    // Read on, or it would block on a full pipe.
+    // Reads on, because a full pipe would block the driver.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     Some(port)
 }
@@ -115,13 +116,13 @@ impl Browser {
         self.client.goto(&url).await.unwrap();
     }
 
-    /// The path and query that are open.
+    /// The current path and query.
     pub async fn path(&self) -> String {
         let url = self.client.current_url().await.unwrap();
         url[url::Position::BeforePath..].to_owned()
     }
 
-    /// Waits until that path is open.
+    /// Waits until this path is open.
     pub async fn until_path(&self, expected: &str) {
         eventually(expected, async || {
             let path = self.path().await;
@@ -130,7 +131,7 @@ impl Browser {
         .await;
     }
 
-    /// Waits until the page has this text, however it came there.
+    /// Waits until the page contains this text.
     pub async fn until_text(&self, css: &str, text: &str) {
         let what = format!("{text} in {css}");
         eventually(&what, async || {
@@ -141,7 +142,7 @@ impl Browser {
         .await;
     }
 
-    /// Clicks what a selector finds first.
+    /// Clicks the first match of a selector.
     pub async fn click(&self, css: &str) {
         let found = self.client.wait().for_element(Locator::Css(css)).await;
         found.expect(css).click().await.unwrap();
@@ -162,12 +163,12 @@ impl Browser {
         self.click("main button[type=submit]").await;
     }
 
-    /// What a script in the page returns.
+    /// The result of a script in the page.
     pub async fn ask(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.unwrap()
     }
 
-    /// Shows the page at that width, light or dark.
+    /// Sets the width of the page and its light or dark scheme.
     pub async fn show(&self, width: u32, scheme: &str) {
         let metrics = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params":
             { "width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500 } });
@@ -178,7 +179,7 @@ impl Browser {
         }
     }
 
-    /// A picture of what is shown, where somebody asked for pictures: `TEST_SCREENSHOTS` names the folder.
+    /// Saves a screenshot into the folder in `TEST_SCREENSHOTS`, if that is set.
     pub async fn picture(&self, name: &str) {
         let Ok(folder) = std::env::var("TEST_SCREENSHOTS") else {
             return;

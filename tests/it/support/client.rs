@@ -1,4 +1,4 @@
-//! A client of the service, with a token or without.
+//! An HTTP client of the service, with or without a token.
 
 use order_service::auth::{Claims, sign};
 use order_service::clock;
@@ -10,10 +10,10 @@ use super::service::eventually;
 
 use super::openapi::assert_documented;
 
-/// The secret that the tests' tokens are signed with.
+/// The secret that signs the test tokens.
 pub const SECRET: &str = "a-secret-for-tests-of-at-least-32-bytes";
 
-/// A client of one caller.
+/// A client with one caller's token.
 #[derive(Clone)]
 pub struct Client {
     base: String,
@@ -21,30 +21,30 @@ pub struct Client {
     http: reqwest::Client,
 }
 
-/// An answer, read to its end.
+/// A complete response.
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
     pub headers: reqwest::header::HeaderMap,
     pub text: String,
-    /// The body as JSON; null when it is none.
+    /// The body as JSON; null if it is not JSON.
     pub body: Value,
 }
 
 impl Reply {
-    /// A header's text.
+    /// The value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// The order's number in the body.
+    /// The `order_id` of the body.
     pub fn order_id(&self) -> i64 {
         self.body["order_id"]
             .as_i64()
             .unwrap_or_else(|| panic!("no order_id: {self:?}"))
     }
 
-    /// The pointers of the faults in a problem.
+    /// The pointers of the violations in a problem.
     pub fn pointers(&self) -> Vec<&str> {
         let errors = self.body["errors"]
             .as_array()
@@ -56,7 +56,7 @@ impl Reply {
             .collect()
     }
 
-    /// Fails unless this is a problem of that status and code, in the shape of all problems.
+    /// Fails unless this is a well-formed problem with this status and code.
     #[track_caller]
     pub fn assert_problem(&self, status: u16, code: &str) {
         assert_eq!(
@@ -91,7 +91,7 @@ pub fn claims() -> Claims {
     }
 }
 
-/// Claims as a token.
+/// Signs claims as a token.
 pub fn token(claims: &Claims) -> String {
     sign(claims, &SecretString::from(SECRET)).unwrap()
 }
@@ -126,7 +126,7 @@ impl Client {
         Self::with_token(base, token(&claims))
     }
 
-    /// Somebody of the shop.
+    /// A staff member.
     pub fn staff(base: &str) -> Self {
         let claims = Claims {
             user_id: Some(json!(1000)),
@@ -146,7 +146,7 @@ impl Client {
         Self::with_token(base, token(&claims))
     }
 
-    /// A request that is not sent so far.
+    /// An unsent request.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.base));
         match &self.token {
@@ -197,7 +197,7 @@ impl Client {
         .await;
     }
 
-    /// The codes of an order's history, oldest first.
+    /// The event codes of an order, oldest first.
     pub async fn history(&self, order_id: i64) -> Vec<String> {
         let tracking = self.get(&format!("/v1/orders/{order_id}/tracking/")).await;
         let timeline = tracking.body["timeline"].as_array().unwrap();
@@ -211,7 +211,7 @@ impl Client {
     }
 }
 
-/// Sends a request and reads the answer to its end.
+/// Sends a request and reads the whole response, which must be documented.
 pub async fn send(request: reqwest::RequestBuilder) -> Reply {
     let (http, request) = request.build_split();
     let request = request.unwrap();

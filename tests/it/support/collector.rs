@@ -1,5 +1,5 @@
-//! What traces are sent to: an OTLP receiver that keeps them. And a gateway before a peer that
-//! remembers which trace it was told.
+//! An OTLP receiver that keeps the spans it gets, and a gateway before a peer that records the
+//! trace headers.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -19,26 +19,26 @@ use prost::Message as _;
 use tokio::net::TcpListener;
 use url::Url;
 
-/// A span as it arrived; numbers in hexadecimal digits.
+/// A received span, with ids in hexadecimal digits.
 #[derive(Clone, Debug)]
 pub struct Span {
     pub name: String,
     pub kind: proto::span::SpanKind,
     pub trace_id: String,
     pub span_id: String,
-    /// Empty for the first of a trace.
+    /// Empty for a root span.
     pub parent: String,
     pub trace_state: String,
     pub attributes: BTreeMap<String, String>,
-    /// Traces and spans.
+    /// Linked trace and span ids.
     pub links: Vec<(String, String)>,
     pub failed: bool,
     pub events: usize,
-    /// What is told of the sender.
+    /// The resource attributes of the sender.
     pub resource: BTreeMap<String, String>,
 }
 
-/// What has arrived.
+/// Everything received.
 #[derive(Default)]
 struct Arrived {
     spans: Vec<Span>,
@@ -46,7 +46,7 @@ struct Arrived {
     headers: Vec<HeaderMap>,
 }
 
-/// A receiver on a port of its own.
+/// A receiver on its own port.
 pub struct Collector {
     pub url: String,
     arrived: Arc<Mutex<Arrived>>,
@@ -62,7 +62,7 @@ impl Collector {
         Self { url, arrived }
     }
 
-    /// One that takes requests and never answers.
+    /// A receiver that accepts requests and never responds.
     pub async fn silent() -> Self {
         let never = post(async || {
             tokio::time::sleep(Duration::from_secs(3600)).await;
@@ -81,7 +81,7 @@ impl Collector {
         self.arrived.lock().unwrap().headers.clone()
     }
 
-    /// All bytes that arrived, as far as they are text.
+    /// All received bytes as text, where they are text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.arrived.lock().unwrap().bodies).into_owned()
     }
@@ -143,7 +143,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Passes everything on to a peer.
+/// A gateway that forwards every request to a peer.
 #[derive(Clone)]
 pub struct Gateway {
     pub url: String,
@@ -152,7 +152,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// In front of a peer.
+    /// Starts a gateway in front of a peer.
     pub async fn start(peer: &Url) -> Self {
         let mut gateway = Self {
             url: String::new(),
@@ -164,7 +164,7 @@ impl Gateway {
         gateway
     }
 
-    /// What each `traceparent` was, in the order of the requests.
+    /// The `traceparent` of each request, in order.
     pub fn traceparents(&self) -> Vec<String> {
         let told = self.told.lock().unwrap();
         assert!(told.iter().all(|it| !it.contains_key("tracestate")));

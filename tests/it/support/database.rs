@@ -1,11 +1,11 @@
 //! A database for each test, cloned from a migrated template.
 //!
-//! One server serves all tests of a process and ends with it. It has a runtime of its own, because
-//! each test's runtime ends with its test.
+//! One server serves all tests of a process and ends with it. It has its own runtime, because a
+//! test's runtime ends with the test.
 //!
-//! `TEST_DATABASE_URL`, a superuser's, names a server to use instead. `TEST_POSTGRES_DIR` names
+//! `TEST_DATABASE_URL`, with a superuser, names another server to use. `TEST_POSTGRES_DIR` names
 //! another folder than one below `target` for the data, which is kept for the next run; on a
-//! `tmpfs` such as `/dev/shm`, cloning is several times as fast.
+//! `tmpfs` such as `/dev/shm` cloning is several times as fast.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -24,16 +24,16 @@ mod large;
 
 static SERVER: OnceLock<Server> = OnceLock::new();
 
-/// `strategy file_copy` came with this version; what went before knows nothing else.
+/// The first version with `strategy file_copy`; earlier ones always copy files.
 const FIRST_WITH_STRATEGIES: u32 = 150_000;
 
-/// How many orders a large database has unless told.
+/// The default number of orders in the large database.
 const LARGE_ORDERS: u64 = 200_000;
 
-/// Keeps two processes from making the same template on one server.
+/// The advisory lock under which a process makes a template.
 const TEMPLATE_LOCK: i64 = 0x6f72_6465_7273;
 
-/// An empty, migrated database of one test's own, dropped after it.
+/// An empty, migrated database for one test, dropped after it.
 pub struct TestDatabase {
     /// How to connect to it.
     pub options: PgConnectOptions,
@@ -55,8 +55,8 @@ impl TestDatabase {
         Self { options, name }
     }
 
-    /// A database of many made-up orders, the same for all tests and kept for the next run: nobody
-    /// may change it. `TEST_LARGE_ORDERS` says how many.
+    /// A database with many generated orders, shared by all tests and kept for the next run: tests
+    /// must not change it. `TEST_LARGE_ORDERS` sets the number.
     pub async fn large() -> (PgConnectOptions, u64) {
         let server = SERVER.get_or_init(Server::start);
         let orders = env::var("TEST_LARGE_ORDERS").map_or(LARGE_ORDERS, |text| {
@@ -67,12 +67,12 @@ impl TestDatabase {
         (made.await.unwrap(), orders)
     }
 
-    /// A connection of its own, to look at what is stored.
+    /// A new connection.
     pub async fn connection(&self) -> PgConnection {
         PgConnection::connect_with(&self.options).await.unwrap()
     }
 
-    /// How many rows a table has.
+    /// The number of rows of a table.
     pub async fn count(&self, table: &str) -> i64 {
         let sql = AssertSqlSafe(format!("select count(*) from {table}"));
         sqlx::query_scalar(sql)
@@ -92,7 +92,7 @@ impl Drop for TestDatabase {
         if let Some(server) = SERVER.get() {
             let sql = format!("drop database if exists {} with (force)", self.name);
             let pool = server.pool.clone();
-            // Nobody waits for it: what the process leaves, the next one drops.
+            // Dropped in the background; the next process drops what is left.
             server
                 .runtime
                 .spawn(async move { pool.execute(AssertSqlSafe(sql)).await });
@@ -103,7 +103,7 @@ impl Drop for TestDatabase {
 struct Server {
     runtime: Runtime,
     options: PgConnectOptions,
-    /// Belongs to `runtime`.
+    /// Runs on `runtime`.
     pool: PgPool,
     template: String,
     strategy: &'static str,
@@ -115,7 +115,7 @@ struct Server {
 type Private = (Postgres, File);
 
 impl Server {
-    /// On a thread of its own, because the caller's is busy with another runtime.
+    /// Starts on a separate thread, because the caller's thread runs another runtime.
     fn start() -> Self {
         let thread = thread::spawn(|| {
             let runtime = Runtime::new().unwrap();
@@ -148,8 +148,8 @@ async fn server() -> (PgConnectOptions, Option<Private>) {
     (options, Some((postgres, lock)))
 }
 
-/// The first folder that no other process uses: a server ends with the process that started it,
-/// so two processes cannot share one.
+/// Uses the first folder that no other process has: a server ends with the process that started it,
+/// so processes cannot share one.
 async fn private_server() -> Private {
     let parent = env::var_os("TEST_POSTGRES_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
@@ -175,7 +175,7 @@ async fn private_server() -> Private {
     unreachable!("there is always a next number")
 }
 
-/// Begins anew where the data is of no use any more: it is only kept to save time.
+/// Starts with fresh data if the existing data is unusable: it only saves time.
 async fn start(settings: Settings) -> Postgres {
     let progress = |line: &str| eprintln!("{line}");
     if let Ok(postgres) = Postgres::start(settings.clone(), progress).await {
@@ -190,7 +190,7 @@ async fn start(settings: Settings) -> Postgres {
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Drops what earlier runs did not get to drop, and what was made of other migrations.
+/// Drops leftovers of earlier runs and templates of other migrations.
 async fn remove_leftovers(admin: &PgConnectOptions) {
     let mut admin = admin.connect().await.unwrap();
     let current = template_name();
@@ -209,7 +209,7 @@ async fn remove_leftovers(admin: &PgConnectOptions) {
     admin.close().await.unwrap();
 }
 
-/// Makes the template unless it is there. Gives its name and how to clone it.
+/// Makes the template if it is missing. Returns its name and the cloning strategy.
 async fn prepare(options: &PgConnectOptions) -> (String, &'static str) {
     let name = template_name();
     let mut admin = options.connect().await.unwrap();
@@ -231,7 +231,7 @@ async fn prepare(options: &PgConnectOptions) -> (String, &'static str) {
         .fetch_one(&mut admin)
         .await
         .unwrap();
-    // The lock goes with the connection.
+    // Closing the connection releases the lock.
     admin.close().await.unwrap();
     let copies_files = version.parse::<u32>().unwrap() >= FIRST_WITH_STRATEGIES;
     let strategy = if copies_files {
@@ -242,7 +242,8 @@ async fn prepare(options: &PgConnectOptions) -> (String, &'static str) {
     (name, strategy)
 }
 
-/// Makes it under another name first: what has the template's name is whole.
+/// Makes it under another name and renames it, so that a database with the template's name is
+/// complete.
 async fn make_template(options: &PgConnectOptions, admin: &mut PgConnection, name: &str) {
     let unfinished = format!("unfinished_{name}");
     run(
@@ -283,7 +284,7 @@ fn template_name() -> String {
     format!("template_{hash}")
 }
 
-/// Runs a statement whose names cannot be bound; all of them are made in this file.
+/// Runs a statement whose identifiers cannot be bound; all of them come from this file.
 async fn run(admin: &mut PgConnection, sql: String) {
     admin
         .execute(AssertSqlSafe(sql.clone()))

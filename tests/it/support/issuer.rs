@@ -1,4 +1,4 @@
-//! Issuers of tokens: key pairs that are made for a test, what they sign, and how they publish their keys.
+//! Token issuers: key pairs made for a test, signed tokens, and published keys.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use super::client::SECRET;
 
 type Sign = dyn Fn(&[u8]) -> Vec<u8> + Send + Sync;
 
-/// An RSA key of 1024 bits, and a token that it has signed, valid until 2100.
+/// A 1024-bit RSA key, and a token signed with it that is valid until 2100.
 pub const TINY_PEM: &str = "-----BEGIN PUBLIC KEY-----
 MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQC/XLDkrpJqbEqkRVvFyVqA9vui
 KfzBeLC4gqZxkCEaK1cPWI2r2dWF1wa/MYBGUqJoKanYibnCAokCNhfyU08Kc94R
@@ -39,7 +39,7 @@ pub const TINY_TOKEN: &str = "eyJhbGciOiJSUzI1NiIsImtpZCI6InRpbnkifQ.eyJ1c2VyX2l
     JRt4rhsLekVBVhGEz4kWM16ocsbPy55cwarINzDnnYOFaQVhzBoGsMblyBT0qBlc9wSGHPZ_nASI2SJyyVShBMBb\
     hhSzov66OgTkEl8KCxW6e0n6ttk-r9rxcBOPHYPFS8IYa5CsfydhqGpgyouNbUMdGn1LSJf6D7M";
 
-/// Signs, and the key that verifies it, in PEM; an issuer by a shared secret has none.
+/// A signing key and its public key in PEM; an issuer with a shared secret has none.
 pub struct Issuer {
     pub algorithm: &'static str,
     pub public_pem: String,
@@ -47,12 +47,12 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// By the secret of the tests.
+    /// With the test secret.
     pub fn hs256() -> Self {
         Self::by_secret(SECRET.as_bytes())
     }
 
-    /// By any secret.
+    /// With a shared secret.
     pub fn by_secret(secret: &[u8]) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
         Self {
@@ -101,12 +101,12 @@ impl Issuer {
         }
     }
 
-    /// A signature of these bytes.
+    /// Signs these bytes.
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         (self.sign)(message)
     }
 
-    /// Signs whatever it is, well.
+    /// A validly signed token with any header and payload.
     pub fn signed(&self, header: &str, payload: impl AsRef<[u8]>) -> String {
         let message = format!("{}.{}", base64(header), base64(payload));
         let signature = base64(self.sign(message.as_bytes()));
@@ -118,18 +118,18 @@ impl Issuer {
         self.signed(&self.header(), claims.to_string())
     }
 
-    /// A token of customer 5 that names its key.
+    /// A token of customer 5 that names its key id.
     pub fn token_by(&self, kid: &str) -> String {
         let header = json!({ "alg": self.algorithm, "kid": kid });
         self.signed(&header.to_string(), customer().to_string())
     }
 
-    /// The header of its tokens.
+    /// The header of this issuer's tokens.
     pub fn header(&self) -> String {
         json!({ "alg": self.algorithm, "typ": "JWT" }).to_string()
     }
 
-    /// Its public key as it is published.
+    /// The public key as a JWK.
     pub fn jwk(&self, kid: &str) -> Value {
         let pem = self.public_pem.as_bytes();
         let (key, algorithm) = match self.algorithm {
@@ -149,7 +149,7 @@ impl Issuer {
         self.app_with(&self.public_pem).await
     }
 
-    /// A service that trusts this key by the issuer's algorithm.
+    /// A service that trusts this key with the issuer's algorithm.
     pub async fn app_with(&self, pem: &str) -> TestApp {
         if self.algorithm == "HS256" {
             return TestApp::start().await;
@@ -163,7 +163,7 @@ impl Issuer {
     }
 }
 
-/// What is asked of tokens by these settings.
+/// The token settings of an environment.
 pub fn asked(settings: &[(&str, &str)]) -> auth::Settings {
     let mut environment = Environment::default();
     environment.set("DATABASE_URL", "postgres://orders@127.0.0.1/orders");
@@ -173,7 +173,7 @@ pub fn asked(settings: &[(&str, &str)]) -> auth::Settings {
     environment.read(Config::read).unwrap().auth
 }
 
-/// What verifies tokens by a key that does not change.
+/// A verifier with a fixed key.
 pub fn verifier(settings: &[(&str, &str)]) -> Verifier {
     let metrics = Arc::new(Metrics::new().unwrap());
     let verifier = Verifier::new(&asked(settings), metrics, |_| -> Result<_, KeyError> {
@@ -182,12 +182,12 @@ pub fn verifier(settings: &[(&str, &str)]) -> Verifier {
     verifier.unwrap()
 }
 
-/// Claims of customer 5 that are good for an hour.
+/// Claims of customer 5, valid for an hour.
 pub fn customer() -> Value {
     json!({ "user_id": 5, "token_type": "access", "exp": clock::now().unix_timestamp() + 3600 })
 }
 
-/// As tokens are written.
+/// URL-safe base64 without padding.
 pub fn base64(bytes: impl AsRef<[u8]>) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }

@@ -1,4 +1,4 @@
-//! A host that publishes keys: what it answers can be changed, held back and counted.
+//! A host that publishes keys; its responses can be changed, delayed and counted.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use url::Url;
 use super::app::TestApp;
 use super::issuer::Issuer;
 
-/// What it answers.
+/// A response.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: u16,
@@ -23,7 +23,7 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// A running host; it ends when it is dropped.
+/// A running host; it ends on drop.
 pub struct KeyHost {
     pub url: Url,
     answer: Arc<Mutex<Answer>>,
@@ -33,7 +33,7 @@ pub struct KeyHost {
 }
 
 impl KeyHost {
-    /// A host that publishes these keys at `/keys`.
+    /// Starts a host that publishes these keys at `/keys`.
     pub async fn start(keys: &[Value]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/keys", listener.local_addr().unwrap());
@@ -65,17 +65,17 @@ impl KeyHost {
         }
     }
 
-    /// Publishes other keys from now on.
+    /// Publishes these keys from now on.
     pub fn publish(&self, keys: &[Value]) {
         self.answer(document(keys));
     }
 
-    /// Answers this from now on.
+    /// Sends this response from now on.
     pub fn answer(&self, answer: Answer) {
         *self.answer.lock().unwrap() = answer;
     }
 
-    /// Answers with this status and nothing else from now on.
+    /// Responds with this status and no body from now on.
     pub fn fail(&self, status: u16) {
         self.answer(Answer {
             status,
@@ -84,17 +84,17 @@ impl KeyHost {
         });
     }
 
-    /// Lets everybody wait, or no longer.
+    /// Delays all responses, or releases them.
     pub fn hold(&self, is_held: bool) {
         self.is_held.send_replace(is_held);
     }
 
-    /// How often it was asked.
+    /// The number of requests.
     pub fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
 
-    /// A service that trusts what is published here, by the issuer's algorithm.
+    /// A service that trusts the published keys with the issuer's algorithm.
     pub async fn app(&self, issuer: &Issuer, settings: &[(&str, &str)]) -> TestApp {
         let basic = [
             ("SECRET_KEY", ""),
@@ -111,7 +111,7 @@ impl Drop for KeyHost {
     }
 }
 
-/// A set of keys as it should be.
+/// A valid key set.
 pub fn document(keys: &[Value]) -> Answer {
     Answer {
         status: 200,

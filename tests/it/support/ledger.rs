@@ -1,4 +1,4 @@
-//! Judges orders by the peers' ledgers, not by the service's own tables.
+//! Judges orders by the peers' ledgers instead of the service's own tables.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::client::Client;
 use super::service::eventually;
 
-/// Every order that staff can see.
+/// Every order in the staff list.
 pub async fn all_orders(staff: &Client) -> Vec<Value> {
     let mut orders = Vec::new();
     for page in 1.. {
@@ -27,7 +27,7 @@ pub async fn all_orders(staff: &Client) -> Vec<Value> {
     orders
 }
 
-/// Waits until every order has settled, and judges them by the ledgers; returns them.
+/// Waits until every order has settled and judges them by the ledgers. Returns them.
 pub async fn judge(base: &str, sandbox: &Sandbox, acknowledged: &[i64]) -> Vec<Value> {
     let staff = Client::staff(base);
     let orders = eventually("every order has settled", async || {
@@ -61,7 +61,7 @@ pub async fn until_charged(sandbox: &Sandbox, more: usize) {
     .await;
 }
 
-/// Everything that is wrong between settled orders and the peers' ledgers.
+/// Every disagreement between settled orders and the peers' ledgers.
 pub fn violations(orders: &[Value], ledger: &Ledger) -> Vec<String> {
     let mut wrong = Vec::new();
     let by_id: BTreeMap<i64, &Value> = orders
@@ -89,7 +89,7 @@ pub fn violations(orders: &[Value], ledger: &Ledger) -> Vec<String> {
     wrong
 }
 
-/// What is wrong between one settled order and the ledgers.
+/// Every disagreement between one settled order and the ledgers.
 pub fn of_order(order_id: i64, order: &Value, ledger: &Ledger) -> Vec<String> {
     let status = order["order_status"].as_str().unwrap();
     let stands = match status {

@@ -1,4 +1,4 @@
-//! Holds every answer that a test sees against the service's own OpenAPI document.
+//! Checks every response of every test against the service's own OpenAPI document.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 static DOCUMENT: LazyLock<Value> =
     LazyLock::new(|| serde_json::to_value(order_service::http::openapi()).unwrap());
 
-/// Fails when a documented operation gives an answer that its documentation does not have.
+/// Fails if a documented operation sends a response that its documentation lacks.
 pub fn assert_documented(method: &Method, path: &str, status: u16, headers: &HeaderMap) {
     let Some(template) = template(path) else {
         return;
@@ -40,7 +40,8 @@ pub fn assert_documented(method: &Method, path: &str, status: u16, headers: &Hea
     );
 }
 
-/// The documented path that this one is an instance of; a literal segment goes before a parameter.
+/// The documented path template that matches this path; literal segments take precedence over
+/// parameters.
 fn template(path: &str) -> Option<&'static str> {
     let asked: Vec<&str> = path.trim_end_matches('/').split('/').collect();
     let templates = DOCUMENT["paths"].as_object().unwrap().keys();

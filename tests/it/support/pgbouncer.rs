@@ -1,4 +1,4 @@
-//! A PgBouncer of a test's own, in transaction mode.
+//! A PgBouncer for one test, in transaction mode.
 
 use std::fs::{self, Permissions};
 use std::net::TcpListener;
@@ -14,10 +14,10 @@ use url::Url;
 use super::database::TestDatabase;
 use super::service::eventually;
 
-/// Where Debian puts it; others have it in the `PATH`.
+/// Debian's path; elsewhere it is in the `PATH`.
 const PLACES: [&str; 2] = ["/usr/sbin/pgbouncer", "pgbouncer"];
 
-/// A running PgBouncer; killed when it is dropped.
+/// A running PgBouncer, killed on drop.
 pub struct PgBouncer {
     options: PgConnectOptions,
     _child: Child,
@@ -25,8 +25,8 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// In front of a database, with so few connections to it that clients have to share them.
-    /// `None` where it is not installed, which is said aloud.
+    /// Starts one in front of a database, with so few server connections that clients share them.
+    /// Prints a message and returns `None` if PgBouncer is not installed.
     pub async fn start(database: &TestDatabase, server_connections: u32) -> Option<Self> {
         let mut found = None;
         for place in PLACES {
@@ -44,7 +44,7 @@ impl PgBouncer {
         let config = folder.path().join("pgbouncer.ini");
         fs::write(&config, settings(database, port, server_connections)).unwrap();
         let mut command = Command::new(program);
-        // It refuses to run as root, and is told whom to become.
+        // It refuses to run as root and switches to another account.
         if is_root() {
             for (path, mode) in [(folder.path(), 0o755), (&config, 0o644)] {
                 fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
@@ -78,7 +78,7 @@ impl PgBouncer {
         })
     }
 
-    /// The URL of the database by way of this.
+    /// The URL of the database through PgBouncer.
     pub fn url(&self) -> String {
         self.options.to_url_lossy().to_string()
     }

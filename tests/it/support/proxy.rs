@@ -1,4 +1,4 @@
-//! Stands between the service and PostgreSQL, and breaks what a test wants broken.
+//! A TCP proxy between the service and PostgreSQL that injects faults.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,20 +12,20 @@ use tokio_util::sync::CancellationToken;
 
 use super::service::eventually;
 
-/// What becomes of a message to the database, and of its connection.
+/// The fault of a message to the database and its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
-    /// It never arrives.
+    /// The message never arrives.
     Before,
-    /// It is executed, and the answer is lost.
+    /// The message is executed, and the response is lost.
     After,
-    /// The same, and then the database is away.
+    /// As `After`, and then the database is down.
     AfterAndAway,
-    /// It lies about somewhere, until [`Proxy::deliver`], while its sender is cut off at once.
+    /// The message is delayed until [`Proxy::deliver`], while its sender is disconnected at once.
     Late,
 }
 
-/// A proxy on a port of its own.
+/// A proxy on its own port.
 pub struct Proxy {
     port: u16,
     options: PgConnectOptions,
@@ -36,13 +36,13 @@ struct State {
     plan: Mutex<Plan>,
 }
 
-/// Where a connection leads, for as long as it lasts.
+/// The server of a connection, for its whole life.
 #[derive(Clone)]
 struct Route {
     target: String,
-    /// Whether nothing is passed on, though connections stay.
+    /// Whether traffic is dropped while connections stay open.
     silent: Arc<AtomicBool>,
-    /// How many connections it has taken.
+    /// The number of accepted connections.
     taken: Arc<AtomicUsize>,
 }
 
@@ -59,7 +59,7 @@ impl Route {
         self.silent.load(Ordering::Relaxed)
     }
 
-    /// The server has ended; where nothing is passed on, its client never learns of it.
+    /// The server has ended. A silent route never tells its client.
     async fn end(&self) {
         if self.is_silent() {
             std::future::pending().await
@@ -67,30 +67,30 @@ impl Route {
     }
 }
 
-/// What is to be broken next.
+/// The faults to inject.
 struct Plan {
-    /// Cuts off everybody who is connected; another one for those who come later.
+    /// Cuts all current connections; later ones get a new token.
     connected: CancellationToken,
-    /// Stops to listen; none while it is away.
+    /// Stops the listener; `None` while the proxy is down.
     listening: Option<CancellationToken>,
-    /// Where those who come lead.
+    /// The route of new connections.
     route: Route,
-    /// The next message that holds these bytes.
+    /// The fault of the next message that contains these bytes.
     cut: Option<(Vec<u8>, Cut)>,
-    /// A message that is late, and where it goes.
+    /// A delayed message and its server connection.
     late: Option<(OwnedWriteHalf, Vec<u8>)>,
-    /// Whether the database has dealt with it.
+    /// Whether the database has executed the delayed message.
     delivered: bool,
 }
 
 impl Proxy {
-    /// In front of a database.
+    /// Starts a proxy in front of a database.
     pub async fn start(options: &PgConnectOptions) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let proxy = Self {
             port,
-            // What is encrypted cannot be looked into.
+            // The proxy cannot search encrypted messages.
             options: options
                 .clone()
                 .host("127.0.0.1")
@@ -111,13 +111,13 @@ impl Proxy {
         proxy
     }
 
-    /// The URL of the database by way of this.
+    /// The URL of the database through the proxy.
     pub fn url(&self) -> String {
         self.options.to_url_lossy().to_string()
     }
 
-    /// Cuts the connection on which the next message with this text is sent. Parameters are seen,
-    /// and statements when they are prepared.
+    /// Cuts the connection that sends the next message with this text. Parameters are visible
+    /// always, statements when they are prepared.
     pub fn cut(&self, text: &str, cut: Cut) {
         self.state.plan.lock().unwrap().cut = Some((text.into(), cut));
     }
@@ -127,7 +127,7 @@ impl Proxy {
         assert!(self.state.plan.lock().unwrap().cut.is_none(), "nothing cut");
     }
 
-    /// Delivers what is late, and waits until the database has dealt with it.
+    /// Delivers the delayed message and waits until the database has executed it.
     pub async fn deliver(&self) {
         let late = self.state.plan.lock().unwrap().late.take();
         let (mut server, message) = late.expect("something is late");
@@ -139,19 +139,19 @@ impl Proxy {
         .await;
     }
 
-    /// Cuts everybody off, and refuses connections.
+    /// Cuts all connections and refuses new ones.
     pub fn go_away(&self) {
         self.state.go_away();
     }
 
-    /// Keeps connections and takes new ones, but passes nothing on any more.
+    /// Keeps and accepts connections, but drops all traffic from now on.
     pub fn fall_silent(&self) {
         let plan = self.state.plan.lock().unwrap();
         plan.route.silent.store(true, Ordering::Relaxed);
     }
 
-    /// Leads those who come to another server with the same database. Connections stay as they are,
-    /// silent ones among them.
+    /// Routes new connections to another server with the same database. Existing connections stay,
+    /// including silent ones.
     pub fn lead_to(&self, options: &PgConnectOptions) {
         self.state.plan.lock().unwrap().route = Route::to(options);
     }
@@ -162,7 +162,7 @@ impl Proxy {
         plan.route.taken.load(Ordering::Relaxed)
     }
 
-    /// Takes connections again, those from before being cut.
+    /// Accepts connections again, and cuts the earlier ones.
     pub async fn come_back(&self) {
         self.state.go_away();
         let listener = eventually("the port is free again", async || {
@@ -208,7 +208,7 @@ impl State {
         std::mem::take(&mut plan.connected).cancel();
     }
 
-    /// Passes on what either side says, until one of them ends or is cut off.
+    /// Forwards traffic in both directions until either side ends or is cut.
     async fn pass(&self, client: TcpStream, route: &Route) {
         let Ok(server) = TcpStream::connect(&route.target).await else {
             return route.end().await;
@@ -232,7 +232,7 @@ impl State {
                         Some(Cut::Late) => {
                             self.plan.lock().unwrap().late = Some((to_server, message.to_vec()));
                             drop((from_client, to_client));
-                            // The answer is nobody's; when it ends, everything was executed.
+                            // The response is discarded; when it ends, everything was executed.
                             while let Ok(1..) = from_server.read(&mut answered).await {}
                             self.plan.lock().unwrap().delivered = true;
                             return;
@@ -257,7 +257,7 @@ impl State {
         }
     }
 
-    /// Whether this message is the one, which then is no longer looked for.
+    /// The fault of this message, which is then used up.
     fn cut_of(&self, message: &[u8]) -> Option<Cut> {
         let mut plan = self.plan.lock().unwrap();
         let (text, _) = plan.cut.as_ref()?;

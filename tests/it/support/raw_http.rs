@@ -1,22 +1,22 @@
-//! HTTP by hand, for what a well-behaved client does not send.
+//! Raw HTTP, for requests that a well-behaved client does not send.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// An answer as it came.
+/// A response.
 #[derive(Debug)]
 pub struct RawReply {
     pub status: u16,
     pub body: String,
 }
 
-/// Sends these bytes on a connection of their own and reads until the service closes it, so ask for
-/// `Connection: close`.
+/// Sends these bytes on a new connection and reads until the service closes it, so the request
+/// needs `Connection: close`.
 pub async fn exchange(base: &str, request: &[u8]) -> RawReply {
     let mut stream = TcpStream::connect(base.trim_start_matches("http://"))
         .await
         .unwrap();
-    // A service that has seen enough may close before everything was written.
+    // The service may close before everything was written.
     let _ = stream.write_all(request).await;
     let mut bytes = Vec::new();
     let _ = stream.read_to_end(&mut bytes).await;

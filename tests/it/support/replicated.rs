@@ -1,4 +1,4 @@
-//! A primary and a standby that follows it, for tests in which the one takes the other's place.
+//! A primary and a streaming standby, for failover tests.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -13,8 +13,8 @@ use tokio::process::Command;
 use super::database::create_tables;
 use super::service::eventually;
 
-/// Two servers with the service's tables. Each commit is confirmed by the standby as well, until
-/// [`Replicated::part`].
+/// Two servers with the service's tables. The standby confirms each commit (synchronous
+/// replication) until [`Replicated::part`].
 pub struct Replicated {
     primary: Option<Postgres>,
     standby: Option<Postgres>,
@@ -23,7 +23,7 @@ pub struct Replicated {
 }
 
 impl Replicated {
-    /// Starts both.
+    /// Starts both servers.
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let server =
@@ -31,7 +31,7 @@ impl Replicated {
         let primary = server("primary", None).await.unwrap();
         prepare(&primary).await;
         let (port, options) = (primary.port(), primary.options("postgres"));
-        // What was shut down may be copied as it is.
+        // The data of a stopped server may be copied.
         primary.stop().await.unwrap();
         let standby = folder.path().join("standby");
         copy(&folder.path().join("primary"), &standby).await;
@@ -48,17 +48,17 @@ impl Replicated {
         servers
     }
 
-    /// How to connect to the primary.
+    /// The connection options of the primary.
     pub fn primary(&self) -> PgConnectOptions {
         self.primary.as_ref().unwrap().options("postgres")
     }
 
-    /// How to connect to the standby, which is the primary once it is promoted.
+    /// The connection options of the standby, which is the primary after its promotion.
     pub fn standby(&self) -> PgConnectOptions {
         self.running_standby().options("postgres")
     }
 
-    /// The same as a URL.
+    /// The URL of the standby.
     pub fn standby_url(&self) -> String {
         self.running_standby().url("postgres")
     }
@@ -67,7 +67,7 @@ impl Replicated {
         self.standby.as_ref().unwrap()
     }
 
-    /// From now on the standby gets nothing, and the primary waits for it all the same.
+    /// Stops the replication; the primary still waits for the standby.
     pub async fn cut_off(&self) {
         let standby = self.standby();
         run(&standby, "alter system set primary_conninfo = ''").await;
@@ -76,7 +76,7 @@ impl Replicated {
             .await;
     }
 
-    /// From now on the standby gets nothing, and the primary waits for nobody.
+    /// Stops the replication; the primary no longer waits for the standby.
     pub async fn part(&self) {
         let primary = self.primary();
         run(&primary, "alter system reset synchronous_standby_names").await;
@@ -84,7 +84,7 @@ impl Replicated {
         self.cut_off().await;
     }
 
-    /// Kills the primary, which says goodbye to nobody.
+    /// Kills the primary with SIGKILL.
     pub async fn kill_primary(&mut self) {
         crash(&self.folder.path().join("primary")).await;
         self.primary = None;
@@ -96,19 +96,19 @@ impl Replicated {
         self.standby = None;
     }
 
-    /// Starts it again, where it was.
+    /// Starts the standby again on its port.
     pub async fn start_standby(&mut self) {
         let data = self.folder.path().join("standby");
         let settings = settings(&data, Some(self.standby_port));
         self.standby = Some(Postgres::start(settings, |_| {}).await.unwrap());
     }
 
-    /// Makes the standby the primary.
+    /// Promotes the standby.
     pub async fn promote(&self) {
         run(&self.standby(), "select pg_promote()").await;
     }
 
-    /// Stops what still runs.
+    /// Stops the running servers.
     pub async fn stop(self) {
         if let Some(primary) = self.primary {
             primary.stop().await.unwrap();
@@ -149,7 +149,8 @@ fn settings(data_dir: &Path, port: Option<u16>) -> Settings {
     Settings {
         data_dir: data_dir.to_owned(),
         port,
-        // Processes are killed, the machine goes on: what was written stays.
+        // Processes are killed but the machine keeps running, so written files survive without
+        // fsync.
         durability: Durability::Throwaway,
         max_connections: 40,
         fresh: false,
@@ -158,13 +159,13 @@ fn settings(data_dir: &Path, port: Option<u16>) -> Settings {
 
 async fn prepare(primary: &Postgres) {
     let options = primary.options("postgres");
-    // More than the server's own setting, by which throwaway data is not waited for.
+    // Overrides the server's own setting, which does not wait for throwaway data.
     run(
         &options,
         "alter database postgres set synchronous_commit = on",
     )
     .await;
-    // What is lazy stays in memory.
+    // Asynchronous commits stay in memory.
     run(&options, "alter system set wal_writer_delay = '10s'").await;
     create_tables(&options).await;
 }
@@ -190,7 +191,7 @@ fn follow(data: &Path, conninfo: &str) -> std::io::Result<()> {
     writeln!(file, "primary_conninfo = '{conninfo}'")
 }
 
-/// Runs a statement on a connection of its own.
+/// Runs a statement on a new connection.
 pub async fn run(options: &PgConnectOptions, statement: &str) {
     let mut conn = PgConnection::connect_with(options).await.unwrap();
     conn.execute(AssertSqlSafe(statement.to_owned()))
@@ -199,7 +200,8 @@ pub async fn run(options: &PgConnectOptions, statement: &str) {
     conn.close().await.unwrap();
 }
 
-/// Crashes a server: its children are killed, which makes it forget everything that is not on disk.
+/// Crashes a server: its child processes are killed first, so it loses everything that is not on
+/// disk.
 pub async fn crash(data_dir: &Path) {
     let pid_file = tokio::fs::read_to_string(data_dir.join("postmaster.pid"))
         .await

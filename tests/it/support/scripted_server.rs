@@ -1,5 +1,5 @@
-//! An HTTP server that answers from a script and remembers what it was asked. Plain TCP, because
-//! it must also break off, reset and fall silent.
+//! An HTTP server that replies from a script and records requests. It uses plain TCP, because it
+//! must also truncate, reset and stall.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -11,10 +11,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use url::Url;
 
-/// How far a reply gets.
+/// How much of a reply is sent.
 #[derive(Clone, Copy, Debug)]
 enum Manner {
-    /// To its end.
+    /// All of it.
     Whole,
     /// Half of the body is sent, then the connection is closed.
     Half,
@@ -22,13 +22,13 @@ enum Manner {
     HalfThenSilence,
     /// Nothing is sent, with the connection open.
     Silence,
-    /// Nothing is sent, the connection is closed.
+    /// Nothing is sent, and the connection is closed.
     Close,
-    /// Nothing is sent, the connection is reset.
+    /// Nothing is sent, and the connection is reset.
     Reset,
 }
 
-/// One line of the script.
+/// A scripted reply.
 #[derive(Clone, Debug)]
 pub struct Reply {
     status: u16,
@@ -38,12 +38,12 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// A reply of JSON.
+    /// A JSON reply.
     pub fn json(status: u16, body: Value) -> Self {
         Self::text(status, body.to_string()).header("content-type", "application/json")
     }
 
-    /// A reply of text.
+    /// A text reply.
     pub fn text(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self {
             status,
@@ -58,23 +58,23 @@ impl Reply {
         Self::text(status, "").header("location", location)
     }
 
-    /// The same with one more header.
+    /// Adds a header.
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    /// The same, closed in the middle of the body.
+    /// Closes the connection in the middle of the body.
     pub fn half(self) -> Self {
         self.in_manner(Manner::Half)
     }
 
-    /// The same, silent from the middle of the body.
+    /// Stalls in the middle of the body.
     pub fn half_then_silence(self) -> Self {
         self.in_manner(Manner::HalfThenSilence)
     }
 
-    /// No reply, though the connection stays.
+    /// No reply, with the connection open.
     pub fn silence() -> Self {
         Self::text(0, "").in_manner(Manner::Silence)
     }
@@ -106,20 +106,20 @@ impl Reply {
     }
 }
 
-/// A request as it came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The method.
     pub method: String,
-    /// The path with its query, as it was sent.
+    /// The path and query as sent.
     pub target: String,
-    /// The headers by their names in lower case.
+    /// The headers by lower-case name.
     pub headers: HashMap<String, String>,
     /// The body.
     pub body: Vec<u8>,
 }
 
-/// A running server; it ends when it is dropped.
+/// A running server; it ends on drop.
 pub struct Scripted {
     address: SocketAddr,
     script: Arc<Mutex<VecDeque<Reply>>>,
@@ -128,7 +128,7 @@ pub struct Scripted {
 }
 
 impl Scripted {
-    /// Starts a server that gives these replies, one to each request, and then only 599.
+    /// Starts a server that sends these replies, one for each request, and then only 599.
     pub async fn start(script: impl IntoIterator<Item = Reply>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -148,17 +148,17 @@ impl Scripted {
         }
     }
 
-    /// Where it is, without a path.
+    /// The base URL.
     pub fn url(&self) -> Url {
         Url::parse(&format!("http://{}", self.address)).unwrap()
     }
 
-    /// Adds a reply to the script, such as one that has to know the address.
+    /// Appends a reply to the script, such as one that contains the server's address.
     pub fn then(&self, reply: Reply) {
         self.script.lock().unwrap().push_back(reply);
     }
 
-    /// What it was asked, first to last.
+    /// The received requests in order.
     pub fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
@@ -192,7 +192,7 @@ async fn serve(
             return;
         }
     };
-    // A client that has seen enough hangs up, which is its right.
+    // The client may hang up early.
     let _ = stream.write_all(reply.head().as_bytes()).await;
     let _ = stream.write_all(sent).await;
     if matches!(reply.manner, Manner::HalfThenSilence) {
@@ -202,7 +202,7 @@ async fn serve(
     }
 }
 
-/// Keeps the connection until the client gives up.
+/// Keeps the connection open until the client gives up.
 async fn hold(mut stream: TcpStream) {
     let _ = stream.read(&mut [0]).await;
 }

@@ -1,4 +1,4 @@
-//! The real binary in a process of its own, which a test can kill.
+//! The real binary in its own process, which a test can kill.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Stdio;
@@ -11,10 +11,10 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
-/// The binary, as this test run has built it.
+/// The binary of this test run.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_order-service");
 
-/// A running `order-service serve`; killed when it is dropped.
+/// A running `order-service serve`, killed on drop.
 pub struct Service {
     pub base: String,
     child: Child,
@@ -28,7 +28,7 @@ impl Service {
         Self::start_with(environment, "").await
     }
 
-    /// The same; it kills itself when it comes past this failpoint.
+    /// Starts it; it kills itself at this failpoint.
     pub async fn start_dying_at(environment: &Environment, point: &str) -> Self {
         Self::start_with(environment, &format!("{point}=panic")).await
     }
@@ -61,7 +61,7 @@ impl Service {
         };
         let log = Arc::<Mutex<Vec<Value>>>::default();
         let written = log.clone();
-        // Read on, or the child would block on a full pipe.
+        // Reads on, because a full pipe would block the child.
         let reading = tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
@@ -76,12 +76,12 @@ impl Service {
         }
     }
 
-    /// What it has logged since it listens: all of it, once it has stopped.
+    /// The log since it listens; complete once it has stopped.
     pub fn log(&self) -> Vec<Value> {
         self.log.lock().unwrap().clone()
     }
 
-    /// SIGTERM, and how long it took to end in good order.
+    /// Sends SIGTERM and returns the duration of the graceful shutdown.
     pub async fn stop(&mut self) -> Duration {
         let begin = Instant::now();
         self.signal("-TERM");
@@ -97,17 +97,17 @@ impl Service {
         self.base.rsplit(':').next().unwrap()
     }
 
-    /// The number of its process.
+    /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.id().unwrap()
     }
 
-    /// SIGSTOP: it stands still and does not know it.
+    /// Sends SIGSTOP, which the process cannot notice.
     pub fn pause(&self) {
         self.signal("-STOP");
     }
 
-    /// SIGCONT.
+    /// Sends SIGCONT.
     pub fn resume(&self) {
         self.signal("-CONT");
     }
@@ -120,20 +120,20 @@ impl Service {
         assert!(sent.unwrap().success());
     }
 
-    /// Waits for its end; whether that was SIGKILL.
+    /// Waits for its end. Returns whether it was killed by SIGKILL.
     pub async fn was_killed(&mut self) -> bool {
         const SIGKILL: i32 = 9;
         let end = tokio::time::timeout(Duration::from_secs(30), self.child.wait()).await;
         end.is_ok_and(|status| status.unwrap().signal() == Some(SIGKILL))
     }
 
-    /// SIGKILL: no goodbye to anybody.
+    /// Sends SIGKILL.
     pub async fn kill(&mut self) {
         self.child.kill().await.unwrap();
     }
 }
 
-/// Asks again until the answer is a value.
+/// Polls until the closure returns a value; fails after half a minute.
 pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {

@@ -1,4 +1,4 @@
-//! A client of event streams, line by line as they come.
+//! A client of event streams that reads line by line.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use tokio::time::timeout;
 
 use super::client::Client;
 
-/// How long anything may take.
+/// The limit for every wait.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// An event as it was sent.
+/// A received event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Heard {
     pub id: i64,
@@ -21,15 +21,15 @@ pub struct Heard {
 
 /// An open stream.
 pub struct Listener {
-    /// What the client is asked to wait before it comes again, in milliseconds.
+    /// The reconnection delay that the server announced, in milliseconds.
     pub retry_ms: Option<u64>,
-    /// How many signs of life came.
+    /// The number of received keep-alives.
     pub heartbeats: usize,
     response: Response,
     buffer: Vec<u8>,
 }
 
-/// A request for a stream that is not sent so far.
+/// An unsent request for a stream.
 pub fn request(client: &Client, order_id: i64, last: Option<i64>) -> reqwest::RequestBuilder {
     let path = format!("/v1/orders/{order_id}/events");
     let request = client
@@ -42,7 +42,7 @@ pub fn request(client: &Client, order_id: i64, last: Option<i64>) -> reqwest::Re
 }
 
 impl Listener {
-    /// Listens to an order, from the event after `last`.
+    /// Opens a stream of an order, from the event after `last`.
     pub async fn start(client: &Client, order_id: i64, last: Option<i64>) -> Self {
         let response = request(client, order_id, last).send().await.unwrap();
         assert_eq!(response.status(), 200);
@@ -103,7 +103,7 @@ impl Listener {
         heard
     }
 
-    /// Waits for this many signs of life.
+    /// Waits for this many keep-alives.
     pub async fn heartbeats(&mut self, count: usize) {
         while self.heartbeats < count {
             let lines = self.block().await.expect("ended before");
@@ -111,7 +111,7 @@ impl Listener {
         }
     }
 
-    /// The lines up to the next empty one.
+    /// The lines up to the next empty line.
     async fn block(&mut self) -> Option<Vec<String>> {
         loop {
             let end = self.buffer.windows(2).position(|two| two == b"\n\n");
@@ -127,7 +127,7 @@ impl Listener {
     }
 }
 
-/// The numbers of events.
+/// The ids of events.
 pub fn ids(heard: &[Heard]) -> Vec<i64> {
     heard.iter().map(|event| event.id).collect()
 }

@@ -1,4 +1,4 @@
-//! A browser as far as sockets go: it asks for HTML, keeps its cookie and sends forms.
+//! A minimal browser: it asks for HTML, keeps its cookie and sends forms.
 
 use order_service::clock;
 use reqwest::Method;
@@ -7,17 +7,17 @@ use reqwest::header::{ACCEPT, COOKIE};
 use super::app::TestApp;
 use super::client::{Client, Reply, send};
 
-/// What a browser says that it takes.
+/// The Accept header of a browser.
 pub const HTML: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
-/// Somebody who looks at pages.
+/// A visitor of the pages.
 pub struct Visitor {
     client: Client,
     cookie: Option<String>,
 }
 
 impl Visitor {
-    /// Somebody who has not signed in.
+    /// A visitor who has not signed in.
     pub fn stranger(app: &TestApp) -> Self {
         Self {
             client: app.nobody(),
@@ -25,7 +25,7 @@ impl Visitor {
         }
     }
 
-    /// Somebody who has signed in.
+    /// A visitor who has signed in.
     pub async fn signed_in(app: &TestApp, name: &str) -> Self {
         let mut visitor = Self::stranger(app);
         let reply = visitor.sign_in(name, name, "/").await;
@@ -35,7 +35,7 @@ impl Visitor {
         visitor
     }
 
-    /// Somebody with this cookie.
+    /// A visitor with this cookie.
     pub fn with_cookie(app: &TestApp, cookie: &str) -> Self {
         Self {
             cookie: Some(cookie.to_owned()),
@@ -43,12 +43,12 @@ impl Visitor {
         }
     }
 
-    /// The cookie that it sends.
+    /// The current cookie.
     pub fn cookie(&self) -> &str {
         self.cookie.as_deref().unwrap()
     }
 
-    /// A request that is not sent so far.
+    /// An unsent request.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.client.request(method, path).header(ACCEPT, HTML);
         match &self.cookie {
@@ -61,18 +61,18 @@ impl Visitor {
         send(self.request(Method::GET, path)).await
     }
 
-    /// Sends the form for signing in.
+    /// Submits the sign-in form.
     pub async fn sign_in(&self, name: &str, password: &str, next: &str) -> Reply {
         let fields = [("username", name), ("password", password), ("next", next)];
         self.post("/sign-in/", &fields).await
     }
 
-    /// Sends fields as a form.
+    /// Submits a form.
     pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
         send(self.form(path, fields)).await
     }
 
-    /// A form that is not sent so far.
+    /// An unsent form.
     pub fn form(&self, path: &str, fields: &[(&str, &str)]) -> reqwest::RequestBuilder {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.extend_pairs(fields);
@@ -93,7 +93,7 @@ pub fn field(page: &Reply, name: &str) -> String {
     rest.split('"').next().unwrap().to_owned()
 }
 
-/// Fails unless this is a page of that status, with everything that guards a page.
+/// Fails unless this is a page with this status and all security headers.
 #[track_caller]
 pub fn assert_page(reply: &Reply, status: u16) {
     assert_eq!(reply.status, status, "{reply:?}");
@@ -116,7 +116,7 @@ pub fn assert_page(reply: &Reply, status: u16) {
     }
 }
 
-/// Claims whose time is over.
+/// An expiry time in the past.
 pub fn over() -> i64 {
     clock::now().unix_timestamp() - 3600
 }

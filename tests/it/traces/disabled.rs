@@ -1,4 +1,4 @@
-//! Without traces, without a collector that takes them, and what is said of settings that are none.
+//! Tracing switched off, an unavailable collector, and invalid settings.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ async fn an_always_off_sampler_exports_nothing_and_tells_peers() {
     }
 }
 
-/// Whether there is a thread that sends traces.
+/// Whether the process has an exporter thread.
 fn sends(service: &Service) -> bool {
     let tasks = std::fs::read_dir(format!("/proc/{}/task", service.pid())).unwrap();
     let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).ok();
@@ -57,7 +57,7 @@ async fn without_a_collector_only_the_trace_header_is_sent() {
 
 #[tokio::test]
 async fn a_collector_outage_logs_one_warning() {
-    // Nobody listens there any more.
+    // The port is closed.
     let gone = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}", listener.local_addr().unwrap())
@@ -99,7 +99,7 @@ async fn a_silent_collector_does_not_delay_a_shutdown() {
     let mut service = Service::start(&world.environment).await;
     place(&service, &[]).await;
     let took = service.stop().await;
-    // Less than the collector may take for a batch.
+    // Less than the export timeout.
     assert!(took < Duration::from_millis(4500), "{took:?}");
 }
 

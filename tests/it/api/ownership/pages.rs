@@ -1,5 +1,5 @@
-//! The same for what people look at: the pages that are no part of the document, and the paths of the API
-//! that are pages for browsers.
+//! Authorization of HTML pages, which are not in the OpenAPI document, and of API paths that serve
+//! pages to browsers.
 
 use reqwest::Method;
 use url::form_urlencoded::Serializer;
@@ -9,7 +9,7 @@ use crate::support::app::TestApp;
 use crate::support::client::{Reply, send};
 use crate::support::visitor::Visitor;
 
-/// What browsers get. `303` for those who are not signed in leads to `/sign-in/`.
+/// The expected statuses for browsers. `303` redirects anonymous visitors to `/sign-in/`.
 pub const RULES: &str = "
                                                nobody expired another owner staff service
     get   /                                       303     303     303   303   303     303
@@ -32,7 +32,7 @@ pub const RULES: &str = "
     get   /assets/{file}/                         200     200     200   200   200     200
 ";
 
-/// A browser that was signed in with this token.
+/// A browser with a session of this token.
 fn visitor(app: &TestApp, token: Option<&str>) -> Visitor {
     match token {
         Some(token) => Visitor::with_cookie(app, &format!("order_session={token}")),

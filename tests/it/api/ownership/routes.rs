@@ -1,5 +1,5 @@
-//! That the tables of rules have every route that there is: the document's, those of the sources, and the
-//! methods that the running service knows at each.
+//! Checks that the ownership tables cover every route: those of the document, those of the sources,
+//! and the methods that the running service accepts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,7 +10,7 @@ use reqwest::Method;
 use super::{RULES, guarded, pages, path_of, rules};
 use crate::support::client::send;
 
-/// The methods of each path, by all rules.
+/// The methods of each path in all tables.
 fn ruled() -> BTreeMap<String, BTreeSet<String>> {
     let mut methods = BTreeMap::<_, BTreeSet<_>>::new();
     for (method, path) in [RULES, pages::RULES]
@@ -27,7 +27,7 @@ fn ruled() -> BTreeMap<String, BTreeSet<String>> {
     methods
 }
 
-/// The paths that the sources of `http` register by hand, which the document does not see.
+/// The paths that the sources of `http` register outside the OpenAPI document.
 fn registered() -> BTreeSet<String> {
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http")];
     let mut texts = vec![fs::read_to_string(folders[0].with_extension("rs")).unwrap()];

@@ -1,4 +1,4 @@
-//! Tokens that are asked for more: an issuer, an audience, or a secret of their own.
+//! Settings about tokens: issuer, audience, and a separate metrics token.
 
 use serde_json::json;
 
@@ -74,7 +74,7 @@ async fn role_names_and_role_claims_are_configurable() {
         (json!({ "cognito:groups": "shop-admins machines" }), neither),
         (json!({ "cognito:groups": "Shop-Admins" }), neither),
         (json!({ "scp": "orders.all,machines" }), neither),
-        // What it was called before means nothing any more.
+        // The default claim names have no effect any more.
         (
             json!({ "is_staff": true, "role": "staff", "scope": "orders:staff" }),
             neither,

@@ -1,4 +1,4 @@
-//! Hostile tokens, by name: each is refused by every algorithm, with the same answer.
+//! Hostile tokens: every algorithm refuses each of them with the same response.
 
 mod claims;
 
@@ -13,7 +13,7 @@ use crate::support::issuer::{Issuer, TINY_PEM, TINY_TOKEN, base64, customer};
 
 type Row = (String, String);
 
-/// Rows of a name and what makes a token of it.
+/// Rows of a name and a token made from each value.
 fn rows<T: ToString>(
     what: &str,
     values: impl IntoIterator<Item = T>,
@@ -25,14 +25,15 @@ fn rows<T: ToString>(
         .collect()
 }
 
-/// Not three parts of base64.
+/// Tokens that are not three base64 parts.
 fn of_bad_form(issuer: &Issuer) -> Vec<Row> {
     let good = issuer.token(&customer());
     let [header, payload, signature] = good.split('.').collect::<Vec<_>>()[..] else {
         panic!("{good}");
     };
     let row = |what: &str, token: String| (what.to_owned(), token);
-    // The last character of a signature has bits to spare, unless its length is a multiple of three.
+    // The last base64 character of a signature has unused bits, unless the length is a multiple of
+    // three.
     let (rest, last) = signature.split_at(signature.len() - 1);
     let spare = if last == "A" { "B" } else { "A" };
     vec![
@@ -84,7 +85,7 @@ fn of_bad_form(issuer: &Issuer) -> Vec<Row> {
     ]
 }
 
-/// Signed well, where a signature can be, but under a header that is not to be trusted.
+/// Tokens with a valid signature where possible, and an untrustworthy header.
 fn by_header(issuer: &Issuer, stranger: &Issuer) -> Vec<Row> {
     let claims = customer().to_string();
     let good = issuer.token(&customer());
@@ -128,7 +129,7 @@ fn by_header(issuer: &Issuer, stranger: &Issuer) -> Vec<Row> {
     table.extend(rows("header", headers, |header| {
         issuer.signed(header, &claims)
     }));
-    // A stranger's signature does not get better by what the token says of keys.
+    // Key hints in a token do not make a foreign signature valid.
     let kids = [
         "../../../../dev/null",
         "/dev/null",
@@ -168,7 +169,7 @@ fn by_header(issuer: &Issuer, stranger: &Issuer) -> Vec<Row> {
     table
 }
 
-/// The whole table holds for this issuer, whose own tokens are accepted.
+/// This issuer refuses the whole table and accepts its own tokens.
 async fn refuses_all(issuer: Issuer, stranger: Issuer, others: Vec<Row>) {
     let app = issuer.app().await;
     let good = super::ask(&app, &issuer.token(&customer())).await;
@@ -197,7 +198,7 @@ async fn refuses_all(issuer: Issuer, stranger: Issuer, others: Vec<Row>) {
     }
 }
 
-/// Signed with the public key of an issuer as if that were a secret.
+/// Tokens signed with the issuer's public key used as a shared secret.
 fn by_public_key(issuer: &Issuer) -> Vec<Row> {
     let body: String = issuer
         .public_pem
@@ -266,7 +267,7 @@ async fn an_elliptic_curve_key_refuses_every_hostile_token() {
         base64(issuer.header()),
         base64(customer().to_string())
     );
-    // The order of the group, which is zero to whoever does not look.
+    // The group order, which equals zero modulo itself.
     let order = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
     let order: Vec<u8> = (0..32)
         .map(|at| u8::from_str_radix(&order[2 * at..2 * at + 2], 16).unwrap())
@@ -298,7 +299,7 @@ async fn an_elliptic_curve_key_refuses_every_hostile_token() {
     refuses_all(issuer, Issuer::es256(), others).await;
 }
 
-/// The same two numbers as a DER sequence.
+/// The signature's two integers as a DER sequence.
 fn der(signature: &[u8]) -> Vec<u8> {
     let number = |bytes: &[u8]| {
         let mut bytes = bytes.to_vec();

@@ -1,4 +1,4 @@
-//! The database of many orders, made once and kept beside the template.
+//! The database with many orders, made once and kept beside the template.
 
 use order_service::domain::money::Currency;
 use order_service::generate::{GenerateOptions, generate};
@@ -8,7 +8,7 @@ use time::macros::datetime;
 
 use super::{TEMPLATE_LOCK, run, template_name};
 
-/// Makes it unless it is there: under another name first, so that what has its name is whole.
+/// Makes it if it is missing: under another name, renamed when it is complete.
 pub async fn prepare(server: PgConnectOptions, orders: u64) -> PgConnectOptions {
     let template = template_name();
     let name = format!("large_{template}_{orders}");
@@ -59,7 +59,7 @@ pub async fn prepare(server: PgConnectOptions, orders: u64) -> PgConnectOptions 
         )
         .await;
     }
-    // The lock goes with the connection.
+    // Closing the connection releases the lock.
     admin.close().await.unwrap();
     options
 }

@@ -1,4 +1,4 @@
-//! Tokens that are signed well, with claims that do not let anybody in.
+//! Tokens with a valid signature and claims that grant no access.
 
 use order_service::clock;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{Row, rows};
 use crate::support::issuer::{Issuer, customer};
 
-/// The claims as text, with one of them replaced by any JSON, or added to them.
+/// The claims as JSON text, with one claim replaced or added.
 pub fn with(name: &str, json: &str) -> String {
     let mut claims = customer();
     claims.as_object_mut().unwrap().remove(name);
@@ -20,7 +20,7 @@ fn without(name: &str) -> String {
     claims.to_string()
 }
 
-/// Such tokens of an issuer.
+/// Such tokens, signed by the issuer.
 pub fn by_claims(issuer: &Issuer) -> Vec<Row> {
     let signed = |payload: &str| issuer.signed(&issuer.header(), payload);
     let now = clock::now().unix_timestamp();
@@ -90,7 +90,7 @@ pub fn by_claims(issuer: &Issuer) -> Vec<Row> {
         "\"5'; drop table orders; --\"",
     ];
     table.extend(rows("user_id", ids, |id| signed(&with("user_id", id))));
-    // A claim that cannot be read is not a missing one: the other does not take its place.
+    // An unreadable claim is not a missing one: no other claim replaces it.
     table.extend(rows("user_id beside a good sub", ids, |id| {
         let claims = with("user_id", id);
         signed(&format!("{{\"sub\":\"5\",{}", &claims[1..]))
@@ -99,7 +99,7 @@ pub fn by_claims(issuer: &Issuer) -> Vec<Row> {
         let claims = without("user_id");
         signed(&format!("{{\"sub\":{id},{}", &claims[1..]))
     }));
-    // Staff may go without a number, but not with any name.
+    // Staff tokens may omit the id; their name must still be valid.
     let names = [
         "a b",
         "a\nb",
