@@ -16,7 +16,7 @@ use crate::support::replicated::Replicated;
 use crate::support::service::Service;
 
 /// The service on a primary and a standby.
-struct Shop {
+struct ReplicatedShop {
     servers: Replicated,
     proxy: Proxy,
     sandbox: Sandbox,
@@ -24,7 +24,7 @@ struct Shop {
     service: Service,
 }
 
-impl Shop {
+impl ReplicatedShop {
     /// Starts the service, with the first server as the primary.
     async fn open(settings: &[(&str, &str)]) -> Self {
         let servers = Replicated::start().await;

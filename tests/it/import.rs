@@ -38,13 +38,13 @@ const BOTH: ImportSummary = ImportSummary {
 };
 
 /// A database and a folder for the import files.
-struct Shop {
+struct ImportShop {
     database: TestDatabase,
     conn: PgConnection,
     folder: TempDir,
 }
 
-impl Shop {
+impl ImportShop {
     async fn new() -> Self {
         let database = TestDatabase::new().await;
         Self {
@@ -143,7 +143,7 @@ impl Shop {
 
 #[tokio::test]
 async fn orders_are_imported_as_history() {
-    let mut shop = Shop::new().await;
+    let mut shop = ImportShop::new().await;
     assert_eq!(shop.import(ORDERS, ITEMS).await.unwrap(), BOTH);
 
     let orders = shop
@@ -179,7 +179,7 @@ async fn orders_are_imported_as_history() {
 
 #[tokio::test]
 async fn an_imported_order_has_one_dated_event_and_no_fulfilment() {
-    let mut shop = Shop::new().await;
+    let mut shop = ImportShop::new().await;
     shop.import(ORDERS, ITEMS).await.unwrap();
 
     let events = shop
@@ -201,7 +201,7 @@ async fn an_imported_order_has_one_dated_event_and_no_fulfilment() {
 
 #[tokio::test]
 async fn columns_are_found_in_any_position() {
-    let mut shop = Shop::new().await;
+    let mut shop = ImportShop::new().await;
     let orders = "\u{feff}note,created_at,Order_Total, payment_status,order_status,customer_id,order_id\r\n\
         \"two\nlines\",2024-09-18 14:40:32, 1.5 ,paid,delivered,44,1\r\n";
     let items = "sku,unit_price,quantity,product_id,order_id,order_item_id\nA,1,1,1,1,1\n";
@@ -215,7 +215,7 @@ async fn columns_are_found_in_any_position() {
 
 #[tokio::test]
 async fn line_names_are_imported_when_present() {
-    let mut shop = Shop::new().await;
+    let mut shop = ImportShop::new().await;
     let orders = "order_id,customer_id,order_status,payment_status,order_total,created_at\n\
         1,44,delivered,paid,2,2024-09-18 14:40:32\n";
     let items = "order_item_id,order_id,product_id,sku,quantity,unit_price,name\n\
@@ -241,7 +241,7 @@ async fn line_names_are_imported_when_present() {
 
 #[tokio::test]
 async fn progress_reaches_the_total_of_both_files() {
-    let mut shop = Shop::new().await;
+    let mut shop = ImportShop::new().await;
     let mut told = Vec::new();
     shop.watched_import(ORDERS, ITEMS, &mut |progress| told.push(progress))
         .await

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, environment};
 use crate::support::client::{Client, cart, send};
-use crate::support::subscriber::{Heard, Listener, ids, request};
+use crate::support::subscriber::{ReceivedEvent, Subscriber, ids, request};
 
 /// A short polling interval.
 const QUICK: (&str, &str) = ("LIVE_POLL_MS", "20");
@@ -29,7 +29,7 @@ async fn listed(client: &Client, order_id: i64) -> Vec<Value> {
     list["results"].as_array().unwrap().clone()
 }
 
-fn data(heard: &[Heard]) -> Vec<Value> {
+fn data(heard: &[ReceivedEvent]) -> Vec<Value> {
     heard.iter().map(|event| event.data.clone()).collect()
 }
 
@@ -55,7 +55,7 @@ async fn a_stream_follows_an_order_until_its_delivery() {
     let app = TestApp::with(&[("SETTLE_WAIT_MS", "0"), QUICK]).await;
     let customer = app.customer(5);
     let order_id = place(&app).await;
-    let mut listener = Listener::start(&customer, order_id, None).await;
+    let mut listener = Subscriber::start(&customer, order_id, None).await;
     let mut heard = listener.until("order_confirmed").await;
     assert!(
         listener
@@ -81,7 +81,7 @@ async fn a_stream_follows_an_order_until_its_delivery() {
     let last = heard.last().unwrap().id;
     let again = send(request(&customer, order_id, Some(last))).await;
     assert_eq!((again.status, again.text.as_str()), (204, ""));
-    let mut late = Listener::start(&customer, order_id, Some(last - 2)).await;
+    let mut late = Subscriber::start(&customer, order_id, Some(last - 2)).await;
     assert_eq!(late.rest().await, heard[heard.len() - 2..]);
 }
 
@@ -103,12 +103,12 @@ async fn a_stream_is_exactly_once_despite_cuts_and_many_writers() {
         // RETURNED is reachable from both, and final.
         ship(&app.staff(), order_id, "RETURNED").await
     };
-    let is_last = |event: &Heard| event.data["carrier_status"] == "RETURNED";
+    let is_last = |event: &ReceivedEvent| event.data["carrier_status"] == "RETURNED";
     let follow = async |client: Client, cut_after: usize| {
-        let mut heard: Vec<Heard> = Vec::new();
+        let mut heard: Vec<ReceivedEvent> = Vec::new();
         while !heard.last().is_some_and(is_last) {
             let last = heard.last().map(|event| event.id);
-            let mut listener = Listener::start(&client, order_id, last).await;
+            let mut listener = Subscriber::start(&client, order_id, last).await;
             for _ in 0..cut_after {
                 match listener.next().await {
                     Some(event) => heard.push(event),
@@ -142,7 +142,7 @@ async fn a_stream_delivers_events_of_other_processes() {
     let app = TestApp::with(&[AT_REST, QUICK]).await;
     let (other, other_base) = another(&app).await;
     let order_id = place(&app).await;
-    let mut listener = Listener::start(&app.customer(5), order_id, Some(5)).await;
+    let mut listener = Subscriber::start(&app.customer(5), order_id, Some(5)).await;
     assert_eq!(
         ship(&Client::staff(&other_base), order_id, "SHIPPED").await,
         200
@@ -162,8 +162,8 @@ async fn a_stream_is_only_for_callers_who_may_see_the_order() {
     none.assert_problem(404, "not-found");
     let nobody = send(request(&app.nobody(), order_id, None)).await;
     nobody.assert_problem(401, "unauthenticated");
-    let mut staff = Listener::start(&app.staff(), order_id, None).await;
-    let mut owner = Listener::start(&app.customer(5), order_id, None).await;
+    let mut staff = Subscriber::start(&app.staff(), order_id, None).await;
+    let mut owner = Subscriber::start(&app.customer(5), order_id, None).await;
     for _ in 0..2 {
         let (seen_by_staff, seen) = (staff.next().await.unwrap(), owner.next().await.unwrap());
         assert!(seen_by_staff.data["data"].is_object());
@@ -175,7 +175,7 @@ async fn a_stream_is_only_for_callers_who_may_see_the_order() {
 async fn an_unknown_last_event_id_starts_at_the_current_version() {
     let app = TestApp::with(&[AT_REST, QUICK]).await;
     let order_id = place(&app).await;
-    let mut listener = Listener::start(&app.customer(5), order_id, Some(1_000)).await;
+    let mut listener = Subscriber::start(&app.customer(5), order_id, Some(1_000)).await;
     assert_eq!(ship(&app.staff(), order_id, "SHIPPED").await, 200);
     assert_eq!(ids(&listener.until("order_shipped").await), [6, 7]);
 }
@@ -184,6 +184,6 @@ async fn an_unknown_last_event_id_starts_at_the_current_version() {
 async fn a_silent_stream_sends_keep_alives() {
     let app = TestApp::with(&[AT_REST, ("LIVE_HEARTBEAT_MS", "20")]).await;
     let order_id = place(&app).await;
-    let mut listener = Listener::start(&app.customer(5), order_id, Some(5)).await;
+    let mut listener = Subscriber::start(&app.customer(5), order_id, Some(5)).await;
     listener.heartbeats(3).await;
 }

@@ -12,14 +12,14 @@
 //! - An attempt without a response leaves its request in flight: it arrives at any later time, or
 //!   never. At most two such requests are in flight at once.
 //! - Inventory and Payment answer a repeated request by its key; Shipping makes a parcel for each
-//!   create. Each may refuse a new request. The carrier may keep a parcel, unless there are several
+//!   create. Each may refuse a new request. The carrier may buffer a parcel, unless there are several
 //!   of the order, because a surplus parcel is recent. Refunds and releases are not refused, and
 //!   every peer executes exactly what was requested.
 //! - The late-arrival check of a cancelled order begins when nothing is in flight and no superseded
 //!   worker is active: `SWEEP_AFTER_MS` is longer than that takes. A confirmed order is judged
 //!   after it was tracked under the same conditions. Money and goods need no late-arrival check:
 //!   they are judged at any moment.
-//! - [`Mishaps`] bounds the faults of one execution; `NotSent` and graceful shutdowns are
+//! - [`FaultBudget`] bounds the faults of one execution; `NotSent` and graceful shutdowns are
 //!   unbounded. `cargo test --test it -- --ignored model` explores wider bounds in some minutes.
 //!
 //! Faulty variants of the protocol follow; the exploration must find a violation in each.
@@ -32,7 +32,7 @@ use stateright::{Checker, HasDiscoveries, Model, Property};
 use action::Action;
 use peers::Parcel;
 use protocol::{OURS, Protocol, cancelled_at_once};
-use system::{Mishaps, World};
+use system::{FaultBudget, SystemState};
 use worker::{Stage, Worker};
 
 mod action;
@@ -46,7 +46,7 @@ mod worker;
 /// One order, driven by a protocol, with bounded faults.
 struct Saga {
     protocol: Protocol,
-    mishaps: Mishaps,
+    budget: FaultBudget,
 }
 
 const ONE_CHARGE: &str = "at most one charge stands";
@@ -62,47 +62,50 @@ const ONCE: &str = "a reservation that lapsed is counted once";
 const ALWAYS: [&str; 6] = [ONE_CHARGE, CALLED_OFF, SWEPT, STANDS, PERSON, ONCE];
 
 impl Model for Saga {
-    type State = World;
+    type State = SystemState;
     type Action = Action;
 
-    fn init_states(&self) -> Vec<World> {
-        vec![World::start(self.mishaps)]
+    fn init_states(&self) -> Vec<SystemState> {
+        vec![SystemState::start(self.budget)]
     }
 
-    fn actions(&self, world: &World, actions: &mut Vec<Action>) {
-        world.actions(actions);
+    fn actions(&self, state: &SystemState, actions: &mut Vec<Action>) {
+        state.actions(actions);
     }
 
-    fn next_state(&self, world: &World, action: Action) -> Option<World> {
-        world
+    fn next_state(&self, state: &SystemState, action: Action) -> Option<SystemState> {
+        state
             .clone()
             .next(action, &self.protocol)
-            .filter(|next| next != world)
+            .filter(|next| next != state)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
         let mut properties = vec![
-            Property::always(ONE_CHARGE, |_, world: &World| {
-                world.peers.taken().count() <= 1
+            Property::always(ONE_CHARGE, |_, state: &SystemState| {
+                state.peers.taken().count() <= 1
             }),
-            Property::always(CALLED_OFF, |_, world: &World| {
-                world.row.now.plan != Plan::Undone
-                    || world.peers.taken().count() == 0 && world.peers.holding() == 0
+            Property::always(CALLED_OFF, |_, state: &SystemState| {
+                state.row.now.plan != Plan::Undone
+                    || state.peers.taken().count() == 0 && state.peers.holding() == 0
             }),
-            Property::always(SWEPT, |_, world: &World| {
-                !is_swept(world) || has_nothing(world)
+            Property::always(SWEPT, |_, state: &SystemState| {
+                !is_swept(state) || has_nothing(state)
             }),
-            Property::always(STANDS, |_, world: &World| {
-                !stands(world) || has_everything(world)
+            Property::always(STANDS, |_, state: &SystemState| {
+                !stands(state) || has_everything(state)
             }),
-            Property::always(PERSON, |_, world: &World| {
-                !matches!(world.row.now.plan, Plan::Stuck { .. })
-                    || world.peers.parcels.contains(&Parcel::Left)
+            Property::always(PERSON, |_, state: &SystemState| {
+                !matches!(state.row.now.plan, Plan::Stuck { .. })
+                    || state.peers.parcels.contains(&Parcel::Left)
             }),
         ];
-        properties.push(Property::always(ONCE, |saga: &Self, world: &World| {
-            world.row.now.lapsed <= saga.mishaps.lapses - world.left.lapses
-        }));
+        properties.push(Property::always(
+            ONCE,
+            |saga: &Self, state: &SystemState| {
+                state.row.now.lapsed <= saga.budget.lapses - state.left.lapses
+            },
+        ));
         properties.extend(reached());
         properties
     }
@@ -111,60 +114,60 @@ impl Model for Saga {
 /// Interesting states, each of which must be reached.
 fn reached() -> Vec<Property<Saga>> {
     vec![
-        Property::sometimes("an order stands", |_, world| stands(world)),
-        Property::sometimes("an order is called off", |_, world| is_swept(world)),
+        Property::sometimes("an order stands", |_, state| stands(state)),
+        Property::sometimes("an order is called off", |_, state| is_swept(state)),
         Property::sometimes(
             "a worker does not know that it is superseded",
-            |_, world: &World| {
-                world.workers.iter().any(|worker| {
-                    matches!(worker, Worker::Working { held, stage: Stage::Ended(_), .. }
-                    if held.epoch != world.row.now.epoch)
+            |_, state: &SystemState| {
+                state.workers.iter().any(|worker| {
+                    matches!(worker, Worker::Working { current, stage: Stage::Ended(_), .. }
+                    if current.epoch != state.row.now.epoch)
                 })
             },
         ),
-        Property::sometimes("two parcels are announced", |_, world: &World| {
-            world.peers.live().count() == 2
+        Property::sometimes("two parcels are announced", |_, state: &SystemState| {
+            state.peers.live().count() == 2
         }),
-        Property::sometimes("a surplus parcel was called back", |_, world| {
-            stands(world) && world.peers.parcels.contains(&Parcel::Cancelled)
+        Property::sometimes("a surplus parcel was called back", |_, state| {
+            stands(state) && state.peers.parcels.contains(&Parcel::Cancelled)
         }),
-        Property::sometimes("the sweep has something to do", |_, world: &World| {
-            world.row.now.plan == Plan::Undone
-                && world.row.due
-                && world.is_settled()
-                && !has_nothing(world)
+        Property::sometimes("the sweep has something to do", |_, state: &SystemState| {
+            state.row.now.plan == Plan::Undone
+                && state.row.due
+                && state.is_settled()
+                && !has_nothing(state)
         }),
         Property::sometimes(
             "the carrier keeps a parcel, and the order stands",
-            |_, world| stands(world) && world.peers.parcels.contains(&Parcel::Left),
+            |_, state| stands(state) && state.peers.parcels.contains(&Parcel::Left),
         ),
-        Property::sometimes("a person is needed", |_, world: &World| {
-            matches!(world.row.now.plan, Plan::Stuck { .. })
+        Property::sometimes("a person is needed", |_, state: &SystemState| {
+            matches!(state.row.now.plan, Plan::Stuck { .. })
         }),
     ]
 }
 
-fn stands(world: &World) -> bool {
-    world.is_settled()
-        && world.row.now.plan == Plan::Completed
-        && world.row.followed
-        && !world.row.now.wish
+fn stands(state: &SystemState) -> bool {
+    state.is_settled()
+        && state.row.now.plan == Plan::Completed
+        && state.row.followed
+        && !state.row.now.cancel_requested
 }
 
-fn has_everything(world: &World) -> bool {
-    let peers = &world.peers;
+fn has_everything(state: &SystemState) -> bool {
+    let peers = &state.peers;
     peers.committed()
         && peers.holding() == 1
         && peers.taken().count() == 1
         && peers.live().count() == 1
 }
 
-fn is_swept(world: &World) -> bool {
-    world.is_settled() && world.row.now.plan == Plan::Undone && !world.row.due
+fn is_swept(state: &SystemState) -> bool {
+    state.is_settled() && state.row.now.plan == Plan::Undone && !state.row.due
 }
 
-fn has_nothing(world: &World) -> bool {
-    let peers = &world.peers;
+fn has_nothing(state: &SystemState) -> bool {
+    let peers = &state.peers;
     peers.holding() == 0 && peers.taken().count() == 0 && peers.live().count() == 0
 }
 
@@ -172,51 +175,51 @@ fn has_nothing(world: &World) -> bool {
 fn explore(
     name: &str,
     protocol: Protocol,
-    mishaps: Mishaps,
+    budget: FaultBudget,
     until: HasDiscoveries,
 ) -> impl Checker<Saga> {
     let begun = Instant::now();
-    let saga = Saga { protocol, mishaps };
+    let saga = Saga { protocol, budget };
     let checker = saga
         .checker()
         .finish_when(until)
         .threads(2)
         .spawn_bfs()
         .join();
-    let (worlds, depth) = (checker.unique_state_count(), checker.max_depth());
+    let (states, depth) = (checker.unique_state_count(), checker.max_depth());
     println!(
-        "{name}: {worlds} worlds, {depth} deep, in {:?}",
+        "{name}: {states} states, {depth} deep, in {:?}",
         begun.elapsed()
     );
     checker
 }
 
 #[track_caller]
-fn holds(name: &str, mishaps: Mishaps, worlds: usize) -> impl Checker<Saga> {
-    let checker = explore(name, OURS, mishaps, HasDiscoveries::AnyFailures);
+fn holds(name: &str, budget: FaultBudget, states: usize) -> impl Checker<Saga> {
+    let checker = explore(name, OURS, budget, HasDiscoveries::AnyFailures);
     for property in ALWAYS {
         checker.assert_no_discovery(property);
     }
     let reached = checker.unique_state_count();
-    assert!(reached >= worlds, "only {reached} worlds were reached");
+    assert!(reached >= states, "only {reached} states were reached");
     checker
 }
 
-const NONE: Mishaps = Mishaps {
+const NONE: FaultBudget = FaultBudget {
     unclear: 0,
     doubled: 0,
     losses: 0,
-    wishes: 0,
+    cancels: 0,
     lapses: 0,
-    unheard: 0,
+    lost_acks: 0,
     forgets: 0,
 };
 
 /// One lost response, one dead or superseded lease holder, and one cancel request.
-const USUAL: Mishaps = Mishaps {
+const USUAL: FaultBudget = FaultBudget {
     unclear: 1,
     losses: 1,
-    wishes: 1,
+    cancels: 1,
     ..NONE
 };
 
@@ -227,74 +230,74 @@ fn every_order_is_done_once_or_undone_completely() {
 
 #[test]
 fn duplicated_requests_are_safe() {
-    let mishaps = Mishaps {
+    let budget = FaultBudget {
         unclear: 0,
         doubled: 1,
         ..USUAL
     };
-    holds("doubled", mishaps, 428_000);
+    holds("doubled", budget, 428_000);
 }
 
 #[test]
 fn lapsed_reservations_are_safe() {
-    let mishaps = Mishaps {
-        wishes: 0,
+    let budget = FaultBudget {
+        cancels: 0,
         lapses: 1,
         ..USUAL
     };
-    holds("lapsed", mishaps, 674_000);
+    holds("lapsed", budget, 674_000);
 }
 
 #[test]
 fn unacknowledged_writes_are_safe() {
-    let mishaps = Mishaps {
-        unheard: 1,
+    let budget = FaultBudget {
+        lost_acks: 1,
         unclear: 0,
         lapses: 1,
         ..USUAL
     };
-    holds("unheard", mishaps, 712_000);
+    holds("lost_acks", budget, 712_000);
 }
 
 #[test]
 fn progress_lost_in_a_failover_is_safe() {
-    let mishaps = Mishaps {
+    let budget = FaultBudget {
         forgets: 1,
         losses: 0,
         ..USUAL
     };
-    holds("forgets", mishaps, 11_000);
+    holds("forgets", budget, 11_000);
 }
 
 #[test]
-#[ignore = "takes minutes: five million worlds"]
+#[ignore = "takes minutes: five million states"]
 fn progress_lost_in_a_failover_beside_a_crash_is_safe() {
-    let mishaps = Mishaps {
+    let budget = FaultBudget {
         forgets: 1,
         ..USUAL
     };
-    holds("forgets, wide", mishaps, 5_000_000);
+    holds("forgets, wide", budget, 5_000_000);
 }
 
 #[test]
 fn several_unclear_answers_are_safe() {
-    let mishaps = Mishaps {
+    let budget = FaultBudget {
         unclear: 3,
-        wishes: 1,
+        cancels: 1,
         ..NONE
     };
-    holds("unclear", mishaps, 27_000);
+    holds("unclear", budget, 27_000);
 }
 
 #[test]
-#[ignore = "takes minutes: eighteen million worlds"]
+#[ignore = "takes minutes: eighteen million states"]
 fn every_fault_twice_is_safe() {
-    let mishaps = Mishaps {
+    let budget = FaultBudget {
         unclear: 2,
         doubled: 1,
         ..USUAL
     };
-    holds("wide", mishaps, 18_700_000).assert_properties();
+    holds("wide", budget, 18_700_000).assert_properties();
 }
 
 #[track_caller]
@@ -303,9 +306,9 @@ fn is_found_faulty(protocol: Protocol, property: &'static str) {
 }
 
 #[track_caller]
-fn is_found_faulty_with(mishaps: Mishaps, protocol: Protocol, property: &'static str) {
+fn is_found_faulty_with(budget: FaultBudget, protocol: Protocol, property: &'static str) {
     let until = HasDiscoveries::AnyOf([property].into());
-    explore(property, protocol, mishaps, until).assert_any_discovery(property);
+    explore(property, protocol, budget, until).assert_any_discovery(property);
 }
 
 #[test]
@@ -341,13 +344,13 @@ fn the_checker_rejects_detecting_writes_by_the_plan() {
         counts_turns: false,
         ..OURS
     };
-    let mishaps = Mishaps {
-        unheard: 1,
+    let budget = FaultBudget {
+        lost_acks: 1,
         losses: 1,
         lapses: 1,
         ..NONE
     };
-    is_found_faulty_with(mishaps, protocol, ONCE);
+    is_found_faulty_with(budget, protocol, ONCE);
 }
 
 #[test]
@@ -356,13 +359,13 @@ fn the_checker_rejects_trusting_a_row_with_lost_progress() {
         remembers_doubt: false,
         ..OURS
     };
-    let mishaps = Mishaps {
+    let budget = FaultBudget {
         forgets: 1,
         unclear: 1,
-        wishes: 1,
+        cancels: 1,
         ..NONE
     };
-    is_found_faulty_with(mishaps, protocol, CALLED_OFF);
+    is_found_faulty_with(budget, protocol, CALLED_OFF);
 }
 
 #[test]

@@ -56,13 +56,13 @@ impl CallObserver for Ended {
 }
 
 /// The three peers, served by one scripted server.
-struct World {
+struct PeersFixture {
     server: Scripted,
     peers: Peers,
     ended: Arc<Ended>,
 }
 
-impl World {
+impl PeersFixture {
     async fn new(script: impl IntoIterator<Item = Reply>) -> Self {
         Self::patient(script, Duration::from_secs(20)).await
     }

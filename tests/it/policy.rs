@@ -34,13 +34,13 @@ const ALL: Done = 0b1111;
 
 /// The order, its peers, and the states that the database may fall back to.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct World {
+struct PolicyState {
     plan: PlanKey,
     done: Done,
-    wish: bool,
+    cancel_requested: bool,
     /// The committed states that a database crash may return to: the last synchronous one and the
     /// asynchronous ones since.
-    marks: Vec<PlanKey>,
+    commits: Vec<PlanKey>,
 }
 
 /// A plan as a hashable key.
@@ -88,30 +88,34 @@ impl PlanKey {
     }
 }
 
-impl World {
+impl PolicyState {
     fn start() -> Self {
         let start = PlanKey::of(Plan::START);
         Self {
             plan: start,
             done: 0,
-            wish: false,
-            marks: vec![start],
+            cancel_requested: false,
+            commits: vec![start],
         }
     }
 
     /// An asynchronous commit after a completed step may be lost; every synchronous commit also
     /// flushes the earlier ones.
-    fn marked(&self, plan: Plan, done: Done, lazy: bool) -> Self {
+    fn committed_as(&self, plan: Plan, done: Done, lazy: bool) -> Self {
         let key = PlanKey::of(plan);
-        let mut marks = if lazy { self.marks.clone() } else { Vec::new() };
-        if !marks.contains(&key) {
-            marks.push(key);
+        let mut commits = if lazy {
+            self.commits.clone()
+        } else {
+            Vec::new()
+        };
+        if !commits.contains(&key) {
+            commits.push(key);
         }
         Self {
             plan: key,
             done,
-            wish: self.wish,
-            marks,
+            cancel_requested: self.cancel_requested,
+            commits,
         }
     }
 
@@ -179,25 +183,25 @@ impl World {
         for (done, outcome) in self.attempts() {
             let after = (policy.after)(plan, outcome);
             let lazy = outcome == StepOutcome::Done && !after.is_settled();
-            let mut world = self.marked(after, done, lazy);
+            let mut state = self.committed_as(after, done, lazy);
             // A failed recall leaves the order confirmed, and refuses the cancel request.
-            world.wish &= !matches!(
+            state.cancel_requested &= !matches!(
                 (plan, outcome),
                 (Plan::Recalling { .. }, StepOutcome::Refused)
             );
-            worlds.push(world);
+            worlds.push(state);
             // The worker dies before it writes the result.
             let taken_over = (policy.taken_over)(plan);
             worlds.push(Self {
                 done,
-                ..self.marked(taken_over, done, false)
+                ..self.committed_as(taken_over, done, false)
             });
             // The database crashes as well and loses asynchronous commits.
-            for mark in &self.marks {
+            for mark in &self.commits {
                 let taken_over = (policy.taken_over)(mark.plan());
                 worlds.push(Self {
                     done,
-                    ..self.marked(taken_over, done, false)
+                    ..self.committed_as(taken_over, done, false)
                 });
             }
         }
@@ -209,13 +213,13 @@ impl World {
                 ..self.clone()
             });
         }
-        if !self.wish {
+        if !self.cancel_requested {
             worlds.push(Self {
-                wish: true,
+                cancel_requested: true,
                 ..self.clone()
             });
         } else if let Some(cancelled) = (policy.cancelled)(plan) {
-            worlds.push(self.marked(cancelled, self.done, false));
+            worlds.push(self.committed_as(cancelled, self.done, false));
         }
         worlds
     }
@@ -237,13 +241,13 @@ impl World {
 
 /// Explores every reachable state; returns their number and the first violation.
 fn explore(policy: Policy) -> (usize, Option<String>) {
-    let mut seen = HashSet::from([World::start()]);
-    let mut queue = VecDeque::from([World::start()]);
-    while let Some(world) = queue.pop_front() {
-        if let Some(violation) = world.violation() {
+    let mut seen = HashSet::from([PolicyState::start()]);
+    let mut queue = VecDeque::from([PolicyState::start()]);
+    while let Some(state) = queue.pop_front() {
+        if let Some(violation) = state.violation() {
             return (seen.len(), Some(violation));
         }
-        for next in world.next(&policy) {
+        for next in state.next(&policy) {
             if seen.insert(next.clone()) {
                 queue.push_back(next);
             }
@@ -261,12 +265,12 @@ fn every_policy_path_ends_with_all_steps_or_none() {
 
 #[test]
 fn every_plan_is_reachable() {
-    let mut seen = HashSet::from([World::start()]);
-    let mut queue = VecDeque::from([World::start()]);
+    let mut seen = HashSet::from([PolicyState::start()]);
+    let mut queue = VecDeque::from([PolicyState::start()]);
     let mut plans = HashSet::new();
-    while let Some(world) = queue.pop_front() {
-        plans.insert(world.plan);
-        for next in world.next(&OURS) {
+    while let Some(state) = queue.pop_front() {
+        plans.insert(state.plan);
+        for next in state.next(&OURS) {
             if seen.insert(next.clone()) {
                 queue.push_back(next);
             }

@@ -17,13 +17,13 @@ mod users;
 const SECRET: &str = "a secret of the tests, long enough for HS256";
 
 /// A running sandbox and a client for it.
-struct Shop {
+struct SandboxShop {
     sandbox: Sandbox,
     client: Client,
 }
 
 /// A status and a JSON body; `Null` if there is none.
-type Answer = (u16, Value);
+type SandboxAnswer = (u16, Value);
 
 fn settings() -> Settings {
     Settings {
@@ -33,7 +33,7 @@ fn settings() -> Settings {
     }
 }
 
-impl Shop {
+impl SandboxShop {
     async fn open() -> Self {
         Self::open_with(settings()).await
     }
@@ -71,7 +71,7 @@ impl Shop {
         Ok((status, response.text().await?))
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> SandboxAnswer {
         let (status, text) = self.try_call(method, path, body).await.unwrap();
         let body = match text.as_str() {
             "" => Value::Null,
@@ -80,46 +80,46 @@ impl Shop {
         (status.as_u16(), body)
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    async fn get(&self, path: &str) -> SandboxAnswer {
         self.call(Method::GET, path, None).await
     }
 
-    async fn post(&self, path: &str, body: Value) -> Answer {
+    async fn post(&self, path: &str, body: Value) -> SandboxAnswer {
         self.call(Method::POST, path, Some(&body)).await
     }
 
-    async fn reserve(&self, id: &str, items: Value) -> Answer {
+    async fn reserve(&self, id: &str, items: Value) -> SandboxAnswer {
         let body =
             json!({ "reservation_id": id, "order_id": 1, "items": items, "idempotency_key": id });
         self.post("/v1/inventory/reserve", body).await
     }
 
-    async fn release(&self, id: &str) -> Answer {
+    async fn release(&self, id: &str) -> SandboxAnswer {
         let body = json!({ "reservation_id": id, "order_id": 1 });
         self.post("/v1/inventory/release", body).await
     }
 
-    async fn commit(&self, id: &str) -> Answer {
+    async fn commit(&self, id: &str) -> SandboxAnswer {
         let body = json!({ "reservation_id": id, "order_id": 1 });
         self.post("/v1/inventory/ship", body).await
     }
 
-    async fn charge(&self, key: &str, amount: &str) -> Answer {
+    async fn charge(&self, key: &str, amount: &str) -> SandboxAnswer {
         self.post("/v1/payments/charge", a_charge(key, amount))
             .await
     }
 
-    async fn refund(&self, payment: &Value, key: &str, amount: &str) -> Answer {
+    async fn refund(&self, payment: &Value, key: &str, amount: &str) -> SandboxAnswer {
         let body = json!({ "amount": amount, "reason": "called off", "idempotency_key": key });
         self.post(&format!("/v1/payments/{payment}/refund"), body)
             .await
     }
 
-    async fn ship(&self, key: &str) -> Answer {
+    async fn ship(&self, key: &str) -> SandboxAnswer {
         self.post("/v1/shipments", a_shipment(key)).await
     }
 
-    async fn cancel(&self, shipment: &Value) -> Answer {
+    async fn cancel(&self, shipment: &Value) -> SandboxAnswer {
         let path = format!("/v1/shipments/{shipment}/status");
         let body = json!({ "status": "CANCELLED" });
         self.call(Method::PATCH, &path, Some(&body)).await
@@ -136,7 +136,7 @@ fn a_shipment(key: &str) -> Value {
 
 #[tokio::test]
 async fn sandbox_paths_work_with_and_without_a_trailing_slash() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     for path in ["/v1/payments", "/v1/shipments"] {
         assert_eq!(
             shop.get(&format!("{path}?order_id=1")).await.0,
@@ -157,7 +157,7 @@ async fn sandbox_paths_work_with_and_without_a_trailing_slash() {
 
 #[tokio::test]
 async fn sandbox_lists_are_paginated_newest_first() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     for key in ["k-1", "k-2", "k-3"] {
         shop.charge(key, "1.00").await;
         shop.ship(key).await;
@@ -184,7 +184,7 @@ async fn sandbox_lists_are_paginated_newest_first() {
 
 #[tokio::test]
 async fn unknown_sandbox_pages_and_methods_have_a_detail() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     let (status, body) = shop.get("/v1/nothing").await;
     assert_eq!((status, body["detail"].is_string()), (404, true));
     let (status, body) = shop.call(Method::DELETE, "/v1/shipments", None).await;
@@ -193,7 +193,7 @@ async fn unknown_sandbox_pages_and_methods_have_a_detail() {
 
 #[tokio::test]
 async fn an_invalid_sandbox_body_is_refused_without_effect() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     let posts = [
         "/v1/inventory/reserve",
         "/v1/inventory/release",
@@ -229,7 +229,7 @@ async fn an_invalid_sandbox_body_is_refused_without_effect() {
 
 #[tokio::test]
 async fn the_ledger_of_an_order_is_filtered_on_every_port() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     shop.reserve("r-1", json!([{ "sku": "SKU0007", "quantity": 2 }]))
         .await;
     shop.charge("k-1", "9.90").await;
@@ -259,7 +259,7 @@ async fn the_ledger_of_an_order_is_filtered_on_every_port() {
 
 #[tokio::test]
 async fn a_taken_port_is_reported_with_its_stand_in() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     let taken = shop.sandbox.urls().payment.port().unwrap();
     let mut wanted = settings();
     wanted.ports.shipping = taken;
@@ -272,7 +272,7 @@ async fn a_taken_port_is_reported_with_its_stand_in() {
 
 #[tokio::test]
 async fn a_stopped_sandbox_releases_its_ports_at_once() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     assert_eq!(shop.get("/sandbox/faults").await.0, 200);
     let port = shop.sandbox.urls().shipping.port().unwrap();
     shop.sandbox.stop().await;

@@ -20,14 +20,14 @@ const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const CALLER: &str = "b7ad6b7169203331";
 
 /// The environment of a traced service.
-struct World {
+struct TracedService {
     database: TestDatabase,
     _sandbox: Sandbox,
     payment: Gateway,
     environment: Environment,
 }
 
-impl World {
+impl TracedService {
     async fn new() -> Self {
         let database = TestDatabase::new().await;
         let sandbox = TestApp::sandbox().await;
@@ -45,9 +45,9 @@ impl World {
     }
 
     async fn sending_to(url: &str) -> Self {
-        let mut world = Self::new().await;
-        world.environment.set("OTEL_EXPORTER_OTLP_ENDPOINT", url);
-        world
+        let mut fixture = Self::new().await;
+        fixture.environment.set("OTEL_EXPORTER_OTLP_ENDPOINT", url);
+        fixture
     }
 
     async fn identity(&self, order_id: i64) -> String {
@@ -91,11 +91,13 @@ const PLACING: &str = "POST /v1/orders/create/";
 #[tokio::test]
 async fn a_placement_joins_its_callers_trace_and_starts_another() {
     let collector = Collector::start().await;
-    let mut world = World::sending_to(&collector.url).await;
+    let mut fixture = TracedService::sending_to(&collector.url).await;
     let headers = "authorization=Bearer%20of%20the%20collector";
-    world.environment.set("OTEL_EXPORTER_OTLP_HEADERS", headers);
-    world.environment.set("FOLLOW_INTERVAL_MS", "3600000");
-    let mut service = Service::start(&world.environment).await;
+    fixture
+        .environment
+        .set("OTEL_EXPORTER_OTLP_HEADERS", headers);
+    fixture.environment.set("FOLLOW_INTERVAL_MS", "3600000");
+    let mut service = Service::start(&fixture.environment).await;
     let traceparent = format!("00-{TRACE}-{CALLER}-01");
     let told = [
         ("traceparent", traceparent.as_str()),
@@ -103,7 +105,7 @@ async fn a_placement_joins_its_callers_trace_and_starts_another() {
         ("x-request-id", "request-1"),
     ];
     let order_id = place(&service, &told).await;
-    let identity = world.identity(order_id).await;
+    let identity = fixture.identity(order_id).await;
     service.stop().await;
     let spans = collector.spans();
 
@@ -146,7 +148,7 @@ async fn a_placement_joins_its_callers_trace_and_starts_another() {
     }
     let charge = one(&spans, "peer.payment.charge");
     let expected = format!("00-{identity}-{}-01", charge.span_id);
-    assert_eq!(world.payment.traceparents(), [expected]);
+    assert_eq!(fixture.payment.traceparents(), [expected]);
     let recorded: Vec<&Span> = spans
         .iter()
         .filter(|span| span.name == "db.fulfilments.record")
@@ -178,18 +180,18 @@ async fn a_placement_joins_its_callers_trace_and_starts_another() {
 #[tokio::test]
 async fn another_process_continues_the_trace_of_the_fulfilment() {
     let collector = Collector::start().await;
-    let world = World::sending_to(&collector.url).await;
-    let mut service = Service::start(&world.environment).await;
+    let fixture = TracedService::sending_to(&collector.url).await;
+    let mut service = Service::start(&fixture.environment).await;
     let order_id = place(&service, &[]).await;
-    let identity = world.identity(order_id).await;
+    let identity = fixture.identity(order_id).await;
     service.stop().await;
     let of_order = |span: &Span| span.trace_id == identity && span.name == "fulfilment.drive";
     let before: Vec<Span> = collector.spans().into_iter().filter(of_order).collect();
     let first = before.iter().find(|span| span.parent.is_empty()).unwrap();
     let instance = &first.resource["service.instance.id"];
 
-    let mut other = Service::start(&world.environment).await;
-    let asked = world.payment.traceparents().len();
+    let mut other = Service::start(&fixture.environment).await;
+    let asked = fixture.payment.traceparents().len();
     eventually("the parcel is followed", async || {
         let spans = collector.spans();
         let theirs = spans.into_iter().filter(of_order);
@@ -200,21 +202,21 @@ async fn another_process_continues_the_trace_of_the_fulfilment() {
     })
     .await;
     other.stop().await;
-    assert_eq!(world.payment.traceparents().len(), asked);
+    assert_eq!(fixture.payment.traceparents().len(), asked);
 }
 
 #[tokio::test]
 async fn a_cancel_links_to_the_fulfilment_that_it_started() {
     let collector = Collector::start().await;
-    let mut world = World::sending_to(&collector.url).await;
-    world.environment.set("FOLLOW_INTERVAL_MS", "3600000");
+    let mut fixture = TracedService::sending_to(&collector.url).await;
+    fixture.environment.set("FOLLOW_INTERVAL_MS", "3600000");
     // A poll would continue the saga as well, without a link to the cancel.
-    world.environment.set("POLL_INTERVAL_MS", "60000");
-    let mut service = Service::start(&world.environment).await;
+    fixture.environment.set("POLL_INTERVAL_MS", "60000");
+    let mut service = Service::start(&fixture.environment).await;
     let order_id = place(&service, &[]).await;
     let cancel = Client::customer(&service.base, 5).cancel(order_id).await;
     assert_eq!(cancel.status, 200);
-    let identity = world.identity(order_id).await;
+    let identity = fixture.identity(order_id).await;
     service.stop().await;
     let spans = collector.spans();
     let request = one(&spans, "POST /v1/orders/{order_id}/cancel/");
@@ -234,8 +236,8 @@ async fn a_cancel_links_to_the_fulfilment_that_it_started() {
 #[tokio::test]
 async fn a_valid_traceparent_is_honoured() {
     let collector = Collector::start().await;
-    let world = World::sending_to(&collector.url).await;
-    let mut service = Service::start(&world.environment).await;
+    let fixture = TracedService::sending_to(&collector.url).await;
+    let mut service = Service::start(&fixture.environment).await;
     let customer = Client::customer(&service.base, 5);
     let ask = async |id: &str, traceparent: &str| {
         let request = customer
@@ -277,14 +279,14 @@ async fn a_valid_traceparent_is_honoured() {
 #[tokio::test]
 async fn a_server_error_marks_its_span_as_failed() {
     let collector = Collector::start().await;
-    let mut world = World::sending_to(&collector.url).await;
-    let proxy = Proxy::start(&world.database.options).await;
-    world.environment.set("DATABASE_URL", proxy.url());
+    let mut fixture = TracedService::sending_to(&collector.url).await;
+    let proxy = Proxy::start(&fixture.database.options).await;
+    fixture.environment.set("DATABASE_URL", proxy.url());
     // `RUST_LOG` filters logs, not spans.
-    world
+    fixture
         .environment
         .set("RUST_LOG", "error,order_service::cli=info");
-    let mut service = Service::start(&world.environment).await;
+    let mut service = Service::start(&fixture.environment).await;
     proxy.go_away();
     let answer = Client::customer(&service.base, 5).get("/v1/orders/").await;
     assert_eq!(answer.status, 503);

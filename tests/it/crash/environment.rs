@@ -13,39 +13,39 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use tokio::sync::Mutex;
 
-use super::process::Life;
+use super::process::SimulatedProcess;
 use crate::support::app::{TestApp, environment};
 use crate::support::database::TestDatabase;
 
 /// When completed steps are written to the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Pace {
+pub enum ProgressMode {
     /// Each step at once.
-    Single,
+    Immediate,
     /// Buffered: with the steps that follow soon, or during the next slow call.
-    Together,
+    Buffered,
 }
 
-impl Pace {
-    pub const ALL: [Self; 2] = [Self::Single, Self::Together];
+impl ProgressMode {
+    pub const ALL: [Self; 2] = [Self::Immediate, Self::Buffered];
 
     fn delay_ms(self) -> &'static str {
         match self {
-            Self::Single => "0",
-            Self::Together => "50",
+            Self::Immediate => "0",
+            Self::Buffered => "50",
         }
     }
 }
 
-/// Several lives' surroundings.
-pub struct World {
-    pub pace: Pace,
+/// The surroundings that several processes share.
+pub struct CrashEnvironment {
+    pub mode: ProgressMode,
     pub config: Config,
     pub sandbox: Sandbox,
     pub customer: Principal,
     pub staff: Principal,
     /// The process that continues after a crash, and runs scenarios without one.
-    pub healthy: Option<Life>,
+    pub healthy: Option<SimulatedProcess>,
     conn: Mutex<PgConnection>,
     orders: u32,
     _database: TestDatabase,
@@ -53,7 +53,7 @@ pub struct World {
 
 /// The status of an order's saga.
 #[derive(sqlx::FromRow, Debug)]
-pub struct Standing {
+pub struct SagaStatus {
     pub phase: String,
     pub leased: bool,
     pub is_due: bool,
@@ -61,15 +61,15 @@ pub struct Standing {
     pub cancel_requested: bool,
 }
 
-impl Standing {
+impl SagaStatus {
     /// Whether no step is in progress or due.
     pub fn is_at_rest(&self) -> bool {
         !self.leased && matches!(self.phase.as_str(), "completed" | "undone" | "stuck")
     }
 }
 
-impl World {
-    pub async fn new(pace: Pace) -> Self {
+impl CrashEnvironment {
+    pub async fn new(mode: ProgressMode) -> Self {
         let database = TestDatabase::new().await;
         let sandbox = TestApp::sandbox().await;
         let mut environment = environment(&database, &sandbox);
@@ -82,7 +82,7 @@ impl World {
             ("FOLLOW_INTERVAL_MS", "3600000"),
             ("SWEEP_AFTER_MS", "3600000"),
             ("SETTLE_WAIT_MS", "0"),
-            ("PROGRESS_DELAY_MS", pace.delay_ms()),
+            ("PROGRESS_DELAY_MS", mode.delay_ms()),
         ] {
             environment.set(name, value);
         }
@@ -97,11 +97,11 @@ impl World {
             name: name.to_owned(),
         };
         Self {
-            pace,
+            mode,
             sandbox,
             customer: person(Role::Customer, "7"),
             staff: person(Role::Staff, "ops"),
-            healthy: Some(Life::new(&config, None)),
+            healthy: Some(SimulatedProcess::new(&config, None)),
             conn: Mutex::new(database.connection().await),
             config,
             orders: 0,
@@ -146,7 +146,7 @@ impl World {
     }
 
     /// The saga status of an order.
-    pub async fn standing(&self, order_id: OrderId) -> Standing {
+    pub async fn saga_status(&self, order_id: OrderId) -> SagaStatus {
         sqlx::query_as(
             "select phase, leased, due_at is not null as is_due, epoch, cancel_requested \
              from fulfilments join orders using (order_id) where order_id = $1",
@@ -181,13 +181,13 @@ impl World {
     }
 
     /// Advances time until the saga is due, unless it is leased.
-    pub async fn let_its_turn_come(&self, order_id: OrderId) {
+    pub async fn make_due(&self, order_id: OrderId) {
         self.pass("update fulfilments set due_at = now() where order_id = $1 and not leased and due_at > now()", order_id)
             .await;
     }
 
     /// Advances time until the lease of a dead process has expired.
-    pub async fn let_its_lease_end(&self, order_id: OrderId) {
+    pub async fn expire_lease(&self, order_id: OrderId) {
         self.pass(
             "update fulfilments set due_at = now() where order_id = $1 and leased",
             order_id,

@@ -14,21 +14,21 @@ use order_service::failpoints::POINTS;
 use sandbox::{Fault, Kind, Operation};
 use tokio::runtime::{Handle, Runtime};
 
-use super::environment::{Pace, World};
-use super::process::Life;
-use super::scenario::{Flow, Story};
+use super::environment::{CrashEnvironment, ProgressMode};
+use super::process::SimulatedProcess;
+use super::scenario::{Flow, Scenario};
 use crate::support::ledger::{of_order, violations};
 
 /// The number of environments in use at the same time. They mostly wait for a hanging peer.
-const WORLDS: usize = 12;
+const ENVIRONMENTS: usize = 12;
 /// The minimum number of crashes at each failpoint.
-const FEW: usize = 4;
+const MIN_CRASHES: usize = 4;
 /// The number of further processes that a scenario may need: one that continues, and one after a
 /// shutdown.
-const MORE_LIVES: usize = 2;
+const MORE_PROCESSES: usize = 2;
 
 /// A fault of one peer operation, or none.
-type Mishap = Option<(Operation, &'static str)>;
+type PeerFault = Option<(Operation, &'static str)>;
 
 /// The names of the faults in the report.
 const FAULTS: [&str; 12] = [
@@ -70,31 +70,34 @@ fn fault(operation: Operation, name: &str) -> Fault {
 
 /// The remaining combinations, and the results so far.
 #[derive(Default)]
-struct Report {
-    to_do: BTreeMap<Pace, VecDeque<(Flow, Mishap)>>,
+struct MatrixReport {
+    remaining: BTreeMap<ProgressMode, VecDeque<(Flow, PeerFault)>>,
     runs: usize,
     asked: usize,
     /// One in this many failpoints is chosen for a crash.
     one_of: usize,
-    deaths: BTreeMap<&'static str, usize>,
-    befallen: BTreeMap<&'static str, usize>,
+    crashes: BTreeMap<&'static str, usize>,
+    hits: BTreeMap<&'static str, usize>,
     violations: Vec<String>,
 }
 
-impl Report {
+impl MatrixReport {
     /// Whether to crash at `point`: it is one of `one_of`, or has had too few crashes so far.
-    fn wants(&mut self, point: &'static str) -> bool {
+    fn should_crash(&mut self, point: &'static str) -> bool {
         self.asked += 1;
-        let few = self.deaths.get(point).is_none_or(|deaths| *deaths < FEW);
-        few || self.asked.is_multiple_of(self.one_of)
+        let too_few = self
+            .crashes
+            .get(point)
+            .is_none_or(|crashes| *crashes < MIN_CRASHES);
+        too_few || self.asked.is_multiple_of(self.one_of)
     }
 }
 
 /// The result of one scenario.
 #[derive(Default)]
-struct Told {
+struct ScenarioResult {
     passed: BTreeSet<&'static str>,
-    befallen: bool,
+    hits: bool,
     died: bool,
 }
 
@@ -102,19 +105,19 @@ struct Told {
 fn no_peer_fault_or_crash_loses_or_doubles_an_order() {
     // CI runs the whole matrix.
     let one_of = std::env::var("TEST_CRASHES_ONE_OF").map_or(10, |text| text.parse().unwrap());
-    let mut report = Report {
+    let mut report = MatrixReport {
         one_of,
-        ..Report::default()
+        ..MatrixReport::default()
     };
-    for pace in Pace::ALL {
-        report.to_do.insert(pace, to_do());
+    for mode in ProgressMode::ALL {
+        report.remaining.insert(mode, remaining());
     }
     let report = Mutex::new(report);
-    let surroundings = Runtime::new().unwrap();
+    let runtime = Runtime::new().unwrap();
     std::thread::scope(|scope| {
-        for pace in Pace::ALL.into_iter().cycle().take(WORLDS) {
-            let (report, surroundings) = (&report, &surroundings);
-            scope.spawn(move || walk(surroundings.handle(), report, pace));
+        for mode in ProgressMode::ALL.into_iter().cycle().take(ENVIRONMENTS) {
+            let (report, runtime) = (&report, &runtime);
+            scope.spawn(move || run_combinations(runtime.handle(), report, mode));
         }
     });
     let report = report.into_inner().unwrap();
@@ -122,24 +125,24 @@ fn no_peer_fault_or_crash_loses_or_doubles_an_order() {
     assert_eq!(report.violations, [""; 0]);
     let missed: Vec<_> = POINTS
         .into_iter()
-        .filter(|point| !report.deaths.contains_key(point))
+        .filter(|point| !report.crashes.contains_key(point))
         .collect();
-    assert_eq!(missed, [""; 0], "nobody died at these failpoints");
+    assert_eq!(missed, [""; 0], "no process died at these failpoints");
     let unmet: Vec<_> = FAULTS
         .into_iter()
-        .filter(|name| !report.befallen.contains_key(name))
+        .filter(|name| !report.hits.contains_key(name))
         .collect();
-    assert_eq!(unmet, [""; 0], "these faults befell nobody");
+    assert_eq!(unmet, [""; 0], "these faults never occurred");
 }
 
 /// Every fault of every flow.
-fn to_do() -> VecDeque<(Flow, Mishap)> {
-    let mut to_do = VecDeque::new();
+fn remaining() -> VecDeque<(Flow, PeerFault)> {
+    let mut remaining = VecDeque::new();
     for flow in Flow::ALL {
-        to_do.push_back((flow, None));
+        remaining.push_back((flow, None));
         if flow == Flow::Stop {
             // The shutdown happens during a call.
-            to_do.push_back((flow, Some((Operation::Charge, "timeout before"))));
+            remaining.push_back((flow, Some((Operation::Charge, "timeout before"))));
             continue;
         }
         // Sagas never call the list operations.
@@ -148,93 +151,113 @@ fn to_do() -> VecDeque<(Flow, Mishap)> {
             .into_iter()
             .filter(on_the_way)
             .flat_map(|operation| FAULTS.map(|name| Some((operation, name))));
-        to_do.extend(faults.map(|mishap| (flow, mishap)));
+        remaining.extend(faults.map(|peer_fault| (flow, peer_fault)));
     }
-    to_do
+    remaining
 }
 
-fn print(report: &Report) {
+fn print(report: &MatrixReport) {
     println!(
         "{} failpoints × {} faults × {} flows × {} paces: {} runs, {} violations",
         POINTS.len(),
         FAULTS.len() + 1,
         Flow::ALL.len(),
-        Pace::ALL.len(),
+        ProgressMode::ALL.len(),
         report.runs,
         report.violations.len()
     );
-    for (name, runs) in &report.befallen {
+    for (name, runs) in &report.hits {
         println!("{runs:6} runs with the fault {name}");
     }
-    for (point, deaths) in &report.deaths {
-        println!("{deaths:6} deaths at {point}");
+    for (point, crashes) in &report.crashes {
+        println!("{crashes:6} crashes at {point}");
     }
 }
 
 /// Runs combinations one after the other in its own environment.
-fn walk(surroundings: &Handle, report: &Mutex<Report>, pace: Pace) {
-    let mut world = surroundings.block_on(World::new(pace));
+fn run_combinations(runtime_handle: &Handle, report: &Mutex<MatrixReport>, mode: ProgressMode) {
+    let mut environment = runtime_handle.block_on(CrashEnvironment::new(mode));
     loop {
         let next = report
             .lock()
             .unwrap()
-            .to_do
-            .get_mut(&pace)
+            .remaining
+            .get_mut(&mode)
             .and_then(VecDeque::pop_front);
-        let Some((flow, mishap)) = next else { break };
-        let alive = run(surroundings, report, &mut world, flow, mishap, None);
-        let Some(alive) = alive.filter(|told| told.befallen) else {
+        let Some((flow, peer_fault)) = next else {
+            break;
+        };
+        let alive = run(
+            runtime_handle,
+            report,
+            &mut environment,
+            flow,
+            peer_fault,
+            None,
+        );
+        let Some(alive) = alive.filter(|result| result.hits) else {
             continue;
         };
         for point in alive.passed {
-            if report.lock().unwrap().wants(point) {
-                run(surroundings, report, &mut world, flow, mishap, Some(point));
+            if report.lock().unwrap().should_crash(point) {
+                run(
+                    runtime_handle,
+                    report,
+                    &mut environment,
+                    flow,
+                    peer_fault,
+                    Some(point),
+                );
             }
         }
     }
-    let judged = surroundings.block_on(judge_all(&mut world));
+    let judged = runtime_handle.block_on(judge_all(&mut environment));
     report.lock().unwrap().violations.extend(judged);
 }
 
 /// Records without an order, and surplus orders.
-async fn judge_all(world: &mut World) -> Vec<String> {
+async fn judge_all(environment: &mut CrashEnvironment) -> Vec<String> {
     let mut wrong = Vec::new();
-    let orders = world.all_orders().await;
-    if i64::try_from(orders.len()) != Ok(world.keys()) {
-        wrong.push(format!("{} orders for {} keys", orders.len(), world.keys()));
+    let orders = environment.all_orders().await;
+    if i64::try_from(orders.len()) != Ok(environment.keys()) {
+        wrong.push(format!(
+            "{} orders for {} keys",
+            orders.len(),
+            environment.keys()
+        ));
     }
-    wrong.extend(violations(&orders, &world.ledger()));
+    wrong.extend(violations(&orders, &environment.ledger()));
     wrong
 }
 
 fn run(
-    surroundings: &Handle,
-    report: &Mutex<Report>,
-    world: &mut World,
+    runtime_handle: &Handle,
+    report: &Mutex<MatrixReport>,
+    environment: &mut CrashEnvironment,
     flow: Flow,
-    mishap: Mishap,
-    deadly: Option<&'static str>,
-) -> Option<Told> {
-    let told = catch_unwind(AssertUnwindSafe(|| {
-        surroundings.block_on(tell(world, flow, mishap, deadly))
+    peer_fault: PeerFault,
+    crash_at: Option<&'static str>,
+) -> Option<ScenarioResult> {
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        runtime_handle.block_on(run_scenario(environment, flow, peer_fault, crash_at))
     }));
     let mut report = report.lock().unwrap();
     report.runs += 1;
     let about = |what: &str| {
         format!(
-            "{:?}, {flow:?}, {mishap:?}, death at {deadly:?}: {what}",
-            world.pace
+            "{:?}, {flow:?}, {peer_fault:?}, death at {crash_at:?}: {what}",
+            environment.mode
         )
     };
-    match told {
-        Ok(Ok(told)) => {
-            if let Some((_, name)) = mishap.filter(|_| told.befallen) {
-                *report.befallen.entry(name).or_default() += 1;
+    match result {
+        Ok(Ok(result)) => {
+            if let Some((_, name)) = peer_fault.filter(|_| result.hits) {
+                *report.hits.entry(name).or_default() += 1;
             }
-            if let Some(point) = deadly.filter(|_| told.died) {
-                *report.deaths.entry(point).or_default() += 1;
+            if let Some(point) = crash_at.filter(|_| result.died) {
+                *report.crashes.entry(point).or_default() += 1;
             }
-            Some(told)
+            Some(result)
         }
         Ok(Err(wrong)) => {
             report.violations.push(about(&wrong));
@@ -251,59 +274,64 @@ fn run(
 }
 
 /// Runs a whole scenario: with a process that may die, and one that continues.
-async fn tell(
-    world: &mut World,
+async fn run_scenario(
+    environment: &mut CrashEnvironment,
     flow: Flow,
-    mishap: Mishap,
-    deadly: Option<&'static str>,
-) -> Result<Told, String> {
-    world.sandbox.clear_faults();
-    let fault = mishap.map(|(operation, name)| fault(operation, name));
-    let key = world.new_key();
-    let mut story = Story::new(flow, key, fault);
-    let mut told = Told::default();
+    peer_fault: PeerFault,
+    crash_at: Option<&'static str>,
+) -> Result<ScenarioResult, String> {
+    environment.sandbox.clear_faults();
+    let fault = peer_fault.map(|(operation, name)| fault(operation, name));
+    let key = environment.new_key();
+    let mut scenario = Scenario::new(flow, key, fault);
+    let mut result = ScenarioResult::default();
     let mut ended = false;
-    if deadly.is_some() {
-        let mut life = Life::new(&world.config, deadly);
-        life.start();
-        ended = live(world, &mut story, &mut life, &mut told).await;
+    if crash_at.is_some() {
+        let mut process = SimulatedProcess::new(&environment.config, crash_at);
+        process.start();
+        ended = run_in_process(environment, &mut scenario, &mut process, &mut result).await;
     }
-    let mut healthy = world
+    let mut healthy = environment
         .healthy
         .take()
-        .unwrap_or_else(|| Life::new(&world.config, None));
-    for _ in 0..MORE_LIVES {
+        .unwrap_or_else(|| SimulatedProcess::new(&environment.config, None));
+    for _ in 0..MORE_PROCESSES {
         if ended {
             break;
         }
         healthy.start();
-        ended = live(world, &mut story, &mut healthy, &mut told).await;
+        ended = run_in_process(environment, &mut scenario, &mut healthy, &mut result).await;
         healthy.stop().await;
     }
-    world.healthy = Some(healthy);
-    told.befallen = match mishap {
+    environment.healthy = Some(healthy);
+    result.hits = match peer_fault {
         None => true,
-        Some((operation, _)) => world.calls(Some(operation)) > story.calls_before,
+        Some((operation, _)) => environment.calls(Some(operation)) > scenario.calls_before,
     };
-    let order_id = story.order_id.filter(|_| ended);
+    let order_id = scenario.order_id.filter(|_| ended);
     let order_id = order_id.ok_or_else(|| "not settled".to_owned())?;
-    let order = world.order(order_id).await;
-    let wrong = of_order(order_id.0, &order, &world.ledger());
+    let order = environment.order(order_id).await;
+    let wrong = of_order(order_id.0, &order, &environment.ledger());
     if wrong.is_empty() {
-        Ok(told)
+        Ok(result)
     } else {
         Err(wrong.join("; "))
     }
 }
 
 /// Runs the scenario in one process. Returns whether it reached the end.
-async fn live(world: &World, story: &mut Story, life: &mut Life, told: &mut Told) -> bool {
-    let watch = life.watch.clone();
+async fn run_in_process(
+    environment: &CrashEnvironment,
+    scenario: &mut Scenario,
+    process: &mut SimulatedProcess,
+    result: &mut ScenarioResult,
+) -> bool {
+    let watch = process.watch.clone();
     let ended = tokio::select! {
-        ended = story.tell(world, life) => ended.is_some(),
+        ended = scenario.run(environment, process) => ended.is_some(),
         () = watch.died() => false,
     };
-    told.passed.extend(watch.passed());
-    told.died |= watch.is_dead();
+    result.passed.extend(watch.passed());
+    result.died |= watch.is_dead();
     ended
 }

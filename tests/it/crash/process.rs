@@ -19,33 +19,33 @@ use tokio_util::sync::CancellationToken;
 
 thread_local! {
     /// The process that this thread belongs to.
-    static LIFE: RefCell<Option<Arc<Watch>>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<Arc<FailpointWatch>>> = const { RefCell::new(None) };
 }
 
 /// The failpoints of one process.
 #[derive(Default)]
-pub struct Watch {
+pub struct FailpointWatch {
     /// The failpoint at which it dies.
-    deadly: Option<&'static str>,
-    seen: Mutex<Seen>,
+    crash_at: Option<&'static str>,
+    seen: Mutex<WatchState>,
     died: Notify,
 }
 
 #[derive(Default)]
-struct Seen {
+struct WatchState {
     passed: BTreeSet<&'static str>,
     is_armed: bool,
     dead: bool,
 }
 
-impl Watch {
+impl FailpointWatch {
     /// A dead process does nothing more: this ends the current task, and every other task of the
     /// process at its next failpoint.
     fn pass(&self, point: &'static str) {
         let mut seen = self.seen.lock().unwrap();
         if seen.is_armed && !seen.dead {
             seen.passed.insert(point);
-            seen.dead = self.deadly == Some(point);
+            seen.dead = self.crash_at == Some(point);
         }
         let dead = seen.dead;
         drop(seen);
@@ -89,27 +89,27 @@ fn watch_failpoints() {
     ONCE.call_once(|| {
         for point in POINTS {
             let ask = move || {
-                let life = LIFE.with_borrow(Option::clone);
-                if let Some(life) = life {
-                    life.pass(point);
+                let process = CURRENT.with_borrow(Option::clone);
+                if let Some(process) = process {
+                    process.pass(point);
                 }
             };
             fail::cfg_callback(point, ask).unwrap();
         }
-        let tell = std::panic::take_hook();
+        let run_scenario = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            let life = LIFE.with_borrow(Option::clone);
+            let process = CURRENT.with_borrow(Option::clone);
             // An intended crash is not reported.
-            if !life.is_some_and(|life| life.is_dead()) {
-                tell(panic);
+            if !process.is_some_and(|process| process.is_dead()) {
+                run_scenario(panic);
             }
         }));
     });
 }
 
 /// The use cases and the saga worker on their own threads.
-pub struct Life {
-    pub watch: Arc<Watch>,
+pub struct SimulatedProcess {
+    pub watch: Arc<FailpointWatch>,
     runtime: Option<Runtime>,
     database: Database,
     metrics: Arc<Metrics>,
@@ -124,17 +124,17 @@ struct AtWork {
     fulfilling: JoinHandle<()>,
 }
 
-impl Life {
-    /// A process that dies at `deadly`, if it passes it once it is armed. It is not started yet.
-    pub fn new(config: &Config, deadly: Option<&'static str>) -> Self {
+impl SimulatedProcess {
+    /// A process that dies at `crash_at`, if it passes it once it is armed. It is not started yet.
+    pub fn new(config: &Config, crash_at: Option<&'static str>) -> Self {
         watch_failpoints();
-        let watch = Arc::new(Watch {
-            deadly,
-            ..Watch::default()
+        let watch = Arc::new(FailpointWatch {
+            crash_at,
+            ..FailpointWatch::default()
         });
         let mark = {
             let watch = watch.clone();
-            move || LIFE.set(Some(watch.clone()))
+            move || CURRENT.set(Some(watch.clone()))
         };
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
@@ -180,7 +180,7 @@ impl Life {
     }
 
     /// Runs a request in this process; `None` if the process died.
-    pub async fn live<T: Send + 'static>(
+    pub async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
@@ -202,7 +202,7 @@ impl Life {
 }
 
 /// Aborts all tasks at once.
-impl Drop for Life {
+impl Drop for SimulatedProcess {
     fn drop(&mut self) {
         self.runtime.take().unwrap().shutdown_background();
     }

@@ -7,8 +7,8 @@ use order_service::domain::ids::OrderId;
 use order_service::orders::{ClientKey, Error, Expected, Resolution};
 use sandbox::Fault;
 
-use super::environment::World;
-use super::process::Life;
+use super::environment::CrashEnvironment;
+use super::process::SimulatedProcess;
 
 /// The actions of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +32,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The limit for retries by staff.
 const RETRIES: u32 = 5;
 /// The polling interval.
-const LOOK: Duration = Duration::from_millis(3);
+const POLL: Duration = Duration::from_millis(3);
 
 /// One client with the idempotency keys that it reuses in every process.
-pub struct Story {
+pub struct Scenario {
     pub flow: Flow,
     pub place: ClientKey,
     pub cancel: ClientKey,
@@ -48,7 +48,7 @@ pub struct Story {
     stopped: bool,
 }
 
-impl Story {
+impl Scenario {
     pub fn new(flow: Flow, key: ClientKey, fault: Option<Fault>) -> Self {
         Self {
             flow,
@@ -67,60 +67,73 @@ impl Story {
 
     /// Runs the scenario in one process; `None` if the process died. The fault is switched on when
     /// it matters.
-    pub async fn tell(&mut self, world: &World, life: &mut Life) -> Option<()> {
+    pub async fn run(
+        &mut self,
+        environment: &CrashEnvironment,
+        process: &mut SimulatedProcess,
+    ) -> Option<()> {
         if self.flow != Flow::CancelLate {
-            self.turn_bad(world, life);
+            self.arm(environment, process);
         }
-        let (order_id, is_another_life) = self.place(world, life).await?;
+        let (order_id, is_replayed) = self.place(environment, process).await?;
         self.order_id = Some(order_id);
-        if is_another_life {
-            world.let_its_lease_end(order_id).await;
+        if is_replayed {
+            environment.expire_lease(order_id).await;
         }
         if self.flow == Flow::Stop && !self.stopped {
-            life.stop().await;
+            process.stop().await;
             // The next process continues.
             self.stopped = true;
             return None;
         }
         if self.flow == Flow::CancelEarly {
-            self.cancel(world, life, order_id).await?;
+            self.cancel(environment, process, order_id).await?;
         }
-        self.until_rest(world, life, order_id).await?;
+        self.until_rest(environment, process, order_id).await?;
         if self.flow == Flow::CancelLate {
-            self.turn_bad(world, life);
-            self.cancel(world, life, order_id).await?;
-            self.until_rest(world, life, order_id).await?;
+            self.arm(environment, process);
+            self.cancel(environment, process, order_id).await?;
+            self.until_rest(environment, process, order_id).await?;
         }
         // Requests that the peer is still executing for a dead client finish now. Then the parcel
         // is tracked, or the late-arrival check runs.
-        world.sandbox.wait_until_idle().await;
-        self.one_more_turn(world, order_id).await;
-        self.until_rest(world, life, order_id).await
+        environment.sandbox.wait_until_idle().await;
+        self.until_next_run(environment, order_id).await;
+        self.until_rest(environment, process, order_id).await
     }
 
     /// Arms the failpoint and the fault, once in the whole scenario.
-    fn turn_bad(&mut self, world: &World, life: &Life) {
-        life.watch.arm();
+    fn arm(&mut self, environment: &CrashEnvironment, process: &SimulatedProcess) {
+        process.watch.arm();
         if let Some(fault) = self.fault.take() {
-            self.calls_before = world.calls(fault.operation);
-            world.sandbox.set_fault(fault);
+            self.calls_before = environment.calls(fault.operation);
+            environment.sandbox.set_fault(fault);
         }
     }
 
     /// The order's id, and whether an earlier process had placed it.
-    async fn place(&self, world: &World, life: &Life) -> Option<(OrderId, bool)> {
-        let (orders, customer) = (life.orders(), world.customer.clone());
-        let (cart, key) = (world.cart(), self.place.clone());
+    async fn place(
+        &self,
+        environment: &CrashEnvironment,
+        process: &SimulatedProcess,
+    ) -> Option<(OrderId, bool)> {
+        let (orders, customer) = (process.orders(), environment.customer.clone());
+        let (cart, key) = (environment.cart(), self.place.clone());
         let placing = async move { orders.place::<Error>(&customer, Ok(cart), Some(key)).await };
-        match life.live(placing).await? {
+        match process.run(placing).await? {
             Ok(placed) => Some((placed.order.order_id, placed.replayed)),
-            Err(_) if life.watch.is_dead() => None,
+            Err(_) if process.watch.is_dead() => None,
             Err(error) => panic!("not placed: {error}"),
         }
     }
 
-    async fn cancel(&self, world: &World, life: &Life, order_id: OrderId) -> Option<()> {
-        let (orders, customer) = (life.orders(), world.customer.clone());
+    async fn cancel(
+        &self,
+        environment: &CrashEnvironment,
+        process: &SimulatedProcess,
+        order_id: OrderId,
+    ) -> Option<()> {
+        let (orders, customer) = (process.orders(), environment.customer.clone());
         let key = self.cancel.clone();
         let cancelling = async move {
             orders
@@ -128,64 +141,77 @@ impl Story {
                 .await
         };
         // A cancel may be refused; the order is then judged as a confirmed one.
-        let _ = life.live(cancelling).await?;
-        (!life.watch.is_dead()).then_some(())
+        let _ = process.run(cancelling).await?;
+        (!process.watch.is_dead()).then_some(())
     }
 
-    async fn until_rest(&mut self, world: &World, life: &Life, order_id: OrderId) -> Option<()> {
+    async fn until_rest(
+        &mut self,
+        environment: &CrashEnvironment,
+        process: &SimulatedProcess,
+        order_id: OrderId,
+    ) -> Option<()> {
         let begun = Instant::now();
         loop {
-            if life.watch.is_dead() {
+            if process.watch.is_dead() {
                 return None;
             }
-            let standing = world.standing(order_id).await;
+            let saga_status = environment.saga_status(order_id).await;
             let waited = begun.elapsed();
-            assert!(waited < PATIENCE, "has not settled: {standing:?}");
-            if !standing.is_at_rest() {
-                world.let_its_turn_come(order_id).await;
-            } else if standing.phase == "stuck" {
+            assert!(waited < PATIENCE, "has not settled: {saga_status:?}");
+            if !saga_status.is_at_rest() {
+                environment.make_due(order_id).await;
+            } else if saga_status.phase == "stuck" {
                 self.retries += 1;
                 assert!(
                     self.retries <= RETRIES,
-                    "a person cannot help: {standing:?}"
+                    "retries by staff do not help: {saga_status:?}"
                 );
-                self.retry(world, life, order_id).await?;
-            } else if standing.cancel_requested {
-                world.let_its_turn_come(order_id).await;
+                self.retry(environment, process, order_id).await?;
+            } else if saga_status.cancel_requested {
+                environment.make_due(order_id).await;
             } else {
                 return Some(());
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL).await;
         }
     }
 
-    async fn retry(&self, world: &World, life: &Life, order_id: OrderId) -> Option<()> {
-        world.sandbox.clear_faults();
-        let (orders, staff) = (life.orders(), world.staff.clone());
+    async fn retry(
+        &self,
+        environment: &CrashEnvironment,
+        process: &SimulatedProcess,
+        order_id: OrderId,
+    ) -> Option<()> {
+        environment.sandbox.clear_faults();
+        let (orders, staff) = (process.orders(), environment.staff.clone());
         let decision = Resolution::Retry;
         let deciding = async move {
             let reason = "the peer is in order again".to_owned();
             orders.resolve(&staff, order_id, decision, reason).await
         };
-        let decided = life.live(deciding).await?;
-        (decided.is_ok() || !life.watch.is_dead()).then_some(())
+        let decided = process.run(deciding).await?;
+        (decided.is_ok() || !process.watch.is_dead()).then_some(())
     }
 
     /// Waits until the next run of the saga has begun.
-    async fn one_more_turn(&self, world: &World, order_id: OrderId) {
+    async fn until_next_run(&self, environment: &CrashEnvironment, order_id: OrderId) {
         let deadline = Instant::now() + PATIENCE;
-        let mut before = world.standing(order_id).await;
+        let mut before = environment.saga_status(order_id).await;
         while before.leased {
-            tokio::time::sleep(LOOK).await;
-            before = world.standing(order_id).await;
+            tokio::time::sleep(POLL).await;
+            before = environment.saga_status(order_id).await;
         }
         if !before.is_due {
             return;
         }
-        world.let_its_turn_come(order_id).await;
-        while world.standing(order_id).await.epoch == before.epoch {
-            assert!(Instant::now() < deadline, "nobody looks again: {before:?}");
-            tokio::time::sleep(LOOK).await;
+        environment.make_due(order_id).await;
+        while environment.saga_status(order_id).await.epoch == before.epoch {
+            assert!(
+                Instant::now() < deadline,
+                "the next run has not begun: {before:?}"
+            );
+            tokio::time::sleep(POLL).await;
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::many_orders;
 use crate::support::app::TestApp;
 use crate::support::client::{Client, cart, send};
-use crate::support::subscriber::Listener;
+use crate::support::subscriber::Subscriber;
 use crate::support::visitor::{HTML, Visitor};
 
 const SITE: &str = "https://shop.example";
@@ -229,6 +229,6 @@ async fn pages_etagged_responses_and_streams_are_not_compressed() {
         .unwrap();
     assert_eq!(response.headers().get("content-encoding"), None);
     drop(response);
-    let mut listener = Listener::start(&customer, order_id, None).await;
+    let mut listener = Subscriber::start(&customer, order_id, None).await;
     assert_eq!(listener.next().await.unwrap().id, 1);
 }

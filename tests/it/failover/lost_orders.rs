@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use sandbox::{ChargeStatus, Fault, Kind, Ledger, Operation, ParcelStatus};
 use sqlx::{Connection as _, PgConnection};
 
-use super::Shop;
+use super::ReplicatedShop;
 use crate::reconciliation::reconcile;
 use crate::support::client::{Client, cart};
 use crate::support::service::eventually;
@@ -41,7 +41,7 @@ fn findings(orders: &BTreeSet<i64>) -> Vec<(&'static str, i64)> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn orders_lost_in_a_failover_are_found_and_ids_stay_unique() {
-    let mut shop = Shop::open(SETTINGS).await;
+    let mut shop = ReplicatedShop::open(SETTINGS).await;
     let customer = shop.customer(5);
     let body = cart("SKU0001", 1, "10.00");
     let kept = customer.place_with_key("kept", &body).await.order_id();
@@ -93,7 +93,7 @@ async fn orders_lost_in_a_failover_are_found_and_ids_stay_unique() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_worker_of_a_lost_order_never_touches_its_successor() {
-    let mut shop = Shop::open(SETTINGS).await;
+    let mut shop = ReplicatedShop::open(SETTINGS).await;
     shop.servers.part().await;
     let (servers, service, sandbox) = (&mut shop.servers, &shop.service, &shop.sandbox);
     // Both wait for Payment, at the same version of an order with the same id.

@@ -1,12 +1,12 @@
 //! Lists are read from the standby while it is usable; all other reads go to the primary.
 
-use super::Shop;
+use super::ReplicatedShop;
 use crate::support::client::{Client, cart};
 use crate::support::service::{Service, eventually};
 
 /// Starts a service that reads lists from a standby, whose replication has stopped.
-async fn with_a_standby_that_stands_still() -> (Shop, Client) {
-    let mut shop = Shop::open(&[]).await;
+async fn with_a_standby_that_stands_still() -> (ReplicatedShop, Client) {
+    let mut shop = ReplicatedShop::open(&[]).await;
     let earlier = shop.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
     assert_eq!(earlier.status, 201, "{earlier:?}");
     shop.servers.part().await;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::Shop;
+use super::ReplicatedShop;
 use crate::database::random_cuts::{Acknowledged, weather};
 use crate::reconciliation::reconcile;
 use crate::support::ledger::until_charged;
@@ -60,7 +60,7 @@ fn report(acknowledged: &[Acknowledged], outage: &Outage) -> (Duration, Duration
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failover_under_load_loses_no_acknowledged_order() {
-    let mut shop = Shop::open(SETTINGS).await;
+    let mut shop = ReplicatedShop::open(SETTINGS).await;
     let (servers, proxy) = (&mut shop.servers, &shop.proxy);
     let mut outage = None;
     let trouble = async || {
@@ -87,7 +87,7 @@ async fn a_failover_under_load_loses_no_acknowledged_order() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_silent_primary_blocks_no_request_beyond_the_limit() {
-    let mut shop = Shop::open(SETTINGS).await;
+    let mut shop = ReplicatedShop::open(SETTINGS).await;
     let (servers, proxy) = (&mut shop.servers, &shop.proxy);
     let mut outage = None;
     let trouble = async || {

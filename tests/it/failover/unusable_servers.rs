@@ -4,7 +4,7 @@
 use sandbox::{Fault, Kind, Operation};
 use sqlx::{Connection as _, PgConnection};
 
-use super::Shop;
+use super::ReplicatedShop;
 use crate::support::client::cart;
 use crate::support::ledger::judge;
 use crate::support::replicated::run;
@@ -25,7 +25,7 @@ const IMPATIENT: &[(&str, &str)] = &[
 
 #[tokio::test]
 async fn a_lagging_standby_is_not_read_before_promotion() {
-    let mut shop = Shop::open(AT_REST).await;
+    let mut shop = ReplicatedShop::open(AT_REST).await;
     // The standby has every commit on disk and does not show it.
     run(&shop.servers.standby(), "select pg_wal_replay_pause()").await;
     let customer = shop.customer(5);
@@ -53,7 +53,7 @@ async fn a_lagging_standby_is_not_read_before_promotion() {
 
 #[tokio::test]
 async fn a_server_turned_read_only_is_left_for_the_new_primary() {
-    let shop = Shop::open(AT_REST).await;
+    let shop = ReplicatedShop::open(AT_REST).await;
     let customer = shop.customer(5);
     let first = customer.place(&cart("SKU0001", 1, "10.00")).await;
     assert_eq!(first.status, 201, "{first:?}");
@@ -89,7 +89,7 @@ async fn a_server_turned_read_only_is_left_for_the_new_primary() {
 
 #[tokio::test]
 async fn a_primary_without_its_sync_standby_confirms_no_order() {
-    let mut shop = Shop::open(AT_REST).await;
+    let mut shop = ReplicatedShop::open(AT_REST).await;
     shop.servers.cut_off().await;
     let customer = shop.customer(5);
     let body = cart("SKU0001", 1, "10.00");
@@ -107,7 +107,7 @@ async fn a_primary_without_its_sync_standby_confirms_no_order() {
 #[tokio::test]
 async fn steps_whose_progress_was_lost_are_done_once() {
     for operation in [Operation::Charge, Operation::Create, Operation::Commit] {
-        let mut shop = Shop::open(IMPATIENT).await;
+        let mut shop = ReplicatedShop::open(IMPATIENT).await;
         // Shipping ignores idempotency keys.
         shop.sandbox
             .set_fault(Fault::new(Operation::Create, Kind::Again));

@@ -14,7 +14,7 @@ fn with_item(line: &str) -> String {
 
 #[tokio::test]
 async fn an_invalid_row_is_reported_and_nothing_is_imported() {
-    let mut shop = Shop::new().await;
+    let mut shop = ImportShop::new().await;
     let before = shop.everything().await;
     let told = shop
         .rejection(
@@ -40,7 +40,7 @@ async fn an_invalid_row_is_reported_and_nothing_is_imported() {
 
 #[tokio::test]
 async fn all_violations_of_both_files_are_reported_at_once() {
-    let mut shop = Shop::new().await;
+    let mut shop = ImportShop::new().await;
     let mut orders = ORDERS.as_bytes().to_vec();
     orders.extend(b"0,x,LOST,\xff\x1b[31m,-1,yesterday\r\n\r\n8,1\r\n9,1,PENDING,PENDING,1,2024-01-01 00:00:00\r\n");
     let items = with_item("3,4,x,,1,1.005\n4,4,1,A,1000000,1000000\n5,12345,1,A,1,1");
@@ -67,7 +67,7 @@ async fn all_violations_of_both_files_are_reported_at_once() {
 
 #[tokio::test]
 async fn twenty_violations_are_listed_and_the_rest_counted() {
-    let mut shop = Shop::new().await;
+    let mut shop = ImportShop::new().await;
     let lines: Vec<_> = (0..25)
         .map(|at| format!("{},1,?,SUCCESS,1,2024-01-01 00:00:00", 100 + at))
         .collect();
@@ -83,7 +83,7 @@ async fn twenty_violations_are_listed_and_the_rest_counted() {
 
 #[tokio::test]
 async fn a_duplicate_order_id_is_refused() {
-    let mut shop = Shop::new().await;
+    let mut shop = ImportShop::new().await;
     // Duplicates right after the first and some batches later, with the same and with other values.
     let orders = with_order(
         "5,2,CREATED,SUCCESS,20.00,2022-12-31 23:59:59\n7,1,DELIVERED,PAID,1,2022-12-31 23:59:59",
@@ -108,7 +108,7 @@ async fn a_duplicate_order_id_is_refused() {
 
 #[tokio::test]
 async fn a_line_without_an_order_is_refused() {
-    let mut shop = Shop::new().await;
+    let mut shop = ImportShop::new().await;
     let told = shop.rejection(ORDERS, with_item("3,12345,1,A,1,1")).await;
     assert_eq!(
         told,
@@ -120,7 +120,7 @@ async fn a_line_without_an_order_is_refused() {
 
 #[tokio::test]
 async fn an_id_of_another_order_is_reported() {
-    let mut shop = Shop::new().await;
+    let mut shop = ImportShop::new().await;
     shop.import(ORDERS, ITEMS).await.unwrap();
     let before = shop.everything().await;
     let orders = ORDERS
@@ -140,7 +140,7 @@ async fn an_id_of_another_order_is_reported() {
 
 #[tokio::test]
 async fn an_id_of_another_line_is_reported() {
-    let mut shop = Shop::new().await;
+    let mut shop = ImportShop::new().await;
     shop.import(ORDERS, ITEMS).await.unwrap();
     let items = ITEMS
         .replace("1,4,105,SKU0095,3,385.72", "1,4,,SKU0096,4,1")
@@ -157,7 +157,7 @@ async fn an_id_of_another_line_is_reported() {
 
 #[tokio::test]
 async fn an_import_adds_no_lines_to_an_order_placed_here() {
-    let mut shop = Shop::new().await;
+    let mut shop = ImportShop::new().await;
     assert_eq!(shop.place().await, (1, 1));
     let before = shop.everything().await;
     let told = shop
@@ -189,7 +189,7 @@ async fn an_import_adds_no_lines_to_an_order_placed_here() {
 
 #[tokio::test]
 async fn a_missing_file_is_reported_before_anything_is_read() {
-    let mut shop = Shop::new().await;
+    let mut shop = ImportShop::new().await;
     let told = shop.rejection("not,orders\n", "nor,items\n").await;
     assert_eq!(
         told,

@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn a_second_import_changes_nothing() {
-    let mut shop = Shop::new().await;
+    let mut shop = ImportShop::new().await;
     shop.import(ORDERS, ITEMS).await.unwrap();
     let before = shop.everything().await;
     let summary = shop.import(ORDERS, ITEMS).await.unwrap();
@@ -22,7 +22,7 @@ async fn a_second_import_changes_nothing() {
 
 #[tokio::test]
 async fn a_longer_file_adds_only_new_orders() {
-    let mut shop = Shop::new().await;
+    let mut shop = ImportShop::new().await;
     shop.import(ORDERS, ITEMS).await.unwrap();
     let orders = format!("{ORDERS}31,1,SHIPPED,PAID,1,2024-01-01 00:00:00\n");
     let items = format!("{ITEMS}91,31,1,A,1,1\n92,5,1,A,1,1\n");
@@ -40,7 +40,7 @@ async fn a_longer_file_adds_only_new_orders() {
 
 #[tokio::test]
 async fn a_changed_imported_order_still_counts_as_imported() {
-    let mut shop = Shop::new().await;
+    let mut shop = ImportShop::new().await;
     shop.import(ORDERS, ITEMS).await.unwrap();
     sqlx::query(
         "update orders set order_status = 'DELIVERED', shipping_status = 'SHIPPED',
@@ -58,7 +58,7 @@ async fn a_changed_imported_order_still_counts_as_imported() {
 
 #[tokio::test]
 async fn new_order_ids_start_after_the_imported_ones() {
-    let mut shop = Shop::new().await;
+    let mut shop = ImportShop::new().await;
     shop.import(ORDERS, ITEMS).await.unwrap();
     assert_eq!(shop.place().await, (31, 91));
     shop.import(ORDERS, ITEMS).await.unwrap();
@@ -67,7 +67,7 @@ async fn new_order_ids_start_after_the_imported_ones() {
 
 #[tokio::test]
 async fn files_with_only_a_header_import_nothing() {
-    let mut shop = Shop::new().await;
+    let mut shop = ImportShop::new().await;
     let header = |text: &str| text.lines().next().unwrap().to_owned();
     let summary = shop.import(header(ORDERS), header(ITEMS)).await.unwrap();
     assert_eq!(summary, ImportSummary::default());
@@ -76,7 +76,7 @@ async fn files_with_only_a_header_import_nothing() {
 
 #[tokio::test]
 async fn concurrent_imports_leave_one_set_of_orders() {
-    let mut shop = Shop::new().await;
+    let mut shop = ImportShop::new().await;
     let mut other = shop.database.options.connect().await.unwrap();
     shop.import("", "").await.unwrap_err();
     let path = |name: &str| shop.folder.path().join(name);

@@ -13,7 +13,7 @@ use super::{AT_REST, QUICK, place, ship};
 use crate::support::app::TestApp;
 use crate::support::client::{Client, claims, send, token};
 use crate::support::service::eventually;
-use crate::support::subscriber::{Listener, ids, request};
+use crate::support::subscriber::{Subscriber, ids, request};
 
 /// A gauge or counter without labels.
 async fn metric(app: &TestApp, name: &str) -> i64 {
@@ -24,7 +24,7 @@ async fn metric(app: &TestApp, name: &str) -> i64 {
     line.unwrap().parse().unwrap()
 }
 
-async fn until_listeners(app: &TestApp, count: i64) {
+async fn until_subscribers(app: &TestApp, count: i64) {
     eventually("listeners", async || {
         (metric(app, "live_listeners").await == count).then_some(())
     })
@@ -46,7 +46,7 @@ async fn a_stream_ends_when_its_token_expires() {
     let order_id = place(&app).await;
     let client = expiring(&app, 5, 2);
     let began = Instant::now();
-    let mut listener = Listener::start(&client, order_id, Some(5)).await;
+    let mut listener = Subscriber::start(&client, order_id, Some(5)).await;
     assert_eq!(listener.next().await, None);
     assert!(began.elapsed() < Duration::from_secs(10));
     let again = eventually("expired", async || {
@@ -55,7 +55,7 @@ async fn a_stream_ends_when_its_token_expires() {
         (reply.status != 200).then_some(reply)
     });
     again.await.assert_problem(401, "unauthenticated");
-    until_listeners(&app, 0).await;
+    until_subscribers(&app, 0).await;
 }
 
 #[tokio::test]
@@ -63,10 +63,10 @@ async fn a_stream_ends_at_its_maximum_age_and_can_be_resumed() {
     let app = TestApp::with(&[AT_REST, QUICK, ("LIVE_MAX_AGE_S", "1")]).await;
     let order_id = place(&app).await;
     let customer = app.customer(5);
-    let mut listener = Listener::start(&customer, order_id, Some(5)).await;
+    let mut listener = Subscriber::start(&customer, order_id, Some(5)).await;
     assert_eq!(listener.next().await, None);
     assert_eq!(ship(&app.staff(), order_id, "SHIPPED").await, 200);
-    let mut listener = Listener::start(&customer, order_id, Some(5)).await;
+    let mut listener = Subscriber::start(&customer, order_id, Some(5)).await;
     assert_eq!(ids(&listener.rest().await), [6, 7]);
 }
 
@@ -75,7 +75,7 @@ async fn a_shutdown_ends_streams_after_it_stops_accepting() {
     let mut app = TestApp::with(&[AT_REST, QUICK, ("SHUTDOWN_DRAIN_MS", "1500")]).await;
     let order_id = place(&app).await;
     let (customer, staff) = (app.customer(5), app.staff());
-    let mut listener = Listener::start(&customer, order_id, Some(5)).await;
+    let mut listener = Subscriber::start(&customer, order_id, Some(5)).await;
     let nobody = app.nobody();
     let began = Instant::now();
     let stopped = async {
@@ -106,7 +106,7 @@ async fn a_slow_subscriber_is_dropped_without_affecting_others() {
     const AT_ONCE: i64 = 10;
     let app = TestApp::with(&[AT_REST, QUICK]).await;
     let order_id = place(&app).await;
-    let mut reader = Listener::start(&app.customer(5), order_id, Some(5)).await;
+    let mut reader = Subscriber::start(&app.customer(5), order_id, Some(5)).await;
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let address = app.base.trim_start_matches("http://").parse().unwrap();
@@ -121,7 +121,7 @@ async fn a_slow_subscriber_is_dropped_without_affecting_others() {
         token(&claims)
     );
     sleeper.write_all(head.as_bytes()).await.unwrap();
-    until_listeners(&app, 2).await;
+    until_subscribers(&app, 2).await;
     let mut connection = app.database.connection().await;
     let sql = format!(
         "with moved as (
@@ -154,18 +154,18 @@ async fn subscribers_are_limited_in_total_and_per_caller() {
     let limits = [("LIVE_MAX_LISTENERS", "2"), ("LIVE_MAX_PER_CALLER", "1")];
     let app = TestApp::with(&[AT_REST, QUICK, limits[0], limits[1]]).await;
     let order_id = place(&app).await;
-    let first = Listener::start(&app.customer(5), order_id, None).await;
+    let first = Subscriber::start(&app.customer(5), order_id, None).await;
     let again = send(request(&app.customer(5), order_id, None)).await;
     again.assert_problem(429, "too-many-listeners");
     assert_eq!(again.header("retry-after"), Some("5"));
-    let second = Listener::start(&app.staff(), order_id, None).await;
+    let second = Subscriber::start(&app.staff(), order_id, None).await;
     let third = send(request(&app.service(), order_id, None)).await;
     third.assert_problem(503, "unavailable");
     assert_eq!(third.header("retry-after"), Some("5"));
     assert_eq!(metric(&app, "live_listeners").await, 2);
     drop((first, second));
-    until_listeners(&app, 0).await;
-    drop(Listener::start(&app.customer(5), order_id, None).await);
+    until_subscribers(&app, 0).await;
+    drop(Subscriber::start(&app.customer(5), order_id, None).await);
 }
 
 #[tokio::test]
@@ -174,7 +174,7 @@ async fn a_stream_stays_open_until_the_late_arrival_check() {
     let app = TestApp::with(&[AT_REST, QUICK, sweep]).await;
     let order_id = place(&app).await;
     assert_eq!(app.customer(5).cancel(order_id).await.status, 200);
-    let mut listener = Listener::start(&app.customer(5), order_id, None).await;
+    let mut listener = Subscriber::start(&app.customer(5), order_id, None).await;
     let swept = async || {
         let sql = "select due_at is null from fulfilments where order_id = $1";
         let swept: bool = sqlx::query_scalar(sql)

@@ -17,10 +17,10 @@ use crate::support::app::{TestApp, environment};
 use crate::support::client::{Client, cart};
 use crate::support::database::TestDatabase;
 use crate::support::service::Service;
-use crate::support::subscriber::Listener;
+use crate::support::subscriber::Subscriber;
 
 /// The number of subscribers, each to its own order.
-const LISTENERS: i64 = 5_000;
+const SUBSCRIBERS: i64 = 5_000;
 /// The number of orders, with this many events each.
 const ORDERS: i64 = 200_000;
 const EVENTS: i64 = 6;
@@ -78,8 +78,8 @@ async fn fill(database: &TestDatabase) {
 async fn statement_ms(database: &TestDatabase) -> f64 {
     let sql = format!(
         "explain (analyze, format json) select e.order_id, e.seq, e.code, e.actor, e.data, e.at
-        from unnest((select array_agg(n * 7) from generate_series(1, {LISTENERS}) n)::bigint[],
-            (select array_agg({EVENTS}) from generate_series(1, {LISTENERS}))::integer[]) as w (order_id, seen)
+        from unnest((select array_agg(n * 7) from generate_series(1, {SUBSCRIBERS}) n)::bigint[],
+            (select array_agg({EVENTS}) from generate_series(1, {SUBSCRIBERS}))::integer[]) as w (order_id, seen)
         cross join lateral (
             select order_id, seq, code, actor, data, at from order_events
             where order_id = w.order_id and seq > w.seen order by seq limit 50
@@ -114,10 +114,10 @@ async fn idle_subscribers_cost_little() {
     tokio::time::sleep(WATCHED / 4).await;
     let idle_s = (usage(service.pid()).cpu_s - before.cpu_s) * 4.0;
     let began = Instant::now();
-    let listeners: Vec<Listener> = stream::iter(1..=LISTENERS)
+    let listeners: Vec<Subscriber> = stream::iter(1..=SUBSCRIBERS)
         .map(|number| {
             let client = Client::customer(&service.base, number * 7);
-            async move { Listener::start(&client, number * 7, Some(EVENTS)).await }
+            async move { Subscriber::start(&client, number * 7, Some(EVENTS)).await }
         })
         .buffer_unordered(32)
         .collect()
@@ -130,7 +130,7 @@ async fn idle_subscribers_cost_little() {
     println!("connecting all of them: {connecting:.1?}");
     println!("resident before: {} KiB", before.resident_kb);
     println!("resident with them: {} KiB", after.resident_kb);
-    let each = (after.resident_kb - before.resident_kb) as f64 / LISTENERS as f64;
+    let each = (after.resident_kb - before.resident_kb) as f64 / SUBSCRIBERS as f64;
     println!("memory: {each:.1} KiB a listener");
     let seconds = WATCHED.as_secs_f64();
     let share = |cpu_s: f64| cpu_s / seconds * 100.0;

@@ -1,6 +1,6 @@
 //! The actions of the model.
 
-use super::system::World;
+use super::system::SystemState;
 use super::worker::{Stage, Worker};
 
 /// An action; `w` is the index of a worker.
@@ -41,16 +41,16 @@ pub enum Action {
         w: usize,
     },
     /// Buffers the result in memory, where a crash loses it.
-    Keep {
+    Buffer {
         w: usize,
     },
     /// Writes the buffered progress during a call.
-    WriteMeanwhile {
+    WriteDuringCall {
         w: usize,
     },
     /// Writes the result, or the buffered progress during a call, without receiving the
     /// acknowledgement.
-    WriteUnheard {
+    WriteUnacknowledged {
         w: usize,
     },
     Crash {
@@ -65,7 +65,7 @@ pub enum Action {
     Vanish {
         late: usize,
     },
-    Wish,
+    RequestCancel,
     /// A failover loses the last asynchronous commits.
     Forget,
     Lapse {
@@ -73,8 +73,8 @@ pub enum Action {
     },
 }
 
-impl World {
-    /// All candidate actions; [`World::next`] filters the possible ones.
+impl SystemState {
+    /// All candidate actions; [`SystemState::next`] filters the possible ones.
     pub fn actions(&self, actions: &mut Vec<Action>) {
         for (w, worker) in self.workers.iter().enumerate() {
             match worker {
@@ -87,8 +87,8 @@ impl World {
             actions.push(Action::Vanish { late });
             actions.extend([true, false].map(|willing| Action::Arrive { late, willing }));
         }
-        if self.left.wishes > 0 {
-            actions.push(Action::Wish);
+        if self.left.cancels > 0 {
+            actions.push(Action::RequestCancel);
         }
         if self.left.forgets > 0 && self.row.flushed != self.row.now {
             actions.push(Action::Forget);
@@ -106,7 +106,7 @@ impl World {
                 Action::GiveBack { w },
             ]),
             Stage::Calling { .. } => {
-                actions.push(Action::WriteMeanwhile { w });
+                actions.push(Action::WriteDuringCall { w });
                 actions.extend([true, false].map(|willing| Action::Answer { w, willing }));
                 if self.left.doubled > 0 {
                     actions.extend([true, false].map(|willing| Action::AnswerTwice { w, willing }));
@@ -115,10 +115,10 @@ impl World {
                     actions.push(Action::Unclear { w });
                 }
             }
-            Stage::Ended(_) => actions.extend([Action::Write { w }, Action::Keep { w }]),
+            Stage::Ended(_) => actions.extend([Action::Write { w }, Action::Buffer { w }]),
         }
-        if self.left.unheard > 0 && *stage != Stage::Ready {
-            actions.push(Action::WriteUnheard { w });
+        if self.left.lost_acks > 0 && *stage != Stage::Ready {
+            actions.push(Action::WriteUnacknowledged { w });
         }
         if self.left.losses > 0 {
             actions.push(Action::Crash { w });

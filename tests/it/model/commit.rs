@@ -4,7 +4,7 @@
 use order_service::domain::saga::plan::{Plan, StepOutcome};
 
 use super::protocol::Protocol;
-use super::system::{Row, World, spend};
+use super::system::{Row, SystemState, spend};
 use super::worker::{Ending, Fulfilment, Stage, Unwritten, Worker};
 
 /// The values to write.
@@ -16,8 +16,8 @@ struct Decision {
     decided: bool,
 }
 
-fn on_cancel(held: &Fulfilment, protocol: &Protocol) -> Option<Decision> {
-    let plan = (protocol.cancelled)(held.plan).filter(|_| held.wish)?;
+fn on_cancel(current: &Fulfilment, protocol: &Protocol) -> Option<Decision> {
+    let plan = (protocol.cancelled)(current.plan).filter(|_| current.cancel_requested)?;
     Some(Decision {
         plan,
         facts: plan.is_undoing(),
@@ -25,19 +25,19 @@ fn on_cancel(held: &Fulfilment, protocol: &Protocol) -> Option<Decision> {
     })
 }
 
-fn on_attempt(held: &Fulfilment, ending: &Ending) -> Decision {
-    let plan = held.plan.after(ending.outcome);
+fn on_attempt(current: &Fulfilment, ending: &Ending) -> Decision {
+    let plan = current.plan.after(ending.outcome);
     let calls_off = matches!(
-        (held.plan, ending.outcome),
+        (current.plan, ending.outcome),
         (Plan::Doing { .. } | Plan::Completed, StepOutcome::Refused)
             | (Plan::Recalling { .. }, StepOutcome::Done)
     );
     let stands = matches!(
-        (held.plan, ending.outcome),
+        (current.plan, ending.outcome),
         (Plan::Recalling { .. }, StepOutcome::Refused)
     );
     let stuck = matches!(plan, Plan::Stuck { .. });
-    let arrives = plan != held.plan && plan.is_settled() && plan != Plan::Completed;
+    let arrives = plan != current.plan && plan.is_settled() && plan != Plan::Completed;
     Decision {
         plan,
         facts: ending.facts || calls_off || stands || arrives,
@@ -47,7 +47,7 @@ fn on_attempt(held: &Fulfilment, ending: &Ending) -> Decision {
 
 /// The combined result of several consecutive attempts.
 #[derive(Clone, Copy)]
-struct Draft {
+struct PendingWrite {
     after: Fulfilment,
     /// Whether there are events.
     facts: bool,
@@ -62,7 +62,7 @@ struct Draft {
     can_wait: bool,
 }
 
-impl Draft {
+impl PendingWrite {
     fn of(written: Fulfilment, ended: &[Ending]) -> Self {
         let nothing = Self {
             after: written,
@@ -74,9 +74,9 @@ impl Draft {
             lazy: true,
             can_wait: true,
         };
-        ended.iter().fold(nothing, |draft, ending| {
-            let decision = on_attempt(&draft.after, ending);
-            draft.then(&decision, Some(ending))
+        ended.iter().fold(nothing, |pending, ending| {
+            let decision = on_attempt(&pending.after, ending);
+            pending.then(&decision, Some(ending))
         })
     }
 
@@ -92,7 +92,7 @@ impl Draft {
         let (leased, due) = match decision.plan {
             Plan::Stuck { .. } => (false, false),
             Plan::Undone => (false, before.plan != Plan::Undone || open),
-            Plan::Completed => (before.wish && !decision.decided, true),
+            Plan::Completed => (before.cancel_requested && !decision.decided, true),
             _ => (!open, true),
         };
         let lazy =
@@ -102,7 +102,7 @@ impl Draft {
                 plan: decision.plan,
                 turns: before.turns + 1,
                 lapsed: before.lapsed + u8::from(outcome == Some(StepOutcome::Lapsed)),
-                wish: before.wish && !decision.decided,
+                cancel_requested: before.cancel_requested && !decision.decided,
                 payment: ending.and_then(|ending| ending.payment).or(before.payment),
                 parcel: ending.and_then(|ending| ending.parcel).or(before.parcel),
                 ..before
@@ -118,11 +118,11 @@ impl Draft {
     }
 }
 
-impl World {
+impl SystemState {
     /// Buffers the result of the attempt, if it may be lost.
-    pub(super) fn keep(&mut self, w: usize) -> Option<()> {
+    pub(super) fn buffer(&mut self, w: usize) -> Option<()> {
         let Worker::Working {
-            held,
+            current,
             unwritten,
             stage,
         } = &mut self.workers[w]
@@ -133,16 +133,16 @@ impl World {
             return None;
         };
         unwritten.ended.push(ending);
-        let draft = Draft::of(unwritten.since, &unwritten.ended);
-        *held = draft.after;
+        let pending = PendingWrite::of(unwritten.since, &unwritten.ended);
+        *current = pending.after;
         *stage = Stage::Ready;
-        draft.can_wait.then_some(())
+        pending.can_wait.then_some(())
     }
 
     /// Writes the buffered progress during a call, if the row is unchanged.
-    pub(super) fn write_meanwhile(&mut self, w: usize, protocol: &Protocol) -> Option<()> {
+    pub(super) fn write_during_call(&mut self, w: usize, protocol: &Protocol) -> Option<()> {
         let Worker::Working {
-            held, unwritten, ..
+            current, unwritten, ..
         } = &mut self.workers[w]
         else {
             return None;
@@ -151,18 +151,18 @@ impl World {
         if unwritten.ended.is_empty() || !row.is_as(&unwritten.since, protocol) {
             return None;
         }
-        let draft = Draft::of(unwritten.since, &unwritten.ended);
-        unwritten.since = row.write(&draft, unwritten.since.epoch);
+        let pending = PendingWrite::of(unwritten.since, &unwritten.ended);
+        unwritten.since = row.write(&pending, unwritten.since.epoch);
         unwritten.ended.clear();
-        unwritten.has_lost_marks = false;
-        *held = unwritten.since;
+        unwritten.has_lost_progress = false;
+        *current = unwritten.since;
         Some(())
     }
 
-    /// Performs the write of [`World::write`] or [`World::write_meanwhile`]. The worker receives no
+    /// Performs the write of [`SystemState::write`] or [`SystemState::write_during_call`]. The worker receives no
     /// acknowledgement and keeps its state.
-    pub(super) fn write_unheard(&mut self, w: usize, protocol: &Protocol) -> Option<()> {
-        spend(&mut self.left.unheard)?;
+    pub(super) fn write_unacknowledged(&mut self, w: usize, protocol: &Protocol) -> Option<()> {
+        spend(&mut self.left.lost_acks)?;
         let Worker::Working {
             unwritten, stage, ..
         } = &self.workers[w]
@@ -177,7 +177,8 @@ impl World {
         if ended.is_empty() || !self.row.is_as(&since, protocol) {
             return None;
         }
-        self.row.write(&Draft::of(since, &ended), since.epoch);
+        self.row
+            .write(&PendingWrite::of(since, &ended), since.epoch);
         Some(())
     }
 
@@ -201,8 +202,8 @@ impl World {
     }
 
     /// Acts on a cancel request, if it is still there.
-    pub(super) fn write_wish(&mut self, w: usize, protocol: &Protocol) {
-        self.write_as(w, protocol, false, |draft| draft.cancelled(protocol));
+    pub(super) fn write_cancel(&mut self, w: usize, protocol: &Protocol) {
+        self.write_as(w, protocol, false, |pending| pending.cancelled(protocol));
     }
 
     fn write_as(
@@ -210,11 +211,11 @@ impl World {
         w: usize,
         protocol: &Protocol,
         is_progress: bool,
-        last: impl Fn(Draft) -> Option<Draft>,
+        last: impl Fn(PendingWrite) -> Option<PendingWrite>,
     ) {
         loop {
             let Worker::Working {
-                held, unwritten, ..
+                current, unwritten, ..
             } = &mut self.workers[w]
             else {
                 return;
@@ -222,9 +223,9 @@ impl World {
             let Unwritten {
                 since,
                 ended,
-                has_lost_marks,
+                has_lost_progress,
             } = unwritten;
-            let Some(draft) = last(Draft::of(*since, ended)) else {
+            let Some(pending) = last(PendingWrite::of(*since, ended)) else {
                 return;
             };
             let row = &mut self.row;
@@ -233,8 +234,8 @@ impl World {
                 return;
             }
             if row.is_as(since, protocol) {
-                let written = row.write(&draft, since.epoch);
-                self.workers[w] = match draft.leased {
+                let written = row.write(&pending, since.epoch);
+                self.workers[w] = match pending.leased {
                     true => Worker::working(written),
                     false => Worker::Idle,
                 };
@@ -255,19 +256,19 @@ impl World {
                 Some(0) => {}
                 Some(landed) => {
                     ended.drain(..usize::from(landed).min(ended.len()));
-                    *has_lost_marks = false;
+                    *has_lost_progress = false;
                 }
                 None => {
                     ended.clear();
-                    *has_lost_marks = protocol.remembers_doubt;
+                    *has_lost_progress = protocol.remembers_doubt;
                 }
             }
-            let plan = match *has_lost_marks {
+            let plan = match *has_lost_progress {
                 true => row.now.plan.in_doubt(),
                 false => row.now.plan,
             };
             *since = Fulfilment { plan, ..row.now };
-            *held = Draft::of(*since, ended).after;
+            *current = PendingWrite::of(*since, ended).after;
             if is_progress && ended.is_empty() {
                 return;
             }
@@ -283,20 +284,20 @@ impl Row {
             && (known.turns == self.now.turns || !protocol.counts_turns)
     }
 
-    /// Applies a draft and returns the new state for its holder.
-    fn write(&mut self, draft: &Draft, epoch: u8) -> Fulfilment {
+    /// Applies a write and returns the new state for its holder.
+    fn write(&mut self, pending: &PendingWrite, epoch: u8) -> Fulfilment {
         let now = Fulfilment {
             epoch: self.now.epoch,
-            version: self.now.version + u8::from(draft.facts),
-            ..draft.after
+            version: self.now.version + u8::from(pending.facts),
+            ..pending.after
         };
         self.now = now;
-        if !draft.lazy {
+        if !pending.lazy {
             self.flushed = now;
         }
-        self.leased = draft.leased;
-        self.due = draft.due;
-        self.followed = draft.stands && (self.followed || draft.quiet);
+        self.leased = pending.leased;
+        self.due = pending.due;
+        self.followed = pending.stands && (self.followed || pending.quiet);
         Fulfilment { epoch, ..now }
     }
 }

@@ -11,32 +11,38 @@ use super::worker::{Ending, Fulfilment, Stage, Then};
 
 /// Begins the attempt at the next step.
 pub fn attempt(
-    held: &Fulfilment,
+    current: &Fulfilment,
     peers: &Peers,
     protocol: &Protocol,
     key: u8,
     quiet: bool,
 ) -> Stage {
-    let (calls, then, ending) = errand(held, peers, protocol, key);
-    Stage::proceed(calls, then, Ending { quiet, ..ending }, peers, held.lapsed)
+    let (calls, then, ending) = requests(current, peers, protocol, key);
+    Stage::proceed(
+        calls,
+        then,
+        Ending { quiet, ..ending },
+        peers,
+        current.lapsed,
+    )
 }
 
-fn errand(
-    held: &Fulfilment,
+fn requests(
+    current: &Fulfilment,
     peers: &Peers,
     protocol: &Protocol,
     key: u8,
 ) -> (Vec<Call>, Then, Ending) {
-    let (calls, ending) = match held.plan {
+    let (calls, ending) = match current.plan {
         Plan::Doing {
             step: Step::ReserveStock,
             ..
         } => {
-            let lapsed = held.lapsed.checked_sub(1).map(Call::Release);
+            let lapsed = current.lapsed.checked_sub(1).map(Call::Release);
             (
                 lapsed
                     .into_iter()
-                    .chain([Call::Reserve(held.lapsed)])
+                    .chain([Call::Reserve(current.lapsed)])
                     .collect(),
                 Ending::done(true),
             )
@@ -44,11 +50,11 @@ fn errand(
         Plan::Doing {
             step: Step::ChargePayment,
             ..
-        } if held.payment.is_some() => (vec![], Ending::done(false)),
+        } if current.payment.is_some() => (vec![], Ending::done(false)),
         Plan::Doing {
             step: Step::CreateShipment,
             ..
-        } if held.parcel.is_some() => (vec![], Ending::done(false)),
+        } if current.parcel.is_some() => (vec![], Ending::done(false)),
         Plan::Doing {
             step: Step::ChargePayment,
             doubt,
@@ -60,12 +66,12 @@ fn errand(
         Plan::Doing {
             step: Step::CommitStock,
             ..
-        } => (vec![Call::Commit(held.lapsed)], Ending::done(true)),
+        } => (vec![Call::Commit(current.lapsed)], Ending::done(true)),
         Plan::Undoing(Step::ReserveStock | Step::CommitStock) => {
-            (vec![Call::Release(held.lapsed)], Ending::done(true))
+            (vec![Call::Release(current.lapsed)], Ending::done(true))
         }
         Plan::Undoing(Step::ChargePayment) => {
-            let calls: Vec<_> = match held.payment {
+            let calls: Vec<_> = match current.payment {
                 Some(payment) => vec![Call::Refund(payment)],
                 None => peers.taken().map(Call::Refund).collect(),
             };
@@ -77,7 +83,7 @@ fn errand(
             let ending = Ending::done(!calls.is_empty());
             (calls, ending)
         }
-        Plan::Completed => follow(held, peers, protocol),
+        Plan::Completed => follow(current, peers, protocol),
         Plan::Undone if !protocol.sweeps => (vec![], Ending::done(false)),
         Plan::Undone => {
             let calls = recalls(peers.live());
@@ -130,8 +136,8 @@ fn create(peers: &Peers, protocol: &Protocol, doubt: Doubt) -> (Vec<Call>, Endin
 }
 
 /// A surplus parcel is recalled; if the order's own parcel was recalled, the order is cancelled.
-fn follow(held: &Fulfilment, peers: &Peers, protocol: &Protocol) -> (Vec<Call>, Ending) {
-    let ours = |number: &u8| held.parcel.is_none_or(|ours| ours == *number);
+fn follow(current: &Fulfilment, peers: &Peers, protocol: &Protocol) -> (Vec<Call>, Ending) {
+    let ours = |number: &u8| current.parcel.is_none_or(|ours| ours == *number);
     let surplus = peers
         .live()
         .filter(|number| protocol.recalls_surplus && !ours(number));

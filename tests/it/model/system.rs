@@ -23,7 +23,7 @@ pub struct Row {
 
 /// The remaining faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Mishaps {
+pub struct FaultBudget {
     /// Attempts without a response.
     pub unclear: u8,
     /// Requests that arrive twice.
@@ -31,23 +31,23 @@ pub struct Mishaps {
     /// Lease holders that die, or lose their lease without knowing.
     pub losses: u8,
     /// Cancel requests.
-    pub wishes: u8,
+    pub cancels: u8,
     /// Reservations that expire.
     pub lapses: u8,
     /// Writes whose acknowledgement is lost.
-    pub unheard: u8,
+    pub lost_acks: u8,
     /// Failovers that lose asynchronous commits.
     pub forgets: u8,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct World {
+pub struct SystemState {
     pub row: Row,
     pub workers: [Worker; 2],
     /// Abandoned requests in flight.
     pub late: Vec<Call>,
     pub peers: Peers,
-    pub left: Mishaps,
+    pub left: FaultBudget,
     /// The number of charges sent, if each has its own key.
     pub keys: u8,
 }
@@ -57,15 +57,15 @@ const TURNS: u8 = 20;
 /// The limit of abandoned requests in flight.
 const LATE: usize = 2;
 
-impl World {
-    pub fn start(left: Mishaps) -> Self {
+impl SystemState {
+    pub fn start(left: FaultBudget) -> Self {
         let now = Fulfilment {
             epoch: 1,
             version: 1,
             plan: Plan::START,
             lapsed: 0,
             turns: 0,
-            wish: false,
+            cancel_requested: false,
             payment: None,
             parcel: None,
         };
@@ -106,9 +106,9 @@ impl World {
                 self.no_answer(w, StepOutcome::Unclear);
             }
             Action::Write { w } => self.write(w, protocol),
-            Action::Keep { w } => self.keep(w)?,
-            Action::WriteMeanwhile { w } => self.write_meanwhile(w, protocol)?,
-            Action::WriteUnheard { w } => self.write_unheard(w, protocol)?,
+            Action::Buffer { w } => self.buffer(w)?,
+            Action::WriteDuringCall { w } => self.write_during_call(w, protocol)?,
+            Action::WriteUnacknowledged { w } => self.write_unacknowledged(w, protocol)?,
             Action::Crash { w } => self.crash(w)?,
             Action::Arrive { late, willing } => {
                 let call = self.late.remove(late);
@@ -117,7 +117,7 @@ impl World {
             Action::Vanish { late } => {
                 self.late.remove(late);
             }
-            Action::Wish => self.wish()?,
+            Action::RequestCancel => self.request_cancel()?,
             Action::Forget => {
                 spend(&mut self.left.forgets)?;
                 self.row.now = self.row.flushed;
@@ -134,10 +134,10 @@ impl World {
     /// The holder dies. A superseded holder counts as dead: it continues until it writes, and
     /// stops.
     fn crash(&mut self, w: usize) -> Option<()> {
-        let Worker::Working { held, .. } = &self.workers[w] else {
+        let Worker::Working { current, .. } = &self.workers[w] else {
             return None;
         };
-        if held.epoch != self.row.now.epoch || !self.row.leased {
+        if current.epoch != self.row.now.epoch || !self.row.leased {
             return None;
         }
         spend(&mut self.left.losses)?;
@@ -148,28 +148,28 @@ impl World {
         Some(())
     }
 
-    fn wish(&mut self) -> Option<()> {
+    fn request_cancel(&mut self) -> Option<()> {
         let now = &mut self.row.now;
         let takes = matches!(now.plan, Plan::Doing { .. } | Plan::Completed);
-        if now.wish || !takes || !self.row.due {
+        if now.cancel_requested || !takes || !self.row.due {
             return None;
         }
-        spend(&mut self.left.wishes)?;
-        now.wish = true;
+        spend(&mut self.left.cancels)?;
+        now.cancel_requested = true;
         now.version += 1;
         self.row.flushed = self.row.now;
         Some(())
     }
 
     fn claim(&mut self, w: usize, protocol: &Protocol) -> Option<()> {
-        let held_by_another = self.row.leased && self.workers.iter().any(|worker| {
-            matches!(worker, Worker::Working { held, .. } if held.epoch == self.row.now.epoch)
+        let leased_by_another = self.row.leased && self.workers.iter().any(|worker| {
+            matches!(worker, Worker::Working { current, .. } if current.epoch == self.row.now.epoch)
         });
         // The late-arrival check runs when nothing can be in flight any more.
         if !self.row.due || self.row.now.plan == Plan::Undone && !self.is_quiet(w) {
             return None;
         }
-        if held_by_another {
+        if leased_by_another {
             spend(&mut self.left.losses)?;
         }
         let now = &mut self.row.now;
@@ -192,17 +192,17 @@ impl World {
         {
             self.write_progress(w, protocol);
         }
-        let Worker::Working { held, .. } = std::mem::replace(&mut self.workers[w], Worker::Idle)
+        let Worker::Working { current, .. } = std::mem::replace(&mut self.workers[w], Worker::Idle)
         else {
             return;
         };
         let row = &mut self.row;
-        if row.leased && (held.epoch == row.now.epoch || !protocol.fences) {
+        if row.leased && (current.epoch == row.now.epoch || !protocol.fences) {
             row.leased = false;
-            let has_lost_marks = protocol.counts_turns && row.now.turns != held.turns;
-            if has_lost_marks
+            let has_lost_progress = protocol.counts_turns && row.now.turns != current.turns;
+            if has_lost_progress
                 || matches!(
-                    held.plan,
+                    current.plan,
                     Plan::Doing {
                         doubt: Doubt::Rest,
                         ..
@@ -218,14 +218,14 @@ impl World {
     fn begin(&mut self, w: usize, protocol: &Protocol) -> Option<()> {
         let quiet = self.is_quiet(w);
         let key = self.keys;
-        let Worker::Working { held, stage, .. } = &mut self.workers[w] else {
+        let Worker::Working { current, stage, .. } = &mut self.workers[w] else {
             return None;
         };
-        if held.wish && (protocol.cancelled)(held.plan).is_some() {
-            self.write_wish(w, protocol);
+        if current.cancel_requested && (protocol.cancelled)(current.plan).is_some() {
+            self.write_cancel(w, protocol);
             return Some(());
         }
-        *stage = attempt(held, &self.peers, protocol, key, quiet);
+        *stage = attempt(current, &self.peers, protocol, key, quiet);
         let charges =
             matches!(stage, Stage::Calling { calls, .. } if matches!(calls[0], Call::Charge(_)));
         if charges && !protocol.keeps_keys {
@@ -236,7 +236,7 @@ impl World {
 
     fn answer(&mut self, w: usize, willing: bool) -> Option<()> {
         let Worker::Working {
-            held,
+            current,
             unwritten: _,
             stage:
                 Stage::Calling {
@@ -251,7 +251,7 @@ impl World {
         let call = calls[0];
         self.peers.execute(call, willing)?;
         if willing {
-            let (lapsed, then, mut ending) = (held.lapsed, *then, *ending);
+            let (lapsed, then, mut ending) = (current.lapsed, *then, *ending);
             let calls = calls.split_off(1);
             if call == Call::Create {
                 ending.parcel = self.peers.newest();
@@ -273,14 +273,14 @@ impl World {
     /// An attempt ends early.
     fn no_answer(&mut self, w: usize, outcome: StepOutcome) {
         let Worker::Working {
-            held,
+            current,
             stage: Stage::Calling { ending, .. },
             ..
         } = &self.workers[w]
         else {
             return;
         };
-        let ending = match held.plan {
+        let ending = match current.plan {
             // Updates of the order's own parcel do not wait for a surplus one.
             Plan::Completed => Ending {
                 quiet: false,
@@ -337,7 +337,7 @@ impl World {
         let row = self.row.now;
         for worker in &mut self.workers {
             if let Worker::Working {
-                held, unwritten, ..
+                current, unwritten, ..
             } = worker
             {
                 // A superseded worker writes nothing more, so its count does not matter.
@@ -345,13 +345,13 @@ impl World {
                     true => TURNS + unwritten.since.turns - row.turns,
                     false => TURNS,
                 };
-                for known in [&mut *held, &mut unwritten.since] {
+                for known in [&mut *current, &mut unwritten.since] {
                     known.epoch = (known.epoch == row.epoch).into();
                     known.version = (known.version == row.version).into();
                 }
                 unwritten.since.turns = turns;
                 let kept = u8::try_from(unwritten.ended.len()).unwrap();
-                held.turns = unwritten.since.turns + kept;
+                current.turns = unwritten.since.turns + kept;
             }
         }
         let flushed = &mut self.row.flushed;
@@ -363,7 +363,7 @@ impl World {
         self.row.now.version = 1;
         self.workers.sort_by_key(|worker| match worker {
             Worker::Idle => 0,
-            Worker::Working { held, .. } => 1 + held.epoch,
+            Worker::Working { current, .. } => 1 + current.epoch,
         });
     }
 }

@@ -16,7 +16,7 @@ pub struct Fulfilment {
     /// The number of committed turns.
     pub turns: u8,
     /// Whether a cancel is requested.
-    pub wish: bool,
+    pub cancel_requested: bool,
     pub payment: Option<u8>,
     pub parcel: Option<u8>,
 }
@@ -27,7 +27,7 @@ pub enum Worker {
     Idle,
     Working {
         /// The state including unwritten results.
-        held: Fulfilment,
+        current: Fulfilment,
         /// The state last read or written, and the results since then.
         unwritten: Unwritten,
         stage: Stage,
@@ -40,18 +40,18 @@ pub struct Unwritten {
     pub since: Fulfilment,
     pub ended: Vec<Ending>,
     /// Whether the row has lost progress without recording the doubt.
-    pub has_lost_marks: bool,
+    pub has_lost_progress: bool,
 }
 
 impl Worker {
     /// A worker that has just read or written the row.
     pub fn working(row: Fulfilment) -> Self {
         Self::Working {
-            held: row,
+            current: row,
             unwritten: Unwritten {
                 since: row,
                 ended: Vec::new(),
-                has_lost_marks: false,
+                has_lost_progress: false,
             },
             stage: Stage::Ready,
         }

@@ -11,11 +11,11 @@ use super::*;
 
 #[tokio::test]
 async fn every_request_carries_key_trace_and_request_id() {
-    let world = World::new([Reply::text(500, ""), Reply::text(500, "")]).await;
-    world.peers.payment.charge(TAG, &charge()).await;
-    world.peers.shipping.find(TAG, ORDER).await;
+    let fixture = PeersFixture::new([Reply::text(500, ""), Reply::text(500, "")]).await;
+    fixture.peers.payment.charge(TAG, &charge()).await;
+    fixture.peers.shipping.find(TAG, ORDER).await;
 
-    for request in world.server.requests() {
+    for request in fixture.server.requests() {
         assert_eq!(request.headers["idempotency-key"], TAG.idempotency_key);
         assert_eq!(request.headers["x-request-id"], "req-1");
         assert_eq!(request.headers["accept"], "application/json");
@@ -30,13 +30,13 @@ async fn every_request_carries_key_trace_and_request_id() {
 
 #[tokio::test]
 async fn every_call_matches_its_contract() {
-    let world = World::new([]).await;
+    let fixture = PeersFixture::new([]).await;
     let Peers {
         inventory,
         payment,
         shipping,
         ..
-    } = &world.peers;
+    } = &fixture.peers;
     inventory.reserve(TAG, "r-1", ORDER, &items()).await;
     inventory.release(TAG, "r-1", ORDER).await;
     inventory.commit(TAG, "r-1", ORDER, false).await;
@@ -81,7 +81,7 @@ async fn every_call_matches_its_contract() {
         ),
         ("GET /v1/shipments?order_id=42", ""),
     ];
-    let requests = world.server.requests();
+    let requests = fixture.server.requests();
     assert_eq!(requests.len(), expected.len());
     for (request, (line, body)) in requests.iter().zip(expected) {
         assert_eq!(format!("{} {}", request.method, request.target), line);
@@ -107,22 +107,22 @@ async fn a_path_in_the_base_url_prefixes_every_call() {
 
 #[tokio::test]
 async fn ids_are_escaped_in_paths_and_never_change_them() {
-    let world = World::new([]).await;
-    world.peers.shipping.cancel(TAG, "a/../b?c#d%e f").await;
+    let fixture = PeersFixture::new([]).await;
+    fixture.peers.shipping.cancel(TAG, "a/../b?c#d%e f").await;
     assert_eq!(
-        world.server.requests()[0].target,
+        fixture.server.requests()[0].target,
         "/v1/shipments/a%2F..%2Fb%3Fc%23d%25e%20f/status"
     );
     for id in ["..", ".", "", "a\nb"] {
-        let answer = world.peers.shipping.cancel(TAG, id).await;
+        let answer = fixture.peers.shipping.cancel(TAG, id).await;
         assert_eq!(answer.label(), "unclear", "{id:?}");
     }
-    assert_eq!(world.server.requests().len(), 1);
+    assert_eq!(fixture.server.requests().len(), 1);
 }
 
 #[tokio::test]
 async fn every_call_is_counted_once_by_outcome() {
-    let world = World::new([
+    let fixture = PeersFixture::new([
         Reply::json(201, json!({"status": "SUCCESS", "payment_id": 1})),
         Reply::text(402, ""),
         Reply::json(201, json!({"status": "SUCCESS", "order_id": 1})),
@@ -130,23 +130,24 @@ async fn every_call_is_counted_once_by_outcome() {
     ])
     .await;
     for _ in 0..4 {
-        world.peers.payment.charge(TAG, &charge()).await;
+        fixture.peers.payment.charge(TAG, &charge()).await;
     }
     let expected = ["yes", "no", "wrong", "unclear"].map(|how| ("payment", "charge", how));
-    assert_eq!(world.ended(), expected);
+    assert_eq!(fixture.ended(), expected);
 }
 
 #[tokio::test]
 async fn a_request_id_unfit_for_a_header_is_left_out() {
-    let world = World::new([Reply::json(201, json!({"status": "PAID", "payment_id": 1}))]).await;
+    let fixture =
+        PeersFixture::new([Reply::json(201, json!({"status": "PAID", "payment_id": 1}))]).await;
     let tag = CallContext {
         request_id: "a\r\nb",
         ..TAG
     };
-    let answer = world.peers.payment.charge(tag, &charge()).await;
+    let answer = fixture.peers.payment.charge(tag, &charge()).await;
     assert_eq!(answer.label(), "yes");
     assert!(
-        !world.server.requests()[0]
+        !fixture.server.requests()[0]
             .headers
             .contains_key("x-request-id")
     );
@@ -163,8 +164,8 @@ async fn every_call_has_a_span_with_status_and_outcome_only() {
         .with_writer(move || writer.clone())
         .finish();
     let body = json!({"status": "FAILED", "message": "card 4111 declined"});
-    let world = World::new([Reply::json(201, body)]).await;
-    let payment = &world.peers.payment;
+    let fixture = PeersFixture::new([Reply::json(201, body)]).await;
+    let payment = &fixture.peers.payment;
     let charge = charge();
     payment
         .charge(TAG, &charge)

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::*;
 
 async fn outcomes(table: Vec<(Reply, &'static str)>) {
-    let world = World::new(table.iter().map(|(reply, _)| reply.clone())).await;
+    let fixture = PeersFixture::new(table.iter().map(|(reply, _)| reply.clone())).await;
     for (reply, expected) in table {
-        let answer = world.peers.payment.charge(TAG, &charge()).await;
+        let answer = fixture.peers.payment.charge(TAG, &charge()).await;
         reason(&answer);
         assert_eq!(answer.label(), expected, "{reply:?} gave {answer:?}");
     }
@@ -53,9 +53,10 @@ async fn a_payment_id_is_found_in_every_position_and_type() {
         (json!({"status": "SUCCESS", "payment_id": null}), None),
         (json!({"status": "SUCCESS", "payment_id": ".."}), None),
     ];
-    let world = World::new(table.iter().map(|(body, _)| Reply::json(201, body.clone()))).await;
+    let fixture =
+        PeersFixture::new(table.iter().map(|(body, _)| Reply::json(201, body.clone()))).await;
     for (body, expected) in table {
-        let answer = world.peers.payment.charge(TAG, &charge()).await;
+        let answer = fixture.peers.payment.charge(TAG, &charge()).await;
         let CallOutcome::Success(ChargeReceipt { payment_id, .. }) = answer else {
             panic!("{body} gave {answer:?}");
         };
@@ -66,8 +67,8 @@ async fn a_payment_id_is_found_in_every_position_and_type() {
 #[tokio::test]
 async fn a_payment_reference_is_kept() {
     let body = json!({"status": "SUCCESS", "payment": {"payment_id": 1, "reference": "ECI-1"}});
-    let world = World::new([Reply::json(201, body)]).await;
-    let answer = world.peers.payment.charge(TAG, &charge()).await;
+    let fixture = PeersFixture::new([Reply::json(201, body)]).await;
+    let answer = fixture.peers.payment.charge(TAG, &charge()).await;
     let charged = ChargeReceipt {
         payment_id: Some("1".to_owned()),
         reference: Some("ECI-1".to_owned()),

@@ -5,9 +5,9 @@ use serde_json::json;
 use super::*;
 
 async fn outcomes(repeat: bool, table: Vec<(Reply, &'static str)>) {
-    let world = World::new(table.iter().map(|(reply, _)| reply.clone())).await;
+    let fixture = PeersFixture::new(table.iter().map(|(reply, _)| reply.clone())).await;
     for (reply, expected) in table {
-        let inventory = &world.peers.inventory;
+        let inventory = &fixture.peers.inventory;
         let answer = inventory.commit(TAG, "r-1", ORDER, repeat).await;
         reason(&answer);
         assert_eq!(answer.label(), expected, "{reply:?} gave {answer:?}");

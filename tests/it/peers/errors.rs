@@ -36,9 +36,9 @@ async fn every_error_format_yields_a_clean_reason() {
             "no \u{fffd}\u{fffd} stock",
         ),
     ];
-    let world = World::new(table.iter().map(|(reply, _)| reply.clone())).await;
+    let fixture = PeersFixture::new(table.iter().map(|(reply, _)| reply.clone())).await;
     for (_, expected) in table {
-        let answer = world
+        let answer = fixture
             .peers
             .inventory
             .reserve(TAG, "r-1", ORDER, &items())
@@ -50,14 +50,14 @@ async fn every_error_format_yields_a_clean_reason() {
 
 #[tokio::test]
 async fn a_long_reason_is_truncated() {
-    let world = World::new([Reply::text(402, "ü".repeat(10_000))]).await;
-    let answer = world.peers.payment.charge(TAG, &charge()).await;
+    let fixture = PeersFixture::new([Reply::text(402, "ü".repeat(10_000))]).await;
+    let answer = fixture.peers.payment.charge(TAG, &charge()).await;
     assert_eq!(reason(&answer).chars().count(), 200);
 }
 
 async fn waits(reply: Reply) -> Option<Duration> {
-    let world = World::new([reply]).await;
-    let answer = world.peers.payment.charge(TAG, &charge()).await;
+    let fixture = PeersFixture::new([reply]).await;
+    let answer = fixture.peers.payment.charge(TAG, &charge()).await;
     let CallOutcome::Retryable(CallFailure { retry_after, .. }) = answer else {
         panic!("{answer:?}");
     };
@@ -88,8 +88,9 @@ async fn a_busy_peers_retry_after_is_kept() {
 #[tokio::test]
 async fn refused_credentials_are_reported_as_such() {
     for status in [401, 403] {
-        let world = World::new([Reply::json(status, json!({"detail": "bad token"}))]).await;
-        let answer = world.peers.payment.charge(TAG, &charge()).await;
+        let fixture =
+            PeersFixture::new([Reply::json(status, json!({"detail": "bad token"}))]).await;
+        let answer = fixture.peers.payment.charge(TAG, &charge()).await;
         let expected = format!("answered {status} and refused our credentials: bad token");
         assert_eq!(reason(&answer), expected);
     }

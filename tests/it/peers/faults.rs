@@ -12,12 +12,12 @@ fn paid() -> Reply {
 }
 
 async fn unclear(reply: Reply, timeout: Duration, telling: &str) {
-    let world = World::patient([reply, paid()], timeout).await;
-    let answer = world.peers.payment.charge(TAG, &charge()).await;
+    let fixture = PeersFixture::patient([reply, paid()], timeout).await;
+    let answer = fixture.peers.payment.charge(TAG, &charge()).await;
     assert_eq!(answer.label(), "unclear");
     let said = reason(&answer);
     assert!(said.contains(telling), "{said}");
-    assert_eq!(world.server.requests().len(), 1, "it was sent again");
+    assert_eq!(fixture.server.requests().len(), 1, "it was sent again");
 }
 
 const LONG: Duration = Duration::from_secs(20);
@@ -65,8 +65,8 @@ async fn a_body_above_the_size_limit_is_unclear() {
 async fn a_body_just_below_the_size_limit_is_read() {
     let start = r#"{"status": "SUCCESS", "payment_id": 1, "rest": ""#;
     let body = format!("{start}{}\"}}", "x".repeat(256 * 1024 - start.len() - 2));
-    let world = World::new([Reply::text(201, body)]).await;
-    let answer = world.peers.payment.charge(TAG, &charge()).await;
+    let fixture = PeersFixture::new([Reply::text(201, body)]).await;
+    let answer = fixture.peers.payment.charge(TAG, &charge()).await;
     assert_eq!(answer.label(), "yes");
 }
 
@@ -89,8 +89,8 @@ async fn a_refused_connection_counts_as_not_sent() {
 
 #[tokio::test]
 async fn a_call_can_run_in_its_own_task() {
-    let world = World::new([paid()]).await;
-    let payment = world.peers.payment.clone();
+    let fixture = PeersFixture::new([paid()]).await;
+    let payment = fixture.peers.payment.clone();
     let task = tokio::spawn(async move { payment.charge(TAG, &charge()).await });
     assert_eq!(task.await.unwrap().label(), "yes");
 }

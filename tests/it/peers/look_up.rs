@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use super::*;
 
 async fn payments(body: Value) -> CallOutcome<Vec<PaymentRecord>> {
-    let world = World::new([Reply::json(200, body)]).await;
-    world.peers.payment.find(TAG, ORDER).await
+    let fixture = PeersFixture::new([Reply::json(200, body)]).await;
+    fixture.peers.payment.find(TAG, ORDER).await
 }
 
 async fn shipments(body: Value) -> CallOutcome<Vec<ShipmentRecord>> {
-    let world = World::new([Reply::json(200, body)]).await;
-    world.peers.shipping.find(TAG, ORDER).await
+    let fixture = PeersFixture::new([Reply::json(200, body)]).await;
+    fixture.peers.shipping.find(TAG, ORDER).await
 }
 
 fn ids(answer: CallOutcome<Vec<PaymentRecord>>) -> Vec<String> {
@@ -90,14 +90,14 @@ async fn a_response_without_a_list_is_unclear() {
         let answer = payments(body.clone()).await;
         assert_eq!(answer.label(), "unclear", "{body}");
     }
-    let world = World::new([
+    let fixture = PeersFixture::new([
         Reply::json(404, json!({"detail": "none"})),
         Reply::text(500, ""),
     ])
     .await;
     for _ in 0..2 {
         assert_eq!(
-            world.peers.payment.find(TAG, ORDER).await.label(),
+            fixture.peers.payment.find(TAG, ORDER).await.label(),
             "unclear"
         );
     }

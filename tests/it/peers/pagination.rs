@@ -11,10 +11,10 @@ fn charges(ids: std::ops::Range<u32>) -> Value {
 }
 
 /// Reads a list to its end, or to the first failed response.
-async fn read(world: &World) -> Result<Vec<PaymentRecord>, &'static str> {
+async fn read(fixture: &PeersFixture) -> Result<Vec<PaymentRecord>, &'static str> {
     let (mut records, mut next) = (Vec::new(), Some(ListingCursor::start()));
     while let Some(at) = next {
-        let answer = world.peers.payment.list(TAG, &at).await;
+        let answer = fixture.peers.payment.list(TAG, &at).await;
         reason(&answer);
         let outcome = answer.label();
         let CallOutcome::Success(page) = answer else {
@@ -30,8 +30,8 @@ async fn read(world: &World) -> Result<Vec<PaymentRecord>, &'static str> {
     Ok(records)
 }
 
-fn targets(world: &World) -> Vec<String> {
-    let requests = world.server.requests();
+fn targets(fixture: &PeersFixture) -> Vec<String> {
+    let requests = fixture.server.requests();
     requests.into_iter().map(|request| request.target).collect()
 }
 
@@ -57,22 +57,22 @@ async fn lists_are_paginated_by_link_or_by_page_number() {
             vec!["page=1&page_size=100", "page=2&page_size=100"],
         ),
     ] {
-        let world = World::new(script).await;
-        let records = read(&world).await.unwrap();
+        let fixture = PeersFixture::new(script).await;
+        let records = read(&fixture).await.unwrap();
         assert_eq!(records.len(), 3);
         let expected: Vec<_> = expected
             .into_iter()
             .map(|query| format!("/v1/payments?{query}"))
             .collect();
-        assert_eq!(targets(&world), expected);
+        assert_eq!(targets(&fixture), expected);
     }
 }
 
 #[tokio::test]
 async fn a_peer_without_the_list_route_counts_as_refused() {
     for status in [400, 404, 405, 422, 501] {
-        let world = World::new([Reply::json(status, json!({"detail": "no"}))]).await;
-        assert_eq!(read(&world).await, Err("no"), "{status}");
+        let fixture = PeersFixture::new([Reply::json(status, json!({"detail": "no"}))]).await;
+        assert_eq!(read(&fixture).await, Err("no"), "{status}");
     }
 }
 
@@ -91,8 +91,8 @@ async fn an_incomplete_list_is_unclear() {
         vec![Reply::json(200, json!({"success": true}))],
         vec![Reply::json(200, json!([{"order_id": 1}]))],
     ] {
-        let world = World::new(script).await;
-        assert_eq!(read(&world).await, Err("unclear"));
+        let fixture = PeersFixture::new(script).await;
+        assert_eq!(read(&fixture).await, Err("unclear"));
     }
 }
 
@@ -106,8 +106,8 @@ async fn a_reservation_is_held_until_it_expires() {
         row("c", "RELEASED", Value::Null),
         row("d", "RESERVED", Value::Null),
     ]);
-    let world = World::new([Reply::json(200, body)]).await;
-    let answer = world
+    let fixture = PeersFixture::new([Reply::json(200, body)]).await;
+    let answer = fixture
         .peers
         .inventory
         .list(TAG, &ListingCursor::start(), now)

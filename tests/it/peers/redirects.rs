@@ -11,10 +11,11 @@ fn paid() -> Reply {
 #[tokio::test]
 async fn a_redirect_to_a_slash_keeps_method_and_body() {
     for status in [307, 308] {
-        let world = World::new([Reply::redirect(status, "/v1/payments/charge/"), paid()]).await;
-        let answer = world.peers.payment.charge(TAG, &charge()).await;
+        let fixture =
+            PeersFixture::new([Reply::redirect(status, "/v1/payments/charge/"), paid()]).await;
+        let answer = fixture.peers.payment.charge(TAG, &charge()).await;
         assert_eq!(answer.label(), "yes");
-        let requests = world.server.requests();
+        let requests = fixture.server.requests();
         assert_eq!(requests[1].method, "POST");
         assert_eq!(requests[1].target, "/v1/payments/charge/");
         assert_eq!(requests[1].body, requests[0].body);
@@ -25,13 +26,17 @@ async fn a_redirect_to_a_slash_keeps_method_and_body() {
 
 #[tokio::test]
 async fn an_absolute_redirect_to_the_same_server_is_followed() {
-    let world = World::new([]).await;
-    let own = world.server.url().join("/v1/shipments/5/status/").unwrap();
-    world.server.then(Reply::redirect(308, own));
-    world.server.then(Reply::text(200, "{}"));
-    let answer = world.peers.shipping.cancel(TAG, "5").await;
+    let fixture = PeersFixture::new([]).await;
+    let own = fixture
+        .server
+        .url()
+        .join("/v1/shipments/5/status/")
+        .unwrap();
+    fixture.server.then(Reply::redirect(308, own));
+    fixture.server.then(Reply::text(200, "{}"));
+    let answer = fixture.peers.shipping.cancel(TAG, "5").await;
     assert_eq!(answer.label(), "yes");
-    let requests = world.server.requests();
+    let requests = fixture.server.requests();
     assert_eq!(requests[1].method, "PATCH");
     assert_eq!(requests[1].body, requests[0].body);
 }
@@ -46,8 +51,8 @@ async fn a_redirect_to_another_server_is_not_followed() {
         "https://127.0.0.1/",
         "//peer.invalid/",
     ] {
-        let world = World::new([Reply::redirect(307, to)]).await;
-        let answer = world.peers.payment.charge(TAG, &charge()).await;
+        let fixture = PeersFixture::new([Reply::redirect(307, to)]).await;
+        let answer = fixture.peers.payment.charge(TAG, &charge()).await;
         assert_eq!(answer.label(), "unclear");
         assert!(reason(&answer).contains("another server"), "{answer:?}");
     }
@@ -57,8 +62,8 @@ async fn a_redirect_to_another_server_is_not_followed() {
 #[tokio::test]
 async fn a_post_redirected_with_301_302_or_303_is_unclear() {
     for status in [301, 302, 303] {
-        let world = World::new([Reply::redirect(status, "/login"), paid()]).await;
-        let answer = world.peers.payment.charge(TAG, &charge()).await;
+        let fixture = PeersFixture::new([Reply::redirect(status, "/login"), paid()]).await;
+        let answer = fixture.peers.payment.charge(TAG, &charge()).await;
         assert_eq!(answer.label(), "unclear");
         let said = reason(&answer);
         assert!(said.contains(&status.to_string()), "{said}");
@@ -66,7 +71,7 @@ async fn a_post_redirected_with_301_302_or_303_is_unclear() {
             said.contains("/login, which is not followed on POST"),
             "{said}"
         );
-        assert_eq!(world.server.requests().len(), 1);
+        assert_eq!(fixture.server.requests().len(), 1);
     }
 }
 
@@ -74,27 +79,28 @@ async fn a_post_redirected_with_301_302_or_303_is_unclear() {
 async fn a_get_follows_every_redirect_except_303() {
     for status in [301, 302, 307, 308] {
         let to = "/v1/payments/?order_id=42";
-        let world = World::new([Reply::redirect(status, to), Reply::text(200, "[]")]).await;
-        let answer = world.peers.payment.find(TAG, ORDER).await;
+        let fixture =
+            PeersFixture::new([Reply::redirect(status, to), Reply::text(200, "[]")]).await;
+        let answer = fixture.peers.payment.find(TAG, ORDER).await;
         assert_eq!(answer.label(), "yes", "{status}");
-        assert_eq!(world.server.requests()[1].target, to);
+        assert_eq!(fixture.server.requests()[1].target, to);
     }
-    let world = World::new([Reply::redirect(303, "/elsewhere")]).await;
-    let answer = world.peers.payment.find(TAG, ORDER).await;
+    let fixture = PeersFixture::new([Reply::redirect(303, "/elsewhere")]).await;
+    let answer = fixture.peers.payment.find(TAG, ORDER).await;
     assert_eq!(answer.label(), "unclear");
 }
 
 #[tokio::test]
 async fn three_redirects_are_followed_and_a_fourth_is_not() {
     let hop = || Reply::redirect(307, "/v1/payments/charge");
-    let world = World::new([hop(), hop(), hop(), paid()]).await;
-    let answer = world.peers.payment.charge(TAG, &charge()).await;
+    let fixture = PeersFixture::new([hop(), hop(), hop(), paid()]).await;
+    let answer = fixture.peers.payment.charge(TAG, &charge()).await;
     assert_eq!(answer.label(), "yes");
 
-    let world = World::new([hop(), hop(), hop(), hop(), paid()]).await;
-    let answer = world.peers.payment.charge(TAG, &charge()).await;
+    let fixture = PeersFixture::new([hop(), hop(), hop(), hop(), paid()]).await;
+    let answer = fixture.peers.payment.charge(TAG, &charge()).await;
     assert_eq!(answer.label(), "unclear");
-    assert_eq!(world.server.requests().len(), 4);
+    assert_eq!(fixture.server.requests().len(), 4);
 }
 
 #[tokio::test]
@@ -121,8 +127,8 @@ async fn a_redirect_without_a_valid_location_is_unclear() {
         Reply::redirect(308, "mailto:a@b"),
         Reply::text(304, ""),
     ] {
-        let world = World::new([reply]).await;
-        let answer = world.peers.payment.charge(TAG, &charge()).await;
+        let fixture = PeersFixture::new([reply]).await;
+        let answer = fixture.peers.payment.charge(TAG, &charge()).await;
         assert_eq!(answer.label(), "unclear");
         reason(&answer);
     }

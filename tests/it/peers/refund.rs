@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
-async fn refund(world: &World) -> CallOutcome<()> {
-    let payment = &world.peers.payment;
+async fn refund(fixture: &PeersFixture) -> CallOutcome<()> {
+    let payment = &fixture.peers.payment;
     payment
         .refund(TAG, "9", money("100.10"), "called off", ORDER)
         .await
@@ -55,9 +55,9 @@ async fn a_refund_is_classified_by_status_and_body() {
         ),
         (Reply::text(500, ""), "unclear"),
     ];
-    let world = World::new(table.iter().map(|(reply, _)| reply.clone())).await;
+    let fixture = PeersFixture::new(table.iter().map(|(reply, _)| reply.clone())).await;
     for (reply, expected) in table {
-        let answer = refund(&world).await;
+        let answer = refund(&fixture).await;
         reason(&answer);
         assert_eq!(answer.label(), expected, "{reply:?} gave {answer:?}");
     }
@@ -77,12 +77,12 @@ async fn an_already_refunded_answer_is_verified_by_a_look_up() {
     for (said, shown, expected) in table {
         for status in [400, 409] {
             let refused = Reply::json(status, json!({"detail": said}));
-            let world = World::new([refused, Reply::json(200, shown.clone())]).await;
-            let answer = refund(&world).await;
+            let fixture = PeersFixture::new([refused, Reply::json(200, shown.clone())]).await;
+            let answer = refund(&fixture).await;
             reason(&answer);
             assert_eq!(answer.label(), expected, "{said}, {shown}");
             assert_eq!(
-                world.server.requests()[1].target,
+                fixture.server.requests()[1].target,
                 "/v1/payments?order_id=42"
             );
         }
@@ -92,13 +92,14 @@ async fn an_already_refunded_answer_is_verified_by_a_look_up() {
 #[tokio::test]
 async fn a_failed_look_up_leaves_the_refund_unclear() {
     let refused = Reply::json(409, json!({"error": "already refunded"}));
-    let world = World::new([refused, Reply::text(503, "").header("retry-after", "9")]).await;
-    let CallOutcome::Retryable(failure) = refund(&world).await else {
+    let fixture =
+        PeersFixture::new([refused, Reply::text(503, "").header("retry-after", "9")]).await;
+    let CallOutcome::Retryable(failure) = refund(&fixture).await else {
         panic!("clear");
     };
     assert_eq!(failure.retry_after, Some(Duration::from_secs(9)));
     assert_eq!(
-        world.ended(),
+        fixture.ended(),
         [
             ("payment", "find", "unclear"),
             ("payment", "refund", "unclear")

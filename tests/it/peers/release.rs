@@ -5,9 +5,9 @@ use serde_json::json;
 use super::*;
 
 async fn outcomes(table: Vec<(Reply, &'static str)>) {
-    let world = World::new(table.iter().map(|(reply, _)| reply.clone())).await;
+    let fixture = PeersFixture::new(table.iter().map(|(reply, _)| reply.clone())).await;
     for (reply, expected) in table {
-        let answer = world.peers.inventory.release(TAG, "r-1", ORDER).await;
+        let answer = fixture.peers.inventory.release(TAG, "r-1", ORDER).await;
         reason(&answer);
         assert_eq!(answer.label(), expected, "{reply:?} gave {answer:?}");
     }

@@ -5,9 +5,9 @@ use serde_json::json;
 use super::*;
 
 async fn outcomes(table: Vec<(Reply, &'static str)>) {
-    let world = World::new(table.iter().map(|(reply, _)| reply.clone())).await;
+    let fixture = PeersFixture::new(table.iter().map(|(reply, _)| reply.clone())).await;
     for (reply, expected) in table {
-        let answer = world
+        let answer = fixture
             .peers
             .inventory
             .reserve(TAG, "r-1", ORDER, &items())
@@ -142,8 +142,9 @@ async fn a_reservation_for_another_order_is_wrong() {
 
 #[tokio::test]
 async fn the_peers_message_is_kept_for_the_operator() {
-    let world = World::new([Reply::json(409, json!({"detail": "SKU0007: only 1 left"}))]).await;
-    let answer = world
+    let fixture =
+        PeersFixture::new([Reply::json(409, json!({"detail": "SKU0007: only 1 left"}))]).await;
+    let answer = fixture
         .peers
         .inventory
         .reserve(TAG, "r-1", ORDER, &items())

@@ -10,8 +10,8 @@ async fn a_created_shipment_is_parsed() {
     let body = json!({"shipment_id": 5, "order_id": "42", "carrier": "DHL", "status": "pending",
         "tracking_no": "TRK1", "created_at": "2025-02-07 05:28:54", "else": []});
     for body in [body.clone(), json!({"success": true, "shipment": body})] {
-        let world = World::new([Reply::json(201, body)]).await;
-        let CallOutcome::Success(shipment) = world.peers.shipping.create(TAG, &parcel()).await
+        let fixture = PeersFixture::new([Reply::json(201, body)]).await;
+        let CallOutcome::Success(shipment) = fixture.peers.shipping.create(TAG, &parcel()).await
         else {
             panic!("not created");
         };
@@ -58,9 +58,9 @@ async fn a_create_is_classified_by_status_and_body() {
         (Reply::text(500, ""), "unclear"),
         (Reply::close(), "unclear"),
     ];
-    let world = World::new(table.iter().map(|(reply, _)| reply.clone())).await;
+    let fixture = PeersFixture::new(table.iter().map(|(reply, _)| reply.clone())).await;
     for (reply, expected) in table {
-        let answer = world.peers.shipping.create(TAG, &parcel()).await;
+        let answer = fixture.peers.shipping.create(TAG, &parcel()).await;
         reason(&answer);
         assert_eq!(answer.label(), expected, "{reply:?} gave {answer:?}");
     }
@@ -112,9 +112,9 @@ async fn a_shipment_cancel_succeeds_only_when_recalled() {
         (Reply::text(200, "ok"), "unclear"),
         (Reply::text(502, ""), "unclear"),
     ];
-    let world = World::new(table.iter().map(|(reply, _)| reply.clone())).await;
+    let fixture = PeersFixture::new(table.iter().map(|(reply, _)| reply.clone())).await;
     for (reply, expected) in table {
-        let answer = world.peers.shipping.cancel(TAG, "5").await;
+        let answer = fixture.peers.shipping.cancel(TAG, "5").await;
         reason(&answer);
         assert_eq!(answer.label(), expected, "{reply:?} gave {answer:?}");
     }

@@ -6,8 +6,10 @@ use serde_json::json;
 
 use super::*;
 
-async fn sign_in(world: &World) -> Result<String, NotSignedIn> {
-    let users = world.peers.users(world.server.url().join("api").unwrap());
+async fn sign_in(fixture: &PeersFixture) -> Result<String, NotSignedIn> {
+    let users = fixture
+        .peers
+        .users(fixture.server.url().join("api").unwrap());
     let credentials = Credentials {
         username: "ann".to_owned(),
         password: SecretString::from("s3cr\"et"),
@@ -19,9 +21,9 @@ async fn sign_in(world: &World) -> Result<String, NotSignedIn> {
 #[tokio::test]
 async fn a_sign_in_sends_name_and_password_once() {
     let reply = Reply::json(200, json!({ "refresh": "r", "access": "a.b.c" }));
-    let world = World::new([reply]).await;
-    assert_eq!(sign_in(&world).await, Ok("a.b.c".to_owned()));
-    let [request] = &world.server.requests()[..] else {
+    let fixture = PeersFixture::new([reply]).await;
+    assert_eq!(sign_in(&fixture).await, Ok("a.b.c".to_owned()));
+    let [request] = &fixture.server.requests()[..] else {
         panic!("not one request");
     };
     assert_eq!(
@@ -30,14 +32,14 @@ async fn a_sign_in_sends_name_and_password_once() {
     );
     let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
     assert_eq!(body, json!({ "username": "ann", "password": "s3cr\"et" }));
-    assert_eq!(world.ended(), [("user", "sign_in", "yes")]);
+    assert_eq!(fixture.ended(), [("user", "sign_in", "yes")]);
 }
 
 #[tokio::test]
 async fn a_sign_in_is_refused_only_by_an_explicit_rejection() {
     for status in [400, 401, 403, 422] {
-        let world = World::new([Reply::json(status, json!({ "detail": "no" }))]).await;
-        assert_eq!(sign_in(&world).await, Err(NotSignedIn::Wrong), "{status}");
+        let fixture = PeersFixture::new([Reply::json(status, json!({ "detail": "no" }))]).await;
+        assert_eq!(sign_in(&fixture).await, Err(NotSignedIn::Wrong), "{status}");
     }
     for reply in [
         Reply::json(500, json!({ "detail": "s3cr\"et" })),
@@ -50,8 +52,8 @@ async fn a_sign_in_is_refused_only_by_an_explicit_rejection() {
         Reply::redirect(307, "http://127.0.0.1:9/token/"),
         Reply::close(),
     ] {
-        let world = World::new([reply]).await;
-        let answer = sign_in(&world).await;
+        let fixture = PeersFixture::new([reply]).await;
+        let answer = sign_in(&fixture).await;
         assert!(
             matches!(answer, Err(NotSignedIn::Unavailable(_))),
             "{answer:?}"

@@ -6,19 +6,19 @@ use reqwest::Method;
 use sandbox::{Fault, Kind, Operation};
 use serde_json::{Value, json};
 
-use super::{Shop, a_charge};
+use super::{SandboxShop, a_charge};
 
 /// The possible results of a call for its client.
 #[derive(Debug, PartialEq, Eq)]
 enum Seen {
-    Answer(u16),
+    SandboxAnswer(u16),
     NoJson,
     DeadLine,
     HalfAnAnswer,
     NothingInTime,
 }
 
-impl Shop {
+impl SandboxShop {
     async fn see(&self, path: &str, body: &Value) -> Seen {
         let call = self.try_call(Method::POST, path, Some(body));
         let Ok(answer) = tokio::time::timeout(Duration::from_secs(1), call).await else {
@@ -32,7 +32,7 @@ impl Shop {
                 Seen::DeadLine
             }
             Ok((status, text)) if serde_json::from_str::<Value>(&text).is_ok() => {
-                Seen::Answer(status.as_u16())
+                Seen::SandboxAnswer(status.as_u16())
             }
             Ok(_) => Seen::NoJson,
         }
@@ -42,21 +42,21 @@ impl Shop {
 #[tokio::test]
 async fn each_fault_has_its_documented_effect() {
     let cases = [
-        (Kind::Refuse, Seen::Answer(402), false),
-        (Kind::Delay, Seen::Answer(201), true),
-        (Kind::ErrorBefore, Seen::Answer(500), false),
-        (Kind::ErrorAfter, Seen::Answer(500), true),
+        (Kind::Refuse, Seen::SandboxAnswer(402), false),
+        (Kind::Delay, Seen::SandboxAnswer(201), true),
+        (Kind::ErrorBefore, Seen::SandboxAnswer(500), false),
+        (Kind::ErrorAfter, Seen::SandboxAnswer(500), true),
         (Kind::DropBefore, Seen::DeadLine, false),
         (Kind::DropAfter, Seen::DeadLine, true),
-        (Kind::TooMany, Seen::Answer(429), false),
-        (Kind::Unavailable, Seen::Answer(503), false),
+        (Kind::TooMany, Seen::SandboxAnswer(429), false),
+        (Kind::Unavailable, Seen::SandboxAnswer(503), false),
         (Kind::HangBefore, Seen::NothingInTime, false),
         (Kind::HangAfter, Seen::NothingInTime, true),
         (Kind::Garbage, Seen::NoJson, true),
         (Kind::Truncate, Seen::HalfAnAnswer, true),
     ];
     for (kind, seen, executed) in cases {
-        let shop = Shop::open().await;
+        let shop = SandboxShop::open().await;
         // Clients may retry by themselves on a reused connection.
         shop.get("/v1/payments?order_id=1").await;
         shop.sandbox.set_fault(Fault::new(Operation::Charge, kind));
@@ -85,7 +85,7 @@ async fn each_fault_has_its_documented_effect() {
 
 #[tokio::test]
 async fn a_refusal_fault_answers_as_the_contract_says() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     shop.sandbox.set_fault(Fault::everywhere(Kind::Refuse));
     let items = json!([{ "sku": "SKU0001", "quantity": 1 }]);
     assert_eq!(shop.reserve("r", items).await.0, 409);
@@ -98,7 +98,7 @@ async fn a_refusal_fault_answers_as_the_contract_says() {
 
 #[tokio::test]
 async fn a_partial_fault_reserves_the_first_line_only() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     shop.sandbox.set_fault(Fault::everywhere(Kind::Partial));
     let items = json!([{ "sku": "A", "quantity": 1 }, { "sku": "B", "quantity": 1 }]);
     let (status, body) = shop.reserve("r", items).await;
@@ -113,7 +113,7 @@ async fn a_partial_fault_reserves_the_first_line_only() {
 
 #[tokio::test]
 async fn a_forgotten_key_repeats_the_charge_or_parcel() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     shop.sandbox.set_fault(Fault::everywhere(Kind::Again));
     for _ in 0..2 {
         assert_eq!(shop.charge("k", "1.00").await.0, 201);
@@ -125,7 +125,7 @@ async fn a_forgotten_key_repeats_the_charge_or_parcel() {
 
 #[tokio::test]
 async fn a_delayed_call_is_executed_without_its_client() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     shop.sandbox
         .set_fault(Fault::new(Operation::Charge, Kind::Delay).after_ms(150));
     let url = shop
@@ -153,7 +153,7 @@ async fn a_delayed_call_is_executed_without_its_client() {
 
 #[tokio::test]
 async fn a_sandbox_stop_does_not_wait_for_delays() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     shop.sandbox
         .set_fault(Fault::new(Operation::Charge, Kind::Delay).after_ms(60_000));
     let url = shop
@@ -174,7 +174,7 @@ async fn a_sandbox_stop_does_not_wait_for_delays() {
 
 #[tokio::test]
 async fn faults_are_configured_over_http() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     let fault = json!({ "operation": "payment.charge", "kind": "error_before", "times": 1 });
     let (status, body) = shop.post("/sandbox/faults", fault).await;
     assert_eq!((status, &body["faults"][0]["rate"]), (201, &json!(1.0)));
@@ -205,7 +205,7 @@ async fn faults_are_configured_over_http() {
 
 #[tokio::test]
 async fn an_invalid_fault_is_refused_with_the_allowed_values() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     let wrong = [
         json!([]),
         json!({}),

@@ -5,9 +5,9 @@ use std::time::Duration;
 use sandbox::{ReservationState, StockRow};
 use serde_json::{Value, json};
 
-use super::Shop;
+use super::SandboxShop;
 
-impl Shop {
+impl SandboxShop {
     fn stock_of(&self, sku: &str) -> Vec<StockRow> {
         let mut stock = self.sandbox.ledger().stock;
         stock.retain(|row| row.sku == sku);
@@ -36,7 +36,7 @@ fn one(sku: &str, quantity: u32) -> Value {
 
 #[tokio::test]
 async fn a_reservation_holds_every_line_and_lists_allocations() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     let items = json!([
         { "product_id": 3, "sku": "SKU0003", "quantity": 150 },
         { "sku": "ANYTHING", "quantity": 1000 },
@@ -58,7 +58,7 @@ async fn a_reservation_holds_every_line_and_lists_allocations() {
 
 #[tokio::test]
 async fn a_reservation_short_in_one_line_holds_nothing() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     let items = json!([{ "sku": "SKU0001", "quantity": 5 }, { "sku": "SKU0002", "quantity": 201 }]);
     let (status, body) = shop.reserve("r", items).await;
     assert_eq!(status, 409);
@@ -72,7 +72,7 @@ async fn a_reservation_short_in_one_line_holds_nothing() {
 
 #[tokio::test]
 async fn the_same_sku_in_two_lines_is_summed() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     let items =
         json!([{ "sku": "SKU0001", "quantity": 150 }, { "sku": "SKU0001", "quantity": 51 }]);
     assert_eq!(shop.reserve("r", items).await.0, 409);
@@ -81,7 +81,7 @@ async fn the_same_sku_in_two_lines_is_summed() {
 
 #[tokio::test]
 async fn a_line_needs_a_sku_and_a_quantity() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     for (sku, quantity) in [
         ("A", json!(0)),
         ("A", json!(-1)),
@@ -97,7 +97,7 @@ async fn a_line_needs_a_sku_and_a_quantity() {
 
 #[tokio::test]
 async fn a_repeated_reservation_is_idempotent() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     shop.reserve("r", one("SKU0001", 2)).await;
     let (status, body) = shop.reserve("r", one("SKU0001", 2)).await;
     let said = json!({ "success": true, "message": "Already reserved (idempotent)", "reservation_id": "r" });
@@ -112,7 +112,7 @@ async fn a_repeated_reservation_is_idempotent() {
 
 #[tokio::test]
 async fn a_release_frees_the_stock_and_is_idempotent() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     shop.reserve("r", one("SKU0001", 2)).await;
     for _ in 0..2 {
         assert_eq!(shop.release("r").await.0, 200);
@@ -123,7 +123,7 @@ async fn a_release_frees_the_stock_and_is_idempotent() {
 
 #[tokio::test]
 async fn a_reserve_after_its_release_is_refused() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     assert_eq!(shop.release("r").await.0, 200);
     assert_eq!(shop.reserve("r", one("SKU0001", 2)).await.0, 409);
     assert_eq!(shop.count_of("SKU0001"), (200, 0));
@@ -131,7 +131,7 @@ async fn a_reserve_after_its_release_is_refused() {
 
 #[tokio::test]
 async fn a_commit_deducts_the_stock_once() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     shop.reserve("r", one("SKU0001", 2)).await;
     let (status, body) = shop.commit("r").await;
     assert_eq!(
@@ -149,7 +149,7 @@ async fn a_commit_deducts_the_stock_once() {
 
 #[tokio::test]
 async fn released_committed_goods_return_to_stock() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     shop.reserve("r", one("SKU0001", 120)).await;
     shop.commit("r").await;
     assert_eq!(shop.release("r").await.0, 200);
@@ -158,7 +158,7 @@ async fn released_committed_goods_return_to_stock() {
 
 #[tokio::test]
 async fn goods_that_are_not_reserved_cannot_be_committed() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     assert_eq!(shop.commit("unknown").await.0, 400);
     shop.reserve("released", one("SKU0001", 2)).await;
     shop.release("released").await;
@@ -171,7 +171,7 @@ async fn goods_that_are_not_reserved_cannot_be_committed() {
 
 #[tokio::test]
 async fn a_reservation_expires_after_fifteen_minutes() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     shop.reserve("kept", one("SKU0001", 1)).await;
     shop.commit("kept").await;
     shop.reserve("late", one("SKU0001", 2)).await;
@@ -190,7 +190,7 @@ async fn a_reservation_expires_after_fifteen_minutes() {
 
 #[tokio::test]
 async fn special_skus_are_out_of_stock_or_partly_available() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     assert_eq!(shop.reserve("r-1", one("OUT-OF-STOCK", 1)).await.0, 409);
     let items =
         json!([{ "sku": "SKU0001", "quantity": 2 }, { "sku": "PARTIAL-STOCK", "quantity": 1 }]);

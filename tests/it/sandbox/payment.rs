@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use sandbox::{ChargeStatus, specials};
 use serde_json::{Value, json};
 
-use super::{Shop, a_charge};
+use super::{SandboxShop, a_charge};
 
 #[tokio::test]
 async fn a_charge_is_made_once_per_key() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     let (status, first) = shop.charge("k", "12.50").await;
     assert_eq!(
         (status, &first["status"], &first["amount"]),
@@ -24,7 +24,7 @@ async fn a_charge_is_made_once_per_key() {
 
 #[tokio::test]
 async fn a_key_reused_for_another_charge_is_refused() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     shop.charge("k", "12.50").await;
     assert_eq!(shop.charge("k", "12.51").await.0, 409);
     assert_eq!(shop.sandbox.ledger().charges.len(), 1);
@@ -32,7 +32,7 @@ async fn a_key_reused_for_another_charge_is_refused() {
 
 #[tokio::test]
 async fn an_amount_may_be_a_number_or_a_string() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     let mut body = a_charge("k", "");
     body["amount"] = serde_json::from_str("12.5").unwrap();
     let (_, number) = shop.post("/v1/payments/charge", body).await;
@@ -41,7 +41,7 @@ async fn an_amount_may_be_a_number_or_a_string() {
 
 #[tokio::test]
 async fn an_invalid_charge_amount_is_refused() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     for amount in ["0.00", "-1.00", "1.005", "1e2", "", "ten"] {
         assert_eq!(shop.charge("k", amount).await.0, 422, "{amount}");
     }
@@ -50,7 +50,7 @@ async fn an_invalid_charge_amount_is_refused() {
 
 #[tokio::test]
 async fn a_charge_key_is_required_in_header_or_body() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     let mut body = a_charge("", "1.00");
     body.as_object_mut().unwrap().remove("idempotency_key");
     assert_eq!(shop.post("/v1/payments/charge", body.clone()).await.0, 400);
@@ -77,7 +77,7 @@ async fn a_charge_key_is_required_in_header_or_body() {
 
 #[tokio::test]
 async fn a_refund_is_made_once_per_key_and_marks_the_charge() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     let id = shop.charge("k", "12.50").await.1["payment_id"].take();
     let (status, first) = shop.refund(&id, "f", "12.50").await;
     assert_eq!((status, &first["status"]), (201, &json!("REFUNDED")));
@@ -102,7 +102,7 @@ async fn a_refund_is_made_once_per_key_and_marks_the_charge() {
 
 #[tokio::test]
 async fn a_refund_never_exceeds_its_charge() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     let id = shop.charge("k", "10.00").await.1["payment_id"].take();
     assert_eq!(shop.refund(&id, "f-1", "6.00").await.0, 201);
     assert_eq!(shop.refund(&id, "f-2", "6.00").await.0, 409);
@@ -113,7 +113,7 @@ async fn a_refund_never_exceeds_its_charge() {
 
 #[tokio::test]
 async fn the_charges_of_an_order_are_listed_newest_first() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     shop.charge("k-1", "1.00").await;
     shop.charge("k-2", "2.00").await;
     let (status, body) = shop.get("/v1/payments?order_id=1").await;
@@ -134,7 +134,7 @@ async fn the_charges_of_an_order_are_listed_newest_first() {
 
 #[tokio::test]
 async fn special_amounts_are_declined_every_time() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     for _ in 0..2 {
         assert_eq!(
             shop.charge("k-1", &specials::DECLINED.to_string()).await.0,
@@ -160,7 +160,7 @@ async fn special_amounts_are_declined_every_time() {
 
 #[tokio::test]
 async fn a_special_amount_is_charged_despite_a_first_500() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     assert_eq!(shop.charge("k", "402.03").await.0, 500);
     assert_eq!(shop.sandbox.ledger().charges.len(), 1);
     assert_eq!(shop.charge("k", "402.03").await.0, 200);
@@ -169,7 +169,7 @@ async fn a_special_amount_is_charged_despite_a_first_500() {
 
 #[tokio::test]
 async fn a_special_amount_is_charged_and_answered_late() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     let url = shop
         .sandbox
         .urls()

@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::{Shop, a_charge, a_shipment, settings};
+use super::{SandboxShop, a_charge, a_shipment, settings};
 
 #[tokio::test]
 async fn a_shipment_is_made_once_per_key() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     let (status, first) = shop.ship("k").await;
     assert_eq!(
         (status, &first["status"], &first["carrier"]),
@@ -31,7 +31,7 @@ async fn a_shipment_is_made_once_per_key() {
 
 #[tokio::test]
 async fn a_shipment_without_a_key_or_a_carrier_is_refused() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     assert_eq!(
         shop.post("/v1/shipments", json!({ "order_id": 1, "carrier": "DHL" }))
             .await
@@ -44,7 +44,7 @@ async fn a_shipment_without_a_key_or_a_carrier_is_refused() {
 
 #[tokio::test]
 async fn nothing_is_shipped_to_the_special_customer() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     let mut charge = a_charge("c", "1.00");
     charge["customer_id"] = json!(409_409);
     shop.post("/v1/payments/charge", charge).await;
@@ -54,7 +54,7 @@ async fn nothing_is_shipped_to_the_special_customer() {
 
 #[tokio::test]
 async fn a_parcel_advances_until_it_is_delivered() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     shop.ship("k").await;
     for status in [
         "PACKED",
@@ -71,7 +71,7 @@ async fn a_parcel_advances_until_it_is_delivered() {
 
 #[tokio::test]
 async fn a_parcel_is_recalled_only_before_it_is_in_transit() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     let early = shop.ship("early").await.1["shipment_id"].take();
     let late = shop.ship("late").await.1["shipment_id"].take();
     shop.sandbox.advance_parcels();
@@ -96,7 +96,7 @@ async fn a_parcel_is_recalled_only_before_it_is_in_transit() {
 
 #[tokio::test]
 async fn the_parcels_of_an_order_are_listed_newest_first() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     shop.ship("k-1").await;
     shop.ship("k-2").await;
     let (_, body) = shop.get("/v1/shipments?order_id=1").await;
@@ -130,7 +130,7 @@ async fn moving_parcels_update_their_order() {
     let mut settings = settings();
     settings.parcel_pace = Some(Duration::from_millis(10));
     settings.order_service_url = Some(url.parse().unwrap());
-    let shop = Shop::open_with(settings).await;
+    let shop = SandboxShop::open_with(settings).await;
     shop.ship("k").await;
     for status in ["SHIPPED", "DELIVERED"] {
         let (order, token, body) = timeout(Duration::from_secs(10), news.recv())

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sandbox::{Sandbox, Settings};
 use serde_json::{Value, json};
 
-use super::{Shop, settings};
+use super::{SandboxShop, settings};
 
 fn kept_in(name: &str) -> (Settings, PathBuf) {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
@@ -22,7 +22,7 @@ fn kept_in(name: &str) -> (Settings, PathBuf) {
 #[tokio::test]
 async fn a_restarted_sandbox_keeps_its_state() {
     let (settings, _) = kept_in("remembers");
-    let shop = Shop::open_with(settings.clone()).await;
+    let shop = SandboxShop::open_with(settings.clone()).await;
     shop.reserve("r", json!([{ "sku": "NEW", "quantity": 2 }]))
         .await;
     shop.release("fenced").await;
@@ -33,7 +33,7 @@ async fn a_restarted_sandbox_keeps_its_state() {
     let before = serde_json::to_value(shop.sandbox.ledger()).unwrap();
     shop.sandbox.stop().await;
 
-    let shop = Shop::open_with(settings).await;
+    let shop = SandboxShop::open_with(settings).await;
     assert_eq!(serde_json::to_value(shop.sandbox.ledger()).unwrap(), before);
     assert_eq!(
         shop.reserve("r", json!([{ "sku": "NEW", "quantity": 2 }]))
@@ -62,7 +62,7 @@ async fn a_restarted_sandbox_keeps_its_state() {
 #[tokio::test]
 async fn changes_are_saved_soon_without_a_shutdown() {
     let (settings, file) = kept_in("soon");
-    let shop = Shop::open_with(settings).await;
+    let shop = SandboxShop::open_with(settings).await;
     shop.charge("c", "9.90").await;
     let saved = async {
         loop {

@@ -3,7 +3,7 @@
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use serde_json::{Value, json};
 
-use super::{SECRET, Shop};
+use super::{SECRET, SandboxShop};
 
 /// The verified claims of a token.
 pub(super) fn claims(token: &str) -> Value {
@@ -13,7 +13,7 @@ pub(super) fn claims(token: &str) -> Value {
         .claims
 }
 
-async fn sign_in(shop: &Shop, name: &str, password: &str) -> (u16, Value) {
+async fn sign_in(shop: &SandboxShop, name: &str, password: &str) -> (u16, Value) {
     shop.post("/token/", json!({ "username": name, "password": password }))
         .await
 }
@@ -24,7 +24,7 @@ fn lasts(claims: &Value) -> i64 {
 
 #[tokio::test]
 async fn a_customer_signs_in_and_gets_valid_tokens() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     let (status, tokens) = sign_in(&shop, "customer5", "customer5").await;
     assert_eq!(status, 200);
     let access = claims(tokens["access"].as_str().unwrap());
@@ -43,7 +43,7 @@ async fn a_customer_signs_in_and_gets_valid_tokens() {
 
 #[tokio::test]
 async fn staff_signs_in_as_staff() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     let (_, tokens) = sign_in(&shop, "staff", "staff").await;
     let access = claims(tokens["access"].as_str().unwrap());
     assert_eq!(
@@ -54,7 +54,7 @@ async fn staff_signs_in_as_staff() {
 
 #[tokio::test]
 async fn a_wrong_password_is_a_401() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     for (name, password) in [
         ("customer5", "customer6"),
         ("nobody", "nobody"),
@@ -67,7 +67,7 @@ async fn a_wrong_password_is_a_401() {
 
 #[tokio::test]
 async fn only_a_refresh_token_yields_an_access_token() {
-    let shop = Shop::open().await;
+    let shop = SandboxShop::open().await;
     let (_, tokens) = sign_in(&shop, "customer5", "customer5").await;
     let refresh = |token: &Value| shop.post("/token/refresh/", json!({ "refresh": token }));
     let (status, body) = refresh(&tokens["refresh"]).await;

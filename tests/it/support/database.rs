@@ -4,11 +4,13 @@
 //! test's runtime ends with the test.
 //!
 //! `TEST_DATABASE_URL`, with a superuser, names another server to use. `TEST_POSTGRES_DIR` names
-//! another folder than one below `target` for the data, which is kept for the next run; on a
-//! `tmpfs` such as `/dev/shm` cloning is several times as fast.
+//! another folder for the data, which is kept for the next run. The default is in `/dev/shm`, where
+//! cloning is several times as fast, or below `target` if less than 8 GiB are free there.
 
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::OnceLock;
 use std::{env, fs, thread};
 
@@ -29,6 +31,9 @@ const FIRST_WITH_STRATEGIES: u32 = 150_000;
 
 /// The default number of orders in the large database.
 const LARGE_ORDERS: u64 = 200_000;
+
+/// The free memory from which on the databases are kept in `/dev/shm`.
+const MIN_MEMORY_KIB: u64 = 8 * 1024 * 1024;
 
 /// The advisory lock under which a process makes a template.
 const TEMPLATE_LOCK: i64 = 0x6f72_6465_7273;
@@ -144,15 +149,34 @@ async fn server() -> (PgConnectOptions, Option<Private>) {
     }
     let (postgres, lock) = private_server().await;
     let options = postgres.options("postgres");
+    use_plain_passwords(&options).await;
     remove_leftovers(&options).await;
     (options, Some((postgres, lock)))
+}
+
+/// A folder in memory if there is room, because cloning creates hundreds of files; else one below
+/// `target`.
+fn default_folder() -> PathBuf {
+    let on_disk = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let df = Command::new("df").args(["-Pk", "/dev/shm"]).output();
+    let free_kib = df.ok().and_then(|df| {
+        let text = String::from_utf8(df.stdout).ok()?;
+        let fields = text.lines().nth(1)?;
+        fields.split_whitespace().nth(3)?.parse::<u64>().ok()
+    });
+    if free_kib.is_none_or(|free| free < MIN_MEMORY_KIB) {
+        return on_disk;
+    }
+    // Each checkout has its own.
+    let mut hash = DefaultHasher::new();
+    on_disk.hash(&mut hash);
+    PathBuf::from(format!("/dev/shm/order-service-tests-{:x}", hash.finish()))
 }
 
 /// Uses the first folder that no other process has: a server ends with the process that started it,
 /// so processes cannot share one.
 async fn private_server() -> Private {
-    let parent = env::var_os("TEST_POSTGRES_DIR")
-        .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
+    let parent = env::var_os("TEST_POSTGRES_DIR").map_or_else(default_folder, PathBuf::from);
     fs::create_dir_all(&parent).unwrap();
     for number in 1.. {
         let name = match number {
@@ -188,6 +212,20 @@ async fn start(settings: Settings) -> Postgres {
     Postgres::start(fresh, progress)
         .await
         .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Replaces SCRAM by plain passwords on this private server: SCRAM costs each connection 4096 rounds
+/// of SHA-256, and the tests open thousands of connections.
+async fn use_plain_passwords(admin: &PgConnectOptions) {
+    let mut admin = admin.connect().await.unwrap();
+    let file: String = sqlx::query_scalar("show hba_file")
+        .fetch_one(&mut admin)
+        .await
+        .unwrap();
+    let rules = fs::read_to_string(&file).unwrap();
+    fs::write(&file, rules.replace("scram-sha-256", "password")).unwrap();
+    run(&mut admin, "select pg_reload_conf()".to_owned()).await;
+    admin.close().await.unwrap();
 }
 
 /// Drops leftovers of earlier runs and templates of other migrations.

@@ -13,14 +13,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A received event.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Heard {
+pub struct ReceivedEvent {
     pub id: i64,
     pub code: String,
     pub data: Value,
 }
 
 /// An open stream.
-pub struct Listener {
+pub struct Subscriber {
     /// The reconnection delay that the server announced, in milliseconds.
     pub retry_ms: Option<u64>,
     /// The number of received keep-alives.
@@ -41,7 +41,7 @@ pub fn request(client: &Client, order_id: i64, last: Option<i64>) -> reqwest::Re
     }
 }
 
-impl Listener {
+impl Subscriber {
     /// Opens a stream of an order, from the event after `last`.
     pub async fn start(client: &Client, order_id: i64, last: Option<i64>) -> Self {
         let response = request(client, order_id, last).send().await.unwrap();
@@ -57,12 +57,12 @@ impl Listener {
     }
 
     /// The next event; `None` at the end of the stream.
-    pub async fn next(&mut self) -> Option<Heard> {
+    pub async fn next(&mut self) -> Option<ReceivedEvent> {
         let next = timeout(PATIENCE, self.next_event()).await;
         next.expect("neither an event nor the end")
     }
 
-    async fn next_event(&mut self) -> Option<Heard> {
+    async fn next_event(&mut self) -> Option<ReceivedEvent> {
         loop {
             let lines = self.block().await?;
             let field = |name: &str| {
@@ -76,7 +76,7 @@ impl Listener {
                 self.heartbeats += 1;
             }
             if let Some(data) = field("data:") {
-                return Some(Heard {
+                return Some(ReceivedEvent {
                     id: field("id:").unwrap().parse().unwrap(),
                     code: field("event:").unwrap(),
                     data: serde_json::from_str(&data).unwrap(),
@@ -86,16 +86,19 @@ impl Listener {
     }
 
     /// Events up to one of this code.
-    pub async fn until(&mut self, code: &str) -> Vec<Heard> {
+    pub async fn until(&mut self, code: &str) -> Vec<ReceivedEvent> {
         let mut heard = Vec::new();
-        while heard.last().is_none_or(|event: &Heard| event.code != code) {
+        while heard
+            .last()
+            .is_none_or(|event: &ReceivedEvent| event.code != code)
+        {
             heard.push(self.next().await.expect("ended before"));
         }
         heard
     }
 
     /// Events up to the end of the stream.
-    pub async fn rest(&mut self) -> Vec<Heard> {
+    pub async fn rest(&mut self) -> Vec<ReceivedEvent> {
         let mut heard = Vec::new();
         while let Some(event) = self.next().await {
             heard.push(event);
@@ -128,6 +131,6 @@ impl Listener {
 }
 
 /// The ids of events.
-pub fn ids(heard: &[Heard]) -> Vec<i64> {
+pub fn ids(heard: &[ReceivedEvent]) -> Vec<i64> {
     heard.iter().map(|event| event.id).collect()
 }

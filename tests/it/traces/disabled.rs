@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use order_service::config::{self, Environment};
 
-use super::{CALLER, TRACE, World, place};
+use super::{CALLER, TRACE, TracedService, place};
 use crate::support::client::Client;
 use crate::support::collector::Collector;
 use crate::support::service::{Service, eventually};
@@ -12,14 +12,14 @@ use crate::support::service::{Service, eventually};
 #[tokio::test]
 async fn an_always_off_sampler_exports_nothing_and_tells_peers() {
     let collector = Collector::start().await;
-    let mut world = World::sending_to(&collector.url).await;
-    world.environment.set("OTEL_TRACES_SAMPLER", "always_off");
-    let mut service = Service::start(&world.environment).await;
+    let mut fixture = TracedService::sending_to(&collector.url).await;
+    fixture.environment.set("OTEL_TRACES_SAMPLER", "always_off");
+    let mut service = Service::start(&fixture.environment).await;
     let order_id = place(&service, &[]).await;
     service.stop().await;
     assert!(collector.headers().is_empty(), "{:?}", collector.spans());
-    let identity = world.identity(order_id).await;
-    for traceparent in world.payment.traceparents() {
+    let identity = fixture.identity(order_id).await;
+    for traceparent in fixture.payment.traceparents() {
         assert!(traceparent.starts_with(&format!("00-{identity}-")));
         assert!(traceparent.ends_with("-00"), "{traceparent}");
     }
@@ -36,17 +36,17 @@ fn sends(service: &Service) -> bool {
 
 #[tokio::test]
 async fn without_a_collector_only_the_trace_header_is_sent() {
-    let world = World::new().await;
-    let mut service = Service::start(&world.environment).await;
+    let fixture = TracedService::new().await;
+    let mut service = Service::start(&fixture.environment).await;
     let order_id = place(
         &service,
         &[("traceparent", &format!("00-{TRACE}-{CALLER}-01"))],
     )
     .await;
-    let identity = world.identity(order_id).await;
+    let identity = fixture.identity(order_id).await;
     assert!(!sends(&service));
     service.stop().await;
-    let [traceparent] = &world.payment.traceparents()[..] else {
+    let [traceparent] = &fixture.payment.traceparents()[..] else {
         panic!("payment was asked more than once");
     };
     assert!(traceparent.starts_with(&format!("00-{identity}-")) && traceparent.ends_with("-01"));
@@ -62,8 +62,8 @@ async fn a_collector_outage_logs_one_warning() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}", listener.local_addr().unwrap())
     };
-    let world = World::sending_to(&gone).await;
-    let mut service = Service::start(&world.environment).await;
+    let fixture = TracedService::sending_to(&gone).await;
+    let mut service = Service::start(&fixture.environment).await;
     assert!(sends(&service));
     let nobody = Client::nobody(&service.base);
     let failed = async || {
@@ -94,9 +94,9 @@ async fn a_collector_outage_logs_one_warning() {
 #[tokio::test]
 async fn a_silent_collector_does_not_delay_a_shutdown() {
     let collector = Collector::silent().await;
-    let mut world = World::sending_to(&collector.url).await;
-    world.environment.set("SHUTDOWN_GRACE_S", "1");
-    let mut service = Service::start(&world.environment).await;
+    let mut fixture = TracedService::sending_to(&collector.url).await;
+    fixture.environment.set("SHUTDOWN_GRACE_S", "1");
+    let mut service = Service::start(&fixture.environment).await;
     place(&service, &[]).await;
     let took = service.stop().await;
     // Less than the export timeout.
