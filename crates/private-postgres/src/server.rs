@@ -85,7 +85,7 @@ impl Launch<'_> {
                 StartFailure::PortTaken => attempts -= 1,
                 // The processes of the previous server are about to exit.
                 StartFailure::Predecessor if Instant::now() < deadline => {
-                    tokio::time::sleep(POLL).await
+                    tokio::time::sleep(POLL).await;
                 }
                 StartFailure::Predecessor | StartFailure::Other => return Err(failure),
             }

@@ -181,6 +181,7 @@ impl ActiveFaults {
     }
 }
 
+#[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
 fn operation_or_star<S: serde::Serializer>(
     operation: &Option<Operation>,
     serializer: S,
