@@ -77,56 +77,15 @@ impl Plan {
     /// A step that may have been executed before it was refused is compensated as well, because a refused
     /// reservation may hold the lines that it took before it failed.
     pub fn after(self, outcome: StepOutcome) -> Self {
+        let stuck_undoing = |step| Self::Stuck {
+            step,
+            undoing: true,
+        };
         match (self, outcome) {
             (same, StepOutcome::NotSent) => same,
-            (Self::Doing { step, doubt }, StepOutcome::Done) => {
-                let doubt = if doubt == Doubt::Rest {
-                    Doubt::Rest
-                } else {
-                    Doubt::None
-                };
-                step.next()
-                    .map_or(Self::Completed, |step| Self::Doing { step, doubt })
-            }
-            (
-                Self::Doing {
-                    step,
-                    doubt: Doubt::None,
-                },
-                StepOutcome::Unclear,
-            ) => Self::Doing {
-                step,
-                doubt: Doubt::Step,
-            },
-            (
-                Self::Doing {
-                    doubt: Doubt::Rest, ..
-                },
-                StepOutcome::Refused,
-            ) => Self::Undoing(Step::CommitStock),
-            (
-                Self::Doing {
-                    step,
-                    doubt: Doubt::Step,
-                },
-                StepOutcome::Refused,
-            )
-            | (
-                Self::Doing {
-                    step: step @ Step::ReserveStock,
-                    ..
-                },
-                StepOutcome::Refused,
-            ) => Self::Undoing(step),
-            (Self::Doing { step, .. }, StepOutcome::Refused)
-            | (Self::Undoing(step), StepOutcome::Done) => {
-                step.previous().map_or(Self::Undone, Self::Undoing)
-            }
-            // Reserve again; the later steps are found done.
-            (Self::Doing { .. }, StepOutcome::Lapsed) => Self::Doing {
-                step: Step::ReserveStock,
-                doubt: Doubt::Rest,
-            },
+            (Self::Doing { step, doubt }, _) => Self::after_doing(step, doubt, outcome),
+            (Self::Undoing(step), StepOutcome::Done) => Self::undoing_before(step),
+            (Self::Undoing(step), StepOutcome::Refused | StepOutcome::Wrong) => stuck_undoing(step),
             // The carrier has cancelled the parcel.
             (Self::Completed, StepOutcome::Refused) => Self::Undoing(Step::ChargePayment),
             (Self::Recalling { .. }, StepOutcome::Done) => Self::Undoing(Step::ChargePayment),
@@ -134,25 +93,50 @@ impl Plan {
             (Self::Recalling { committed: false }, StepOutcome::Refused) => {
                 Self::begin(Step::CommitStock)
             }
-            (Self::Doing { step, .. }, StepOutcome::Wrong) => Self::Stuck {
+            (Self::Recalling { .. }, StepOutcome::Wrong) => stuck_undoing(Step::CreateShipment),
+            // A late arrival that cannot be compensated.
+            (Self::Undone, StepOutcome::Refused | StepOutcome::Wrong) => {
+                stuck_undoing(Step::CreateShipment)
+            }
+            (same, _) => same,
+        }
+    }
+
+    fn after_doing(step: Step, doubt: Doubt, outcome: StepOutcome) -> Self {
+        match (outcome, doubt) {
+            (StepOutcome::Done, _) => {
+                let doubt = match doubt {
+                    Doubt::Rest => Doubt::Rest,
+                    Doubt::None | Doubt::Step => Doubt::None,
+                };
+                step.next()
+                    .map_or(Self::Completed, |step| Self::Doing { step, doubt })
+            }
+            (StepOutcome::Unclear, Doubt::None) => Self::Doing {
+                step,
+                doubt: Doubt::Step,
+            },
+            (StepOutcome::Refused, Doubt::Rest) => Self::Undoing(Step::CommitStock),
+            (StepOutcome::Refused, Doubt::Step) => Self::Undoing(step),
+            (StepOutcome::Refused, Doubt::None) if step == Step::ReserveStock => {
+                Self::Undoing(step)
+            }
+            (StepOutcome::Refused, Doubt::None) => Self::undoing_before(step),
+            // Reserve again; the later steps are found done.
+            (StepOutcome::Lapsed, _) => Self::Doing {
+                step: Step::ReserveStock,
+                doubt: Doubt::Rest,
+            },
+            (StepOutcome::Wrong, _) => Self::Stuck {
                 step,
                 undoing: false,
             },
-            (Self::Recalling { .. }, StepOutcome::Wrong) => Self::Stuck {
-                step: Step::CreateShipment,
-                undoing: true,
-            },
-            (Self::Undoing(step), StepOutcome::Refused | StepOutcome::Wrong) => Self::Stuck {
-                step,
-                undoing: true,
-            },
-            // A late arrival that cannot be compensated.
-            (Self::Undone, StepOutcome::Refused | StepOutcome::Wrong) => Self::Stuck {
-                step: Step::CreateShipment,
-                undoing: true,
-            },
-            (same, _) => same,
+            (StepOutcome::Unclear | StepOutcome::NotSent, _) => Self::Doing { step, doubt },
         }
+    }
+
+    fn undoing_before(step: Step) -> Self {
+        step.previous().map_or(Self::Undone, Self::Undoing)
     }
 
     /// The position after a cancel request, or `None` where the saga refuses it for now: a step in doubt
