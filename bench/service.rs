@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Stdio;
 use std::time::Duration;
 
-use order_service::auth::{Claims, sign};
+use order_service::auth::{TokenClaims, sign};
 use order_service::clock;
 use secrecy::SecretString;
 use serde_json::json;
@@ -118,11 +118,11 @@ impl Service {
 
 /// A staff token.
 pub fn staff() -> Result<String> {
-    let claims = Claims {
+    let claims = TokenClaims {
         exp: clock::now().unix_timestamp() + 86_400,
         user_id: Some(json!(1)),
         is_staff: Some(json!(true)),
-        ..Claims::default()
+        ..TokenClaims::default()
     };
     Ok(sign(&claims, &SecretString::from(SECRET))?)
 }

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{SignIn, Verifier};
-use crate::config::{Config, Listen, Reconciling};
+use crate::config::{Config, ListenAddress, ReconcileConfig};
 use crate::db::{self, Database, Replica};
 use crate::http::{self, Cursors, Dependencies, Edge, HttpState};
 use crate::metrics::Metrics;
@@ -219,7 +219,7 @@ impl App {
     pub fn start(config: Config) -> Result<Self, Error> {
         let metrics = Arc::new(Metrics::new()?);
         let components = Components::new(&config, &metrics)?;
-        let Listen { host, port } = config.listen;
+        let ListenAddress { host, port } = config.listen;
         let (listener, address) = listen(SocketAddr::new(host, port))?;
         let metrics_listener = config
             .metrics_port
@@ -318,7 +318,7 @@ fn listen(requested: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
 }
 
 /// Reconciliation for a process that does nothing else. Its metrics are not exposed.
-pub fn reconciliation(config: Reconciling) -> Result<Reconciliation, Error> {
+pub fn reconciliation(config: ReconcileConfig) -> Result<Reconciliation, Error> {
     let metrics = Arc::new(Metrics::new()?);
     let peers = Peers::new(config.peers, metrics.clone())?;
     let database = Database::new(config.database, config.limits, metrics.clone())?;

@@ -23,11 +23,10 @@ mod token;
 
 use crate::config::Environment;
 
-/// What a command ends with; every cause is printed.
+/// The result of a command. An error is printed with all its causes.
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Takes a shop's orders, has them fulfilled by Inventory, Payment and Shipping, answers for them and
-/// calls them off.
+/// Accepts a shop's orders, fulfils them with Inventory, Payment and Shipping, lists and cancels them.
 #[derive(Parser)]
 #[command(version, about, after_long_help = config::manual())]
 struct Cli {
@@ -43,21 +42,21 @@ enum Command {
     #[cfg(feature = "sandbox")]
     Dev(dev::Args),
     /// Bring the database's tables up to date
-    Migrate(migrate::Args),
+    Migrate(migrate::MigrateArgs),
     /// Run stand-ins for Inventory, Payment, Shipping and UserService
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::Args),
     /// Make an access token; the last line of the output is the token
-    Token(token::Args),
-    /// Take over orders of an earlier shop from CSV files: all of them, or none
-    Import(import::Args),
+    Token(token::TokenArgs),
+    /// Import orders of an earlier shop from CSV files: all of them, or none
+    Import(import::ImportArgs),
     /// Compare the orders with the ledgers of Payment, Shipping and Inventory
-    Reconcile(reconcile::Args),
+    Reconcile(reconcile::ReconcileArgs),
     /// Fill an empty database with made-up orders, for benchmarks and demonstrations
-    Generate(generate::Args),
+    Generate(generate::GenerateArgs),
     /// Print the OpenAPI document
     Openapi,
-    /// Ask the service on this machine whether it is ready; for containers
+    /// Check that the service on this machine is ready; for containers
     Healthcheck,
 }
 
@@ -67,14 +66,14 @@ pub fn main() -> ExitCode {
     match run(cli.command.unwrap_or(Command::Serve)) {
         Ok(code) => code,
         Err(error) => {
-            tell(&*error);
+            print_error(&*error);
             ExitCode::FAILURE
         }
     }
 }
 
 /// Prints an error with every cause.
-fn tell(error: &dyn std::error::Error) {
+fn print_error(error: &dyn std::error::Error) {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -84,23 +83,22 @@ fn tell(error: &dyn std::error::Error) {
     eprintln!("error: {text}");
 }
 
-/// Reads a moment that was given as an argument.
+/// Parses a time argument.
 fn moment(text: &str) -> std::result::Result<OffsetDateTime, String> {
     OffsetDateTime::parse(text, &Rfc3339)
         .map_err(|_| "must be a time of RFC 3339, such as 2026-11-22T00:00:00Z".to_owned())
 }
 
-/// Sets logs up as configured. Traces are sent by `serve` alone.
+/// Sets up logs. Only `serve` exports traces.
 fn init_logs(environment: &Environment) -> Result {
-    telemetry::init(telemetry::Settings {
+    telemetry::init(telemetry::TelemetrySettings {
         traces: None,
         ..environment.read(config::telemetry)?
     })?;
     Ok(())
 }
 
-/// Prints a line. A reader that has seen enough, such as `head`, is no fault, and must not stop a repair
-/// half way.
+/// Prints a line. A closed pipe, for example of `head`, is ignored, because it must not interrupt a repair.
 fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -1,9 +1,9 @@
-//! The time of day, asked for in one place. What decides about orders goes by the database's clock.
+//! The clock of this process, for logs and tokens. Decisions about orders use the clock of the database.
 
 use time::OffsetDateTime;
 
-/// Now, in UTC.
-#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+/// The current time, in UTC.
+#[expect(clippy::disallowed_methods, reason = "the only caller")]
 pub fn now() -> OffsetDateTime {
     OffsetDateTime::now_utc()
 }

@@ -1,4 +1,4 @@
-//! Configuration: read once at the start, every mistake told at once, none in clear.
+//! The configuration. It is read once at startup; all errors are reported together and never contain values.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -27,71 +27,71 @@ mod variables;
 pub use environment::{DEV_DATABASE, DEV_KEY, DEV_PEERS, Environment, dev_folder};
 pub use keys::{database, token_key};
 pub use manual::manual;
-pub use reader::{Faults, Reader};
-pub use reconciling::Reconciling;
+pub use reader::{ConfigErrors, SettingsReader};
+pub use reconciling::ReconcileConfig;
 pub use telemetry::telemetry;
 pub use variables::{VARIABLES, Variable};
 
-/// After how many failures in a row a peer is left alone.
+/// The consecutive failures that open the circuit breaker of a peer.
 const BREAKER_FAILURES: u32 = 10;
-/// The longest delay between two attempts at a step.
+/// The longest delay between two attempts at a saga step.
 const RETRY_CAP: Duration = Duration::from_secs(20);
 
-/// Everything that can be configured. No `Debug`: URLs may carry passwords.
+/// The configuration of `serve`. No `Debug`, because URLs may contain passwords.
 #[derive(Clone)]
 pub struct Config {
-    /// Where to listen.
-    pub listen: Listen,
-    /// Where the database is.
+    /// The address of the API.
+    pub listen: ListenAddress,
+    /// The connection to the primary database.
     pub database: PgConnectOptions,
-    /// Where a standby is that lists are read from, if there is one.
+    /// The connection to a standby that lists are read from, if any.
     pub database_read: Option<PgConnectOptions>,
-    /// How its pool is sized.
+    /// The limits of the connection pools.
     pub limits: Limits,
-    /// What is asked of tokens.
-    pub auth: auth::Settings,
-    /// What cursors of lists are signed with.
+    /// How tokens are verified.
+    pub auth: auth::AuthSettings,
+    /// The key that signs list cursors.
     pub cursor_key: SecretString,
-    /// Where the peers are.
+    /// The peer clients.
     pub peers: peers::PeerSettings,
-    /// Where people sign in.
+    /// The URL of UserService.
     pub user_service: Url,
-    /// How the use cases work.
+    /// The settings of the use cases.
     pub orders: orders::OrdersSettings,
-    /// How fulfilment works.
+    /// The settings of sagas.
     pub fulfilment: saga::SagaSettings,
-    /// How orders are compared with the peers' ledgers.
+    /// The settings of reconciliation.
     pub reconciliation: reconciliation::ReconciliationSettings,
-    /// How clients reach the service, where that is known.
+    /// The public URL of the service, if known.
     pub public_url: Option<Url>,
-    /// What connections may take.
-    pub connections: server::Limits,
-    /// What requests may take.
+    /// The limits of client connections.
+    pub connections: server::ConnectionLimits,
+    /// The limits of requests.
     pub requests: http::RequestLimits,
-    /// The port of /metrics, where it has one of its own; 0 for any that is free.
+    /// The separate port of /metrics, if any; 0 selects a free one.
     pub metrics_port: Option<u16>,
-    /// What /metrics asks for, if anything.
+    /// The bearer token of /metrics, if any.
     pub metrics_token: Option<SecretString>,
-    /// How often a silent stream of events sends a sign of life.
+    /// The interval of heartbeats on an idle event stream.
     pub heartbeat: Duration,
-    /// How long requests are still taken after readiness has begun to fail.
+    /// How long requests are still accepted after readiness fails.
     pub shutdown_drain: Duration,
-    /// How long a stop may take from then on.
+    /// The grace period of the shutdown after that.
     pub shutdown_grace: Duration,
 }
 
-/// Where to listen.
+/// An address to listen on.
 #[derive(Clone, Copy, Debug)]
-pub struct Listen {
-    /// On which address.
+pub struct ListenAddress {
+    /// The IP address.
     pub host: IpAddr,
-    /// On which port; 0 for any that is free.
+    /// The port; 0 selects a free one.
     pub port: u16,
 }
 
 impl Config {
-    /// Reads everything that serving needs.
-    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    /// Reads the configuration of `serve`.
+    pub fn read(reader: &mut SettingsReader<'_>) -> Option<Self> {
         let database = database(reader);
         let database_read = keys::database_read(reader);
         let listen = listen(reader);
@@ -117,7 +117,7 @@ impl Config {
         if let (Some(timeout), Some(lease)) = (timeout, lease)
             && lease < timeout * 6
         {
-            reader.fault("LEASE_S", "must be at least six times PEER_TIMEOUT_MS");
+            reader.reject("LEASE_S", "must be at least six times PEER_TIMEOUT_MS");
         }
         Some(Self {
             listen: listen?,
@@ -143,7 +143,7 @@ impl Config {
     }
 }
 
-fn pool_limits(reader: &mut Reader<'_>) -> Option<Limits> {
+fn pool_limits(reader: &mut SettingsReader<'_>) -> Option<Limits> {
     let max_connections = reader.number("DATABASE_MAX_CONNECTIONS", 2..=1000);
     let acquire_timeout = milliseconds(reader, "DATABASE_WAIT_MS", 100..=10_000);
     let pooler = pooler(reader);
@@ -155,27 +155,27 @@ fn pool_limits(reader: &mut Reader<'_>) -> Option<Limits> {
     })
 }
 
-/// Reads where to listen.
-pub fn listen(reader: &mut Reader<'_>) -> Option<Listen> {
+/// Reads the address to listen on.
+pub fn listen(reader: &mut SettingsReader<'_>) -> Option<ListenAddress> {
     let host = reader.value("HOST", |text| {
         text.parse().map_err(|_| "must be an IP address".to_owned())
     });
     let port = reader.number("PORT", 0..=65535);
-    Some(Listen {
+    Some(ListenAddress {
         host: host?,
         port: u16::try_from(port?).ok()?,
     })
 }
 
 /// Reads the currency of the shop.
-pub fn currency(reader: &mut Reader<'_>) -> Option<Currency> {
+pub fn currency(reader: &mut SettingsReader<'_>) -> Option<Currency> {
     reader.value("CURRENCY", |text| {
         Currency::from_code(text)
             .ok_or("must be a currency code of ISO 4217, such as USD".to_owned())
     })
 }
 
-fn pooler(reader: &mut Reader<'_>) -> Option<Pooler> {
+fn pooler(reader: &mut SettingsReader<'_>) -> Option<Pooler> {
     reader.value("DATABASE_POOLER", |text| match text {
         "none" => Ok(Pooler::None),
         "transaction" => Ok(Pooler::Transaction),
@@ -183,13 +183,13 @@ fn pooler(reader: &mut Reader<'_>) -> Option<Pooler> {
     })
 }
 
-fn auth_settings(reader: &mut Reader<'_>) -> Option<auth::Settings> {
+fn auth_settings(reader: &mut SettingsReader<'_>) -> Option<auth::AuthSettings> {
     let key = keys::verification_key(reader);
     let issuer = reader.text("JWT_ISSUER");
     let audience = reader.text("JWT_AUDIENCE");
     let leeway_s = reader.number("JWT_LEEWAY_S", 0..=300);
     let roles = roles::roles(reader);
-    Some(auth::Settings {
+    Some(auth::AuthSettings {
         key: key?,
         issuer,
         audience,
@@ -199,7 +199,7 @@ fn auth_settings(reader: &mut Reader<'_>) -> Option<auth::Settings> {
 }
 
 fn peer_settings(
-    reader: &mut Reader<'_>,
+    reader: &mut SettingsReader<'_>,
     timeout: Option<Duration>,
 ) -> Option<peers::PeerSettings> {
     let inventory = reader.value("INVENTORY_SERVICE_URL", parse_url);
@@ -224,7 +224,7 @@ fn peer_settings(
 }
 
 fn order_settings(
-    reader: &mut Reader<'_>,
+    reader: &mut SettingsReader<'_>,
     lease: Option<Duration>,
 ) -> Option<orders::OrdersSettings> {
     let currency = currency(reader);
@@ -254,7 +254,7 @@ fn order_settings(
     })
 }
 
-fn live_settings(reader: &mut Reader<'_>) -> Option<orders::LiveSettings> {
+fn live_settings(reader: &mut SettingsReader<'_>) -> Option<orders::LiveSettings> {
     let poll_interval = milliseconds(reader, "LIVE_POLL_MS", 10..=60_000);
     let max_age = seconds(reader, "LIVE_MAX_AGE_S", 1..=86_400);
     let max_listeners = reader.number("LIVE_MAX_LISTENERS", 0..=1_000_000);
@@ -267,7 +267,7 @@ fn live_settings(reader: &mut Reader<'_>) -> Option<orders::LiveSettings> {
     })
 }
 
-/// A fee, which may be nothing; without a currency, only whether it can be one.
+/// Parses a fee of zero or more. Without a currency, only checks the number.
 fn fee(text: &str, currency: Option<Currency>) -> Result<Option<Money>, MoneyError> {
     let exact = parse_decimal(text)?;
     let Some(currency) = currency else {
@@ -280,7 +280,7 @@ fn fee(text: &str, currency: Option<Currency>) -> Result<Option<Money>, MoneyErr
 }
 
 fn fulfilment_settings(
-    reader: &mut Reader<'_>,
+    reader: &mut SettingsReader<'_>,
     lease: Option<Duration>,
 ) -> Option<saga::SagaSettings> {
     let progress_delay = milliseconds(reader, "PROGRESS_DELAY_MS", 0..=10_000);
@@ -305,10 +305,10 @@ fn fulfilment_settings(
     })
 }
 
-fn optional_url(reader: &mut Reader<'_>) -> Option<Url> {
+fn optional_url(reader: &mut SettingsReader<'_>) -> Option<Url> {
     let text = reader.text("PUBLIC_URL")?;
     parse_url(&text)
-        .map_err(|fault| reader.fault("PUBLIC_URL", fault))
+        .map_err(|fault| reader.reject("PUBLIC_URL", fault))
         .ok()
 }
 
@@ -320,7 +320,7 @@ fn parse_url(text: &str) -> Result<Url, String> {
 }
 
 fn milliseconds(
-    reader: &mut Reader<'_>,
+    reader: &mut SettingsReader<'_>,
     name: &'static str,
     bounds: std::ops::RangeInclusive<u64>,
 ) -> Option<Duration> {
@@ -328,7 +328,7 @@ fn milliseconds(
 }
 
 fn seconds(
-    reader: &mut Reader<'_>,
+    reader: &mut SettingsReader<'_>,
     name: &'static str,
     bounds: std::ops::RangeInclusive<u64>,
 ) -> Option<Duration> {

@@ -1,8 +1,7 @@
-//! Named points between any two writes and around every call to a peer, at which a test may let the
-//! process die. Without the feature `failpoints`, which nothing that is shipped has, they are nothing.
+//! Failpoints between writes and around calls to peers, at which a test can kill the process. Without the feature
+//! `failpoints`, which no release has, they compile to nothing.
 
-/// Every point. One that the code passes but that is not listed here fails the tests, and so does one
-/// that is listed and never passed.
+/// All failpoints. Tests fail if the code reaches an unlisted one, or never reaches a listed one.
 #[cfg(feature = "failpoints")]
 pub const POINTS: [&str; 50] = [
     "orders.place.before_write",
@@ -57,7 +56,7 @@ pub const POINTS: [&str; 50] = [
     "peers.shipping.cancel.after_call",
 ];
 
-/// Passes the point whose name these parts are, joined by dots.
+/// Reaches the failpoint with this name, given as parts that are joined by dots.
 #[cfg(feature = "failpoints")]
 pub(crate) fn pass(parts: &[&str]) {
     let name = parts.join(".");
@@ -68,16 +67,16 @@ pub(crate) fn pass(parts: &[&str]) {
     fail::fail_point!(&name);
 }
 
-/// Nothing.
+/// Does nothing.
 #[cfg(not(feature = "failpoints"))]
 #[inline(always)]
 pub(crate) fn pass(_: &[&str]) {}
 
-/// Lets the process die by SIGKILL at the points that the variable `FAILPOINTS` names, as
-/// `orders.place.after_write=panic`: without any destructor, as a process does that is killed.
+/// Kills the process by SIGKILL at the points of the variable `FAILPOINTS`, for example
+/// `orders.place.after_write=panic`. No destructor runs, as in a real crash.
 #[cfg(feature = "failpoints")]
 pub fn arm() {
-    // The points stay as they are set until the process ends.
+    // Forgotten, so that the points stay configured until the process ends.
     std::mem::forget(fail::FailScenario::setup());
     if fail::list().is_empty() {
         return;

@@ -1,8 +1,8 @@
-//! The listening end of HTTP: takes connections, as many as there may be, and lets none of them hold
-//! anything for long without moving. HTTP/1.1, and HTTP/2 for those who know that it is spoken.
+//! The HTTP server: accepts up to `max_connections` connections and closes stalled ones. It speaks HTTP/1.1,
+//! and HTTP/2 with prior knowledge.
 //!
-//! A connection is watched by one timer (`activity`) for all that its client may be too slow at. What the
-//! requests on it may do is no affair of this part.
+//! One timer per connection (`activity`) covers all timeouts that depend on the client. The limits of
+//! requests are in `http::edge`.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -29,50 +29,50 @@ use crate::metrics::Metrics;
 mod activity;
 mod watched;
 
-use activity::{Activity, Slow};
+use activity::{Activity, ClientTimeout};
 use watched::{WatchedBody, WatchedStream};
 
-/// The largest head of a request, and how much of an answer is kept ready for its client, in bytes.
+/// The largest head of a request, and the send buffer of a response, in bytes.
 const BUFFER_BYTES: usize = 64 * 1024;
-/// The largest head of a request by HTTP/2, in bytes.
+/// The largest head of an HTTP/2 request, in bytes.
 const HEADER_LIST_BYTES: u32 = 16 * 1024;
-/// How many requests one connection has under way at a time by HTTP/2.
+/// How many concurrent requests an HTTP/2 connection may have.
 const STREAMS: u32 = 100;
-/// How many connections wait to be accepted; the kernel may allow fewer (`net.core.somaxconn`).
+/// The backlog of the socket; the kernel may allow fewer connections (`net.core.somaxconn`).
 const BACKLOG: u32 = 4096;
-/// How often the other end of HTTP/2 is asked whether it is still there, and how long it may take to say so.
+/// The interval and the timeout of HTTP/2 pings.
 const PING: Duration = Duration::from_secs(20);
-/// How long nothing is accepted when the process or the machine has no means for it.
-const BREATH: Duration = Duration::from_millis(100);
-/// How many connections beyond the limit are told so at a time; others are just closed.
+/// The pause after a failed accept, for example without free file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How many connections beyond the limit receive a 503 at a time; further ones are only closed.
 const REFUSALS: usize = 256;
-/// How long a connection beyond the limit has to hear that.
-const REFUSAL_PATIENCE: Duration = Duration::from_secs(1);
-/// What it hears.
+/// The timeout of sending that 503.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
+/// The response to a connection beyond the limit.
 const REFUSAL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
     content-length: 0\r\n\r\n";
 
-/// What connections may take.
+/// The limits of connections.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// How many there may be at a time.
+pub struct ConnectionLimits {
+    /// The most concurrent connections.
     pub max_connections: usize,
-    /// How long the head of a request may take to arrive.
+    /// The timeout for receiving the head of a request.
     pub header_timeout: Duration,
-    /// How long a connection is kept without a request.
+    /// How long an idle connection is kept.
     pub keep_alive: Duration,
-    /// How long a client may take nothing of its answer.
+    /// How long a client may read nothing of a response.
     pub write_timeout: Duration,
 }
 
-/// Whatever answers requests.
-pub trait Answers:
+/// A service that handles requests.
+pub trait HttpService:
     Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
 {
 }
 
-impl<S> Answers for S where
+impl<S> HttpService for S where
     S: Service<Request, Response = Response, Error = Infallible, Future: Send>
         + Clone
         + Send
@@ -80,30 +80,30 @@ impl<S> Answers for S where
 {
 }
 
-/// Takes a port, with a queue that is long enough for a burst: who finds it full tries again after a second
-/// at the earliest.
+/// Binds a port, with a backlog for bursts: a client that finds it full retries after a second at the
+/// earliest.
 pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    // Else a port would be taken for a while after a restart.
+    // Otherwise the port would stay in use for a while after a restart.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
 
-/// Serves connections until `stop`; then takes no more, and returns when those that there are have ended.
-pub async fn serve<S: Answers>(
+/// Accepts connections until `stop`, and returns when the open ones have ended.
+pub async fn serve<S: HttpService>(
     listener: TcpListener,
     service: S,
-    limits: Limits,
+    limits: ConnectionLimits,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
 ) {
     let mut builder = Builder::new(TokioExecutor::new());
     let mut http1 = builder.http1();
-    // Waiting for a request is not the same as waiting for the rest of one: see `Activity`.
+    // `Activity` has this timeout, because hyper starts it before the first byte of a request.
     http1.header_read_timeout(None).max_buf_size(BUFFER_BYTES);
     let mut http2 = builder.http2();
     http2
@@ -113,24 +113,24 @@ pub async fn serve<S: Answers>(
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(HEADER_LIST_BYTES)
         .max_send_buf_size(BUFFER_BYTES);
-    let server = Server {
+    let server = ConnectionServer {
         builder,
         service,
         limits,
         metrics,
         stop,
     };
-    let places = Arc::new(Semaphore::new(limits.max_connections));
+    let permits = Arc::new(Semaphore::new(limits.max_connections));
     let refusals = Arc::new(Semaphore::new(REFUSALS));
     let tasks = TaskTracker::new();
     while let Some((stream, peer)) = server.accept(&listener).await {
-        if let Ok(place) = places.clone().try_acquire_owned() {
-            tasks.spawn(server.clone().converse(stream, peer, place));
+        if let Ok(permit) = permits.clone().try_acquire_owned() {
+            tasks.spawn(server.clone().serve_connection(stream, peer, permit));
             continue;
         }
         server.metrics.connection_ended("refused");
-        if let Ok(turn) = refusals.clone().try_acquire_owned() {
-            tasks.spawn(refuse(stream, turn));
+        if let Ok(permit) = refusals.clone().try_acquire_owned() {
+            tasks.spawn(refuse(stream, permit));
         }
     }
     drop(listener);
@@ -139,16 +139,16 @@ pub async fn serve<S: Answers>(
 }
 
 #[derive(Clone)]
-struct Server<S> {
+struct ConnectionServer<S> {
     builder: Builder<TokioExecutor>,
     service: S,
-    limits: Limits,
+    limits: ConnectionLimits,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
 }
 
-impl<S: Answers> Server<S> {
-    /// The next connection; none any more once it is stopped.
+impl<S: HttpService> ConnectionServer<S> {
+    /// The next connection, or `None` once the server stops.
     async fn accept(&self, listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
         use std::io::ErrorKind;
         loop {
@@ -159,31 +159,36 @@ impl<S: Answers> Server<S> {
             match accepted {
                 Ok(accepted) => return Some(accepted),
                 Err(error) => match error.kind() {
-                    // It was there and has left again.
+                    // The client has left already.
                     ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset => {}
                     _ => {
-                        // Such as no file descriptors: they come back when connections end.
+                        // For example no free file descriptors; they return when connections end.
                         self.metrics.connection_ended("not_accepted");
                         tracing::warn!(
                             error = &error as &dyn std::error::Error,
                             "connection not accepted"
                         );
-                        sleep(BREATH).await;
+                        sleep(ACCEPT_PAUSE).await;
                     }
                 },
             }
         }
     }
 
-    /// Serves one connection until it ends, or its client is too slow.
-    async fn converse(self, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
+    /// Serves one connection until it ends or a timeout of its client expires.
+    async fn serve_connection(
+        self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        permit: OwnedSemaphorePermit,
+    ) {
         let _open = self.metrics.connection_opened();
-        let _place = place;
-        // Answers are written whole: to wait for more before sending would only delay them.
+        let _permit = permit;
+        // Responses are written whole, so Nagle's algorithm would only delay them.
         let _ = stream.set_nodelay(true);
         let activity = Arc::new(Activity::new(self.limits));
         let io = TokioIo::new(WatchedStream::new(stream, activity.clone()));
-        let service = Watching {
+        let service = ObservedService {
             service: self.service,
             activity: activity.clone(),
             peer,
@@ -196,28 +201,28 @@ impl<S: Answers> Server<S> {
         let mut left = None;
         loop {
             tokio::select! {
-                // An error is the client's, who sees it: it has left, or does not speak HTTP.
+                // An error means that the client has left or does not speak HTTP.
                 _ = connection.as_mut() => return,
                 () = self.stop.cancelled(), if !stopping => {
                     stopping = true;
                     connection.as_mut().graceful_shutdown();
                 }
-                () = sleep_until(activity.look_again().into()) => {
-                    let slow = match (activity.slow(Instant::now()), left) {
-                        // It was told to leave and has not: nobody reads that.
-                        (Some(Slow::Idle), Some(_)) => Slow::Stalled,
-                        (Some(slow), _) => slow,
+                () = sleep_until(activity.next_check().into()) => {
+                    let timeout = match (activity.expired(Instant::now()), left) {
+                        // The client does not read the end of the connection.
+                        (Some(ClientTimeout::Idle), Some(_)) => ClientTimeout::Stalled,
+                        (Some(timeout), _) => timeout,
                         (None, _) => continue,
                     };
                     if left.is_none() {
-                        self.metrics.connection_ended(slow.reason());
+                        self.metrics.connection_ended(timeout.reason());
                     }
-                    match slow {
-                        Slow::Idle => {
+                    match timeout {
+                        ClientTimeout::Idle => {
                             left = Some(activity.leave());
                             connection.as_mut().graceful_shutdown();
                         }
-                        Slow::Head | Slow::Stalled => return,
+                        ClientTimeout::Head | ClientTimeout::Stalled => return,
                     }
                 }
             }
@@ -225,29 +230,29 @@ impl<S: Answers> Server<S> {
     }
 }
 
-/// Tells a connection that there is no place for it. What it has sent is read: else it would be reset
-/// before it has heard that.
-async fn refuse(mut stream: TcpStream, turn: OwnedSemaphorePermit) {
-    let _turn = turn;
-    let told = async {
+/// Responds with 503 to a connection beyond the limit. Reads what the client has sent, because otherwise the
+/// kernel would reset the connection before the client has read the response.
+async fn refuse(mut stream: TcpStream, permit: OwnedSemaphorePermit) {
+    let _permit = permit;
+    let response = async {
         stream.write_all(REFUSAL).await?;
         stream.shutdown().await?;
         let mut unread = [0; 1024];
         while stream.read(&mut unread).await? > 0 {}
         std::io::Result::Ok(())
     };
-    let _ = timeout(REFUSAL_PATIENCE, told).await;
+    let _ = timeout(REFUSAL_TIMEOUT, response).await;
 }
 
-/// Answers the requests of one connection, and notes when there are any.
+/// Forwards the requests of one connection and tracks them in its [`Activity`].
 #[derive(Clone)]
-struct Watching<S> {
+struct ObservedService<S> {
     service: S,
     activity: Arc<Activity>,
     peer: SocketAddr,
 }
 
-impl<S: Answers> Service<hyper::Request<Incoming>> for Watching<S> {
+impl<S: HttpService> Service<hyper::Request<Incoming>> for ObservedService<S> {
     type Response = hyper::Response<WatchedBody>;
     type Error = Infallible;
     type Future =
@@ -261,13 +266,13 @@ impl<S: Answers> Service<hyper::Request<Incoming>> for Watching<S> {
     }
 
     fn call(&mut self, request: hyper::Request<Incoming>) -> Self::Future {
-        let under_way = Activity::begin(&self.activity, request.version());
+        let in_flight = Activity::begin(&self.activity, request.version());
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(self.peer));
-        let answer = self.service.call(request);
+        let response = self.service.call(request);
         Box::pin(async move {
-            let answer = answer.await?;
-            Ok(answer.map(|body| WatchedBody::new(body, under_way)))
+            let response = response.await?;
+            Ok(response.map(|body| WatchedBody::new(body, in_flight)))
         })
     }
 }

@@ -1,5 +1,5 @@
-//! Logs, one line a request, JSON or for people, filtered by `RUST_LOG`; and traces, sent by OTLP where
-//! a collector is named. Both are of the process, as `tracing` is.
+//! Logs, filtered by `RUST_LOG`, and traces, exported by OTLP if a collector is configured. Both are set up
+//! once per process, as `tracing` requires.
 
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
@@ -12,50 +12,52 @@ mod spans;
 mod traces;
 
 pub use sampling::Sampling;
-pub use spans::{Incoming, answered, call, continue_trace, fulfil, serve, trace_id, went_wrong};
+pub use spans::{
+    IncomingRequest, answered, call, continue_trace, fulfil, serve, trace_id, went_wrong,
+};
 pub use traces::{Traces, TracesSettings};
 
-/// How logs look.
+/// The format of logs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
-    /// One JSON object a line, for machines.
+    /// One JSON object per line.
     Json,
     /// One coloured line, for people.
     #[default]
     Pretty,
 }
 
-/// How logs are written, and where traces go.
+/// The settings of logs and traces.
 #[derive(Clone, Debug)]
-pub struct Settings {
-    /// What is logged, in the language of `RUST_LOG`.
+pub struct TelemetrySettings {
+    /// The filter of logs, in the syntax of `RUST_LOG`.
     pub filter: String,
-    /// How it looks.
+    /// The format of logs.
     pub format: LogFormat,
-    /// Where traces go, if anywhere.
+    /// The settings of traces, if a collector is configured.
     pub traces: Option<TracesSettings>,
 }
 
-/// Why logs cannot be set up.
+/// Why logs and traces cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The filter cannot be read.
+    /// `RUST_LOG` has a syntax error.
     #[error("RUST_LOG cannot be read")]
     Filter(#[from] tracing_subscriber::filter::ParseError),
-    /// Somebody else has set logs up before.
+    /// A subscriber is set up already.
     #[error("logging is set up already")]
     Twice(#[from] tracing_subscriber::util::TryInitError),
-    /// The client that sends traces.
+    /// The OTLP exporter cannot be built.
     #[error("traces cannot be sent")]
     Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
-    /// The HTTP client below it.
+    /// The HTTP client of the exporter cannot be built.
     #[error("the HTTP client for traces cannot be built")]
     Client(#[from] reqwest::Error),
 }
 
-/// Sends this process's logs to standard error, as standard output is for answers; and its traces to
-/// the collector, if one is named.
-pub fn init(settings: Settings) -> Result<Option<Traces>, Error> {
+/// Writes logs to standard error, because standard output is for the results of commands, and exports traces
+/// to the collector, if one is configured.
+pub fn init(settings: TelemetrySettings) -> Result<Option<Traces>, Error> {
     let filter = EnvFilter::try_new(&settings.filter)?;
     let Some(traces) = settings.traces else {
         let logs = logs(settings.format);
@@ -66,7 +68,7 @@ pub fn init(settings: Settings) -> Result<Option<Traces>, Error> {
         return Ok(None);
     };
     let traces = Traces::start(traces)?;
-    // `RUST_LOG` is about logs: it takes no span from the traces.
+    // The filter applies to logs only, so that it removes no spans from traces.
     tracing_subscriber::registry()
         .with(logs::<Registry>(settings.format).with_filter(filter))
         .with(traces.layer())

@@ -1,4 +1,4 @@
-//! What a token says about its holder, in the shapes that issuers use.
+//! The claims of tokens, in the forms that issuers use.
 
 use std::fmt;
 
@@ -9,26 +9,27 @@ use serde_json::{Map, Value};
 use crate::domain::ids::CustomerId;
 use crate::domain::principal::{Principal, Role};
 
-use super::{Rejection, Roles};
+use super::roles::Roles;
+use super::token_error::TokenError;
 
-/// The claims of a token that is made here, as UserService makes them.
+/// The claims of a token that this program signs, in the form of UserService.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Claims {
-    /// Until when the token is valid, in seconds since 1970.
+pub struct TokenClaims {
+    /// When the token expires, in seconds since 1970.
     pub exp: i64,
-    /// Who issued it.
+    /// The issuer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iss: Option<Value>,
-    /// Since when, in seconds since 1970.
+    /// When the token was issued, in seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iat: Option<Value>,
-    /// `access`, where the issuer tells kinds of tokens apart.
+    /// `access`, if the issuer distinguishes kinds of tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_type: Option<Value>,
-    /// The customer: a number, or one in a text.
+    /// The customer id, as a number or a numeric string.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<Value>,
-    /// The customer, or the name of staff or service.
+    /// The customer id, or the name of a staff member or a service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sub: Option<Value>,
     /// `true` for staff.
@@ -37,32 +38,32 @@ pub struct Claims {
     /// `staff`, `admin` or `service`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<Value>,
-    /// Words, or a list of them, with `orders:staff` or `orders:service` among them.
+    /// Scopes, space-separated or as a list, such as `orders:staff` or `orders:service`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<Value>,
 }
 
-/// The claims of a token that came, each of them once. Their types are checked where they are read, since
-/// a claim of an unexpected type, or null, must never pass for a missing one.
-pub(super) struct Payload {
+/// The claims of a received token. Types are checked where a claim is read, because a claim of an
+/// unexpected type, or null, must not count as missing.
+pub(super) struct TokenPayload {
     exp: i64,
     claims: Map<String, Value>,
 }
 
-impl<'de> Deserialize<'de> for Payload {
+impl<'de> Deserialize<'de> for TokenPayload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let claims = deserializer.deserialize_map(Once)?;
+        let claims = deserializer.deserialize_map(UniqueNames)?;
         let exp = claims.get("exp").and_then(Value::as_i64);
         let exp = exp.ok_or_else(|| D::Error::custom("exp is no whole number"))?;
         Ok(Self { exp, claims })
     }
 }
 
-/// Takes an object in which no name occurs twice: who reads the first and who reads the last would not
-/// agree on what was signed.
-struct Once;
+/// Reads an object and rejects duplicate names: parsers that keep the first value and parsers that keep the
+/// last one would disagree on what was signed.
+struct UniqueNames;
 
-impl<'de> Visitor<'de> for Once {
+impl<'de> Visitor<'de> for UniqueNames {
     type Value = Map<String, Value>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,26 +81,26 @@ impl<'de> Visitor<'de> for Once {
     }
 }
 
-impl Payload {
-    /// Until when the token is valid, in seconds since 1970.
+impl TokenPayload {
+    /// When the token expires, in seconds since 1970.
     pub fn expires(&self) -> i64 {
         self.exp
     }
 
-    /// Whether it names an issuer, and not several.
+    /// Whether `iss` is a single string.
     pub fn has_one_issuer(&self) -> bool {
         self.claims.get("iss").is_some_and(Value::is_string)
     }
 
-    /// The caller that these claims describe.
-    pub fn principal(&self, roles: &Roles) -> Result<Principal, Rejection> {
+    /// The caller.
+    pub fn principal(&self, roles: &Roles) -> Result<Principal, TokenError> {
         let kind = self.claims.get("token_type");
         if kind.is_some_and(|kind| kind != "access") {
-            return Err(Rejection::NotAccess);
+            return Err(TokenError::NotAccess);
         }
         let role = roles.role(&self.claims);
         let (user_id, sub) = (self.claims.get("user_id"), self.claims.get("sub"));
-        let customer_id = user_id.or(sub).and_then(number);
+        let customer_id = user_id.or(sub).and_then(customer_id_of);
         let subject = sub.and_then(Value::as_str).filter(|sub| is_name(sub));
         let name = match (customer_id, subject) {
             (Some(id), _) => id.to_string(),
@@ -107,7 +108,7 @@ impl Payload {
             (None, None) if role != Role::Customer && user_id.is_none() && sub.is_none() => {
                 role.as_str().to_owned()
             }
-            _ => return Err(Rejection::Nobody),
+            _ => return Err(TokenError::Nobody),
         };
         Ok(Principal {
             role,
@@ -117,17 +118,17 @@ impl Payload {
     }
 }
 
-/// A positive number, plain or in a text.
-fn number(value: &Value) -> Option<CustomerId> {
-    let number = match value {
+/// A positive id, as a number or a numeric string.
+fn customer_id_of(value: &Value) -> Option<CustomerId> {
+    let id = match value {
         Value::Number(number) => number.as_i64(),
         Value::String(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
         _ => None,
     };
-    number.filter(|&number| number > 0).map(CustomerId)
+    id.filter(|&id| id > 0).map(CustomerId)
 }
 
-/// Whether a subject is fit for logs and events.
+/// Whether a subject is short and plain enough for logs and events.
 fn is_name(subject: &str) -> bool {
     (1..=64).contains(&subject.len())
         && subject

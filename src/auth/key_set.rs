@@ -1,5 +1,4 @@
-//! The keys that an issuer publishes: a JSON Web Key Set (RFC 7517), of which only those count that can
-//! verify what the pinned algorithm signs.
+//! A JSON Web Key Set (RFC 7517). Only the keys that fit the pinned algorithm are kept.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -14,38 +13,38 @@ use serde_json::Value;
 
 use crate::json;
 
-use super::keys::check_public;
+use super::verification_key::check_public;
 
-/// Why a document is no set of keys that could be used.
+/// Why a document is not a usable key set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotAKeySet {
-    /// Not what it should be.
+pub enum KeySetError {
+    /// Not a JSON Web Key Set.
     #[error("answered what is no JSON Web Key Set")]
     Malformed,
-    /// Nothing in it is for us.
+    /// No key fits the algorithm.
     #[error("published {0} keys, of which none can verify {1:?}")]
     NoneFits(usize, Algorithm),
 }
 
-/// Published keys, by their names.
+/// Published keys by key id.
 #[derive(Default)]
 pub struct KeySet {
-    /// `None`: several have this name, so it names none.
+    /// `None` marks an ambiguous key id, which several keys have.
     named: HashMap<String, Option<Arc<DecodingKey>>>,
     nameless: Vec<Arc<DecodingKey>>,
     ignored: usize,
 }
 
 #[derive(Deserialize)]
-struct Document {
+struct JwksDocument {
     keys: Vec<Value>,
 }
 
 impl KeySet {
-    /// Reads a document and keeps the keys for an algorithm. One without such keys is refused: an issuer
-    /// that publishes nothing is taken for a broken one, not for one that withdraws all keys.
-    pub fn read(document: &[u8], algorithm: Algorithm) -> Result<Self, NotAKeySet> {
-        let document: Document = json::read(document).map_err(|_| NotAKeySet::Malformed)?;
+    /// Parses a document and keeps the keys for an algorithm. A document without such keys is an error: the
+    /// issuer is more likely broken than withdrawing all keys.
+    pub fn read(document: &[u8], algorithm: Algorithm) -> Result<Self, KeySetError> {
+        let document: JwksDocument = json::read(document).map_err(|_| KeySetError::Malformed)?;
         let published = document.keys.len();
         let mut set = Self::default();
         for jwk in document.keys {
@@ -62,13 +61,13 @@ impl KeySet {
             }
         }
         if set.len() == 0 {
-            return Err(NotAKeySet::NoneFits(published, algorithm));
+            return Err(KeySetError::NoneFits(published, algorithm));
         }
         set.ignored = published - set.len();
         Ok(set)
     }
 
-    /// The key of that name; for a token that names none the only one, if there is no other.
+    /// The key with that id. Without an id, the only key, if there is exactly one.
     pub(super) fn find(&self, name: Option<&str>) -> Option<Arc<DecodingKey>> {
         match name {
             Some(name) => self.named.get(name)?.clone(),
@@ -77,17 +76,17 @@ impl KeySet {
         }
     }
 
-    /// How many there are.
+    /// The number of usable keys.
     pub(super) fn len(&self) -> usize {
         self.keys().count()
     }
 
-    /// How many others were published.
+    /// The number of published keys that do not fit.
     pub(super) fn ignored(&self) -> usize {
         self.ignored
     }
 
-    /// Whether the same names are in another set.
+    /// Whether another set has the same key ids.
     pub(super) fn has_names_of(&self, other: &Self) -> bool {
         let names = |set: &Self| -> Vec<String> {
             let mut names: Vec<_> = set.named.keys().cloned().collect();
@@ -102,9 +101,9 @@ impl KeySet {
     }
 }
 
-/// A key and its name, if it is public, meant for signatures, and of that algorithm.
+/// A key and its id, if it is public, meant for signatures, and fits the algorithm.
 fn read_key(jwk: Value, algorithm: Algorithm) -> Option<(Option<String>, DecodingKey)> {
-    // A private key that is published is everybody's.
+    // A published private key is compromised.
     if jwk.get("d").is_some() {
         return None;
     }

@@ -1,26 +1,26 @@
-//! Which claims make staff, and which a peer service.
+//! Which claims give a token the role of staff or of a peer service.
 
 use serde_json::{Map, Value};
 
 use crate::domain::principal::Role;
 
-/// What in a token makes staff, and what a peer service; who is neither is a customer.
+/// The claims that give a role. A token with neither role is a customer's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Roles {
-    /// The claim that is `true` for staff, and nothing else but `true`.
+    /// The claim that is exactly `true` for staff.
     pub staff_claim: String,
     /// The claim of one role, or of a list of roles.
     pub role_claim: String,
-    /// The claim of scopes: words separated by spaces, or a list of words.
+    /// The claim of scopes, space-separated or as a list.
     pub scope_claim: String,
-    /// The roles and scopes that stand for staff, exactly so.
+    /// The roles and scopes of staff, compared exactly.
     pub staff: Vec<String>,
-    /// The roles and scopes that stand for a peer service.
+    /// The roles and scopes of peer services, compared exactly.
     pub service: Vec<String>,
 }
 
 impl Roles {
-    /// The role of whoever holds a token with these claims.
+    /// The role of a token with these claims.
     pub(super) fn role(&self, claims: &Map<String, Value>) -> Role {
         let role = words(claims.get(&self.role_claim), |role| vec![role]);
         let scopes = words(claims.get(&self.scope_claim), |scopes| {
@@ -40,7 +40,7 @@ impl Roles {
     }
 }
 
-/// The words of a claim; of a list those that are texts, each as it is.
+/// The words of a string claim, or the strings of a list claim.
 fn words<'a>(
     claim: Option<&'a Value>,
     split: impl FnOnce(&'a str) -> Vec<&'a str>,

@@ -1,33 +1,33 @@
-//! Signing people in: what is asked of UserService, whoever asks it.
+//! Sign-in with UserService.
 
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 
-/// What somebody signs in with.
+/// A username and a password.
 #[derive(Clone, Debug)]
-pub struct Credentials {
-    /// The name.
+pub struct SignInCredentials {
+    /// The username.
     pub username: String,
     /// The password.
     pub password: SecretString,
 }
 
-/// Why there is no token.
+/// Why a sign-in failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotSignedIn {
-    /// Name and password do not belong together.
+pub enum SignInError {
+    /// The username or the password is wrong.
     #[error("the name or the password is wrong")]
     Wrong,
-    /// UserService is away, or says what nobody understands.
+    /// UserService is unavailable, or its response is invalid.
     #[error("UserService {0}")]
     Unavailable(String),
 }
 
-/// Exchanges a name and a password for an access token.
+/// Exchanges credentials for an access token.
 pub trait SignIn: Send + Sync {
-    /// The token of whoever has these credentials. It is verified like any other.
+    /// Returns an access token, which the caller verifies like any other.
     fn sign_in<'a>(
         &'a self,
-        credentials: &'a Credentials,
-    ) -> BoxFuture<'a, Result<SecretString, NotSignedIn>>;
+        credentials: &'a SignInCredentials,
+    ) -> BoxFuture<'a, Result<SecretString, SignInError>>;
 }

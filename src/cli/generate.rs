@@ -12,30 +12,29 @@ use crate::{clock, config, db};
 
 use super::{Environment, Result, moment};
 
-/// Its arguments.
 #[derive(Parser)]
 #[command(
     after_help = "The orders reach back three years from --until. The same seed, number and --until give the same orders. A few are open or stuck; a service that runs on the database goes on with them."
 )]
-pub struct Args {
-    /// How many orders
+pub struct GenerateArgs {
+    /// The number of orders
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     orders: u64,
-    /// How many customers they belong to; an eighth as many unless given
+    /// The number of customers; by default an eighth of the orders
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     customers: Option<u64>,
-    /// What chance goes by
+    /// The seed of the random numbers
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// When the last order was placed (RFC 3339); the beginning of today unless given
+    /// When the last order was placed (RFC 3339); by default the beginning of today
     #[arg(long, value_parser = moment)]
     until: Option<OffsetDateTime>,
-    /// Keep the orders that are there already
+    /// Keep existing orders
     #[arg(long)]
     add: bool,
 }
 
-pub async fn run(args: Args, environment: &Environment) -> Result {
+pub async fn run(args: GenerateArgs, environment: &Environment) -> Result {
     let (database, currency) = environment
         .or_dev()
         .read(|reader| config::database(reader).zip(config::currency(reader)))?;

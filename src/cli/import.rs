@@ -12,12 +12,11 @@ use crate::{config, db};
 
 use super::{Environment, Result};
 
-/// Its arguments.
 #[derive(Parser)]
 #[command(
     after_help = "The files are those of the earlier shop: orders with order_id, customer_id, order_status, payment_status, order_total, created_at, items with order_item_id, order_id, product_id, sku, quantity, unit_price, and name where there is one. A bad row is named by line and column, and then nothing is imported; rows that are there already are left as they are."
 )]
-pub struct Args {
+pub struct ImportArgs {
     /// CSV file of the orders
     #[arg(long)]
     orders: PathBuf,
@@ -26,7 +25,7 @@ pub struct Args {
     items: PathBuf,
 }
 
-pub async fn run(args: Args, environment: &Environment) -> Result {
+pub async fn run(args: ImportArgs, environment: &Environment) -> Result {
     let (database, currency) = environment
         .or_dev()
         .read(|reader| Some((config::database(reader), config::currency(reader))).and_then(both))?;

@@ -21,7 +21,7 @@ const BATCHES_EVERY: Duration = Duration::from_secs(1);
 #[command(
     after_help = "Connects to PostgreSQL directly, not through a transaction pooler. May run while the service works, and beside other migrators. Applied migrations that only a newer release knows are left as they are."
 )]
-pub struct Args {
+pub struct MigrateArgs {
     /// List the migrations, applied and pending, and change nothing
     #[arg(long, conflicts_with = "dry_run")]
     status: bool,
@@ -30,7 +30,7 @@ pub struct Args {
     dry_run: bool,
 }
 
-pub async fn run(args: &Args, environment: &Environment) -> Result {
+pub async fn run(args: &MigrateArgs, environment: &Environment) -> Result {
     let options = environment.or_dev().read(config::database)?;
     if args.status || args.dry_run {
         let statuses = read_statuses(&options).await?;

@@ -8,36 +8,35 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
 use crate::app;
-use crate::config::Reconciling;
+use crate::config::ReconcileConfig;
 use crate::reconciliation::{
     Finding, PeerListing, ReconciliationScope, ReconciliationSummary, RepairOutcome,
 };
 
-use super::{Environment, Result, init_logs, moment, say, tell};
+use super::{Environment, Result, init_logs, moment, print_error, say};
 
-/// What it ends with when something was found and not mended.
+/// The exit code if a finding was not repaired.
 const FOUND: u8 = 1;
-/// What it ends with when not everything could be compared.
+/// The exit code if not everything could be compared.
 const INCOMPLETE: u8 = 2;
 
-/// Its arguments.
 #[derive(Parser)]
 #[command(
-    after_help = "Ends with 0 when everything agrees or was repaired, 1 when something is left or went before a person, 2 when not everything could be compared. What each finding means is in docs/operations.md."
+    after_help = "Ends with 0 when everything agrees or was repaired, 1 when something is left or was handed to a person, 2 when not everything could be compared. What each finding means is in docs/operations.md."
 )]
-pub struct Args {
-    /// Orders accepted, and records made, from then on, such as 2025-01-31T00:00:00Z; else
+pub struct ReconcileArgs {
+    /// Orders accepted, and records made, since then, such as 2025-01-31T00:00:00Z; by default
     /// RECONCILE_DAYS back
     #[arg(long, value_parser = moment)]
     since: Option<OffsetDateTime>,
-    /// And before then; else until now
+    /// And before then; by default now
     #[arg(long, value_parser = moment)]
     until: Option<OffsetDateTime>,
-    /// For how many seconds an order must have rested to be compared; else the longer of
+    /// Seconds since the last change of an order that is compared; by default the longer of
     /// SWEEP_AFTER_MS and ten minutes
     #[arg(long, value_name = "SECONDS")]
     grace: Option<u32>,
-    /// Mend what can be mended safely, and bring the rest before a person
+    /// Repair what is safe to repair, and hand the rest to a person
     #[arg(long)]
     repair: bool,
     /// Print a line of JSON for each finding, and one for the summary
@@ -45,23 +44,23 @@ pub struct Args {
     json: bool,
 }
 
-pub async fn run(args: Args, environment: &Environment) -> ExitCode {
+pub async fn run(args: ReconcileArgs, environment: &Environment) -> ExitCode {
     match reconcile(&args, environment).await {
         Ok(summary) if !summary.is_complete() => INCOMPLETE.into(),
         Ok(summary) if summary.found() > summary.repaired => FOUND.into(),
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
-            tell(&*error);
+            print_error(&*error);
             INCOMPLETE.into()
         }
     }
 }
 
-async fn reconcile(args: &Args, environment: &Environment) -> Result<ReconciliationSummary> {
+async fn reconcile(args: &ReconcileArgs, environment: &Environment) -> Result<ReconciliationSummary> {
     let mut environment = environment.or_dev();
     environment.fall_back("RUST_LOG", "off");
     init_logs(&environment)?;
-    let reconciliation = app::reconciliation(environment.read(Reconciling::read)?)?;
+    let reconciliation = app::reconciliation(environment.read(ReconcileConfig::read)?)?;
     let scope = ReconciliationScope {
         since: args.since,
         until: args.until,

@@ -74,7 +74,7 @@ pub async fn run(args: Args, environment: &Environment) -> Result {
     let signing_secret = environment.or_dev().read(|reader| {
         let key = config::token_key(reader);
         if key.is_none() {
-            reader.fault("SECRET_KEY", "is needed to sign tokens");
+            reader.reject("SECRET_KEY", "is needed to sign tokens");
         }
         key
     })?;

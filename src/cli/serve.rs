@@ -28,7 +28,7 @@ pub async fn run(environment: &Environment) -> Result {
     Ok(())
 }
 
-/// Returns when the process is asked to stop, by Ctrl-C or by SIGTERM.
+/// Returns when the process receives SIGINT (Ctrl-C) or SIGTERM.
 pub async fn wait_for_stop() -> Result {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;

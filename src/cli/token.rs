@@ -4,32 +4,32 @@ use clap::Parser;
 use secrecy::SecretString;
 use serde_json::json;
 
-use crate::auth::{Claims, sign};
+use crate::auth::{TokenClaims, sign};
 use crate::{clock, config};
 
 use super::{Environment, Result, say};
 
-/// The number that staff get unless another is named.
+/// The default id of staff.
 pub const STAFF_ID: i64 = 1000;
 
 #[derive(Parser)]
-pub struct Args {
-    /// The customer's number; staff may go without
+pub struct TokenArgs {
+    /// The customer id; optional for staff
     #[arg(long, required_unless_present = "staff", value_parser = clap::value_parser!(i64).range(1..))]
     customer: Option<i64>,
-    /// A token of staff, who see every order
+    /// Make a token of staff, who see every order
     #[arg(long)]
     staff: bool,
-    /// How long it is valid, in seconds
+    /// The lifetime, in seconds
     #[arg(long, default_value_t = 3600, value_parser = clap::value_parser!(i64).range(1..=31_536_000))]
     ttl: i64,
 }
 
-pub fn run(args: &Args, environment: &Environment) -> Result {
+pub fn run(args: &TokenArgs, environment: &Environment) -> Result {
     let key = environment.or_dev().read(|reader| {
         let key = config::token_key(reader);
         if key.is_none() {
-            reader.fault(
+            reader.reject(
                 "SECRET_KEY",
                 "is needed to sign a token; set it, or run 'order-service dev' from this folder once",
             );
@@ -41,16 +41,16 @@ pub fn run(args: &Args, environment: &Environment) -> Result {
     Ok(())
 }
 
-/// An access token as UserService makes them.
+/// An access token in the form of UserService.
 pub fn make(user_id: i64, staff: bool, ttl_s: i64, key: &SecretString) -> Result<String> {
     let now = clock::now().unix_timestamp();
-    let claims = Claims {
+    let claims = TokenClaims {
         exp: now.saturating_add(ttl_s),
         iat: Some(json!(now)),
         token_type: Some(json!("access")),
         user_id: Some(json!(user_id)),
         is_staff: staff.then_some(json!(true)),
-        ..Claims::default()
+        ..TokenClaims::default()
     };
     Ok(sign(&claims, key)?)
 }

@@ -1,4 +1,4 @@
-//! What connections and requests may take.
+//! The limits of connections and requests.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -9,15 +9,17 @@ use url::Url;
 
 use crate::{http, server};
 
-use super::{Reader, milliseconds};
+use super::{SettingsReader, milliseconds};
 
-/// Reads what connections may take.
-pub(super) fn connection_limits(reader: &mut Reader<'_>) -> Option<server::Limits> {
+/// Reads the limits of connections.
+pub(super) fn connection_limits(
+    reader: &mut SettingsReader<'_>,
+) -> Option<server::ConnectionLimits> {
     let max_connections = reader.number("MAX_CONNECTIONS", 1..=1_000_000);
     let header_timeout = milliseconds(reader, "HEADER_TIMEOUT_MS", 10..=600_000);
     let keep_alive = milliseconds(reader, "KEEP_ALIVE_MS", 10..=3_600_000);
     let write_timeout = milliseconds(reader, "WRITE_TIMEOUT_MS", 10..=600_000);
-    Some(server::Limits {
+    Some(server::ConnectionLimits {
         max_connections: usize::try_from(max_connections?).ok()?,
         header_timeout: header_timeout?,
         keep_alive: keep_alive?,
@@ -25,9 +27,9 @@ pub(super) fn connection_limits(reader: &mut Reader<'_>) -> Option<server::Limit
     })
 }
 
-/// Reads what requests may take; they must have the time to wait for an order to settle.
+/// Reads the limits of requests. Their timeout must exceed the wait for an order to settle.
 pub(super) fn request_limits(
-    reader: &mut Reader<'_>,
+    reader: &mut SettingsReader<'_>,
     settle_wait: Option<Duration>,
 ) -> Option<http::RequestLimits> {
     let max_requests = reader.number("MAX_REQUESTS", 1..=1_000_000);
@@ -41,7 +43,7 @@ pub(super) fn request_limits(
     if let (Some(request), Some(settle)) = (request_timeout, settle_wait)
         && request <= settle
     {
-        reader.fault("REQUEST_TIMEOUT_MS", "must be more than SETTLE_WAIT_MS");
+        reader.reject("REQUEST_TIMEOUT_MS", "must be more than SETTLE_WAIT_MS");
     }
     Some(http::RequestLimits {
         max_requests: usize::try_from(max_requests?).ok()?,
@@ -56,17 +58,17 @@ pub(super) fn request_limits(
 }
 
 /// Reads the port of the metrics, if they have one of their own.
-pub(super) fn metrics_port(reader: &mut Reader<'_>) -> Option<u16> {
+pub(super) fn metrics_port(reader: &mut SettingsReader<'_>) -> Option<u16> {
     let text = reader.text("METRICS_PORT")?;
     let port = text.parse().ok();
     if port.is_none() {
-        reader.fault("METRICS_PORT", "must be a whole number from 0 to 65535");
+        reader.reject("METRICS_PORT", "must be a whole number from 0 to 65535");
     }
     port
 }
 
 fn count(
-    reader: &mut Reader<'_>,
+    reader: &mut SettingsReader<'_>,
     name: &'static str,
     bounds: std::ops::RangeInclusive<u64>,
 ) -> Option<u32> {
@@ -74,9 +76,9 @@ fn count(
     u32::try_from(number).ok()
 }
 
-/// What stands between commas; nothing where the variable is not set.
+/// A comma-separated list; empty if the variable is not set.
 fn list<T>(
-    reader: &mut Reader<'_>,
+    reader: &mut SettingsReader<'_>,
     name: &'static str,
     parse: impl Fn(&str) -> Result<T, &'static str>,
 ) -> Option<Vec<T>> {
@@ -86,7 +88,7 @@ fn list<T>(
         .map(str::trim)
         .filter(|entry| !entry.is_empty());
     let parsed = entries.map(parse).collect::<Result<_, _>>();
-    parsed.map_err(|fault| reader.fault(name, fault)).ok()
+    parsed.map_err(|fault| reader.reject(name, fault)).ok()
 }
 
 fn network(text: &str) -> Result<IpNet, &'static str> {
@@ -95,7 +97,7 @@ fn network(text: &str) -> Result<IpNet, &'static str> {
         .ok_or("must be addresses or networks such as 10.0.0.0/8, separated by commas")
 }
 
-/// An origin as browsers write it: scheme, host, and a port that is not the usual one.
+/// An origin in the form of browsers: scheme, host, and the port unless it is the default one.
 fn origin(text: &str) -> Result<String, &'static str> {
     Url::parse(text)
         .ok()

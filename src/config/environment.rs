@@ -1,28 +1,28 @@
-//! Where settings come from: the environment, then `.env`, then what a command itself provides.
+//! The sources of settings, in order: the environment, `.env`, and fallbacks of the command.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use super::{Faults, Reader};
+use super::{ConfigErrors, SettingsReader};
 
-/// The file in which `dev` keeps the key of its world.
+/// The file in which `dev` stores its signing key.
 pub const DEV_KEY: &str = "secret_key";
-/// The file in which `dev` keeps the address of its database while it runs.
+/// The file in which `dev` stores the URL of its database while it runs.
 pub const DEV_DATABASE: &str = "database_url";
-/// The file in which `dev` keeps the addresses of its peers while it runs: `NAME=URL` in each line.
+/// The file in which `dev` stores the URLs of its peers while it runs, as lines of `NAME=URL`.
 pub const DEV_PEERS: &str = "peers";
 
-/// Where `dev` keeps its world, and where other commands find it.
+/// The folder of the dev environment, where other commands find it.
 pub fn dev_folder() -> PathBuf {
     PathBuf::from(".dev")
 }
 
-/// Why `.env` cannot be used.
+/// Why `.env` cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error(".env {0}")]
-pub struct Unreadable(&'static str);
+pub struct DotenvError(&'static str);
 
-/// Settings by name. The process's own environment is never changed.
+/// Settings by name. The environment of the process is never changed.
 #[derive(Clone, Default)]
 pub struct Environment {
     given: HashMap<String, String>,
@@ -30,20 +30,20 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Reads `.env`, if there is one, and the environment, which goes first.
-    pub fn load() -> Result<Self, Unreadable> {
+    /// Reads the environment and `.env`. The environment takes precedence.
+    pub fn load() -> Result<Self, DotenvError> {
         let mut given = HashMap::new();
         match dotenvy::dotenv_iter() {
             Ok(entries) => {
                 for entry in entries {
-                    // The text of a faulty line may be a secret.
+                    // The error omits the line, which may contain a secret.
                     let (name, value) =
-                        entry.map_err(|_| Unreadable("has a line that cannot be read"))?;
+                        entry.map_err(|_| DotenvError("has a line that cannot be read"))?;
                     given.entry(name).or_insert(value);
                 }
             }
             Err(error) if error.not_found() => {}
-            Err(_) => return Err(Unreadable("cannot be read")),
+            Err(_) => return Err(DotenvError("cannot be read")),
         }
         for (name, value) in std::env::vars_os() {
             if let (Ok(name), Ok(value)) = (name.into_string(), value.into_string()) {
@@ -56,24 +56,24 @@ impl Environment {
         })
     }
 
-    /// Sets what holds, whatever else is given.
+    /// Overrides a setting.
     #[cfg(feature = "sandbox")]
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
         self.given.insert(name.to_owned(), value.into());
     }
 
-    /// What is given, by name: for a process that is to have the same settings.
+    /// The given settings, for a child process.
     pub fn given(&self) -> &HashMap<String, String> {
         &self.given
     }
 
-    /// Sets what holds unless something else is given.
+    /// Sets a fallback for a setting that is not given.
     pub fn fall_back(&mut self, name: &str, value: impl Into<String>) {
         self.fallback.insert(name.to_owned(), value.into());
     }
 
-    /// With the key, the database and the peers of the `dev` world that was started from this folder, for
-    /// whatever is not given. Its orders are known to its peers alone.
+    /// Adds the key, the database and the peers of the dev environment in this folder as fallbacks. Database and
+    /// peers go together, because only those peers know the orders.
     pub fn or_dev(&self) -> Self {
         let mut environment = self.clone();
         let keys = ["SECRET_KEY", "JWT_PUBLIC_KEY", "JWT_JWKS_URL"];
@@ -102,7 +102,7 @@ impl Environment {
         }
     }
 
-    /// Whether a database is named.
+    /// Whether a database is configured.
     pub fn has_database(&self) -> bool {
         self.is_given("DATABASE_URL") || self.is_given("DB_HOST")
     }
@@ -114,8 +114,11 @@ impl Environment {
             .is_some_and(|value| !value.trim().is_empty())
     }
 
-    /// Reads settings, and tells every fault at once.
-    pub fn read<T>(&self, read: impl FnOnce(&mut Reader<'_>) -> Option<T>) -> Result<T, Faults> {
+    /// Reads settings and reports all errors together.
+    pub fn read<T>(
+        &self,
+        read: impl FnOnce(&mut SettingsReader<'_>) -> Option<T>,
+    ) -> Result<T, ConfigErrors> {
         let get = |name: &str| {
             let given = self
                 .given
@@ -123,7 +126,7 @@ impl Environment {
                 .filter(|value| !value.trim().is_empty());
             given.or_else(|| self.fallback.get(name)).cloned()
         };
-        let mut reader = Reader::new(&get);
+        let mut reader = SettingsReader::new(&get);
         let value = read(&mut reader);
         reader.finish(value)
     }

@@ -1,4 +1,4 @@
-//! Where the database is and with what tokens are verified: the settings that hold secrets.
+//! The settings that hold secrets: databases and keys.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use jsonwebtoken::Algorithm;
 use secrecy::SecretString;
 use sqlx::postgres::PgConnectOptions;
 
-use crate::auth::{self, Key, Pace, check_secret};
+use crate::auth::{self, KeyRefreshPolicy, VerificationKey, check_secret};
 
-use super::{Reader, parse_url, seconds};
+use super::{SettingsReader, parse_url, seconds};
 
-/// At least so long lies between two fetches of published keys for tokens that name unknown ones.
-const REST: Duration = Duration::from_secs(30);
-/// So long at most a request waits for published keys.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The least time between two fetches of published keys that are caused by unknown key ids.
+const MIN_INTERVAL: Duration = Duration::from_secs(30);
+/// How long a request waits for published keys.
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
-/// Where a standby is that lists are read from, if there is one.
-pub fn database_read(reader: &mut Reader<'_>) -> Option<Option<PgConnectOptions>> {
+/// Reads the standby that lists are read from. `Some(None)`: not configured.
+pub fn database_read(reader: &mut SettingsReader<'_>) -> Option<Option<PgConnectOptions>> {
     let name = "DATABASE_READ_URL";
     match reader.text(name) {
         None => Some(None),
@@ -25,7 +25,7 @@ pub fn database_read(reader: &mut Reader<'_>) -> Option<Option<PgConnectOptions>
 }
 
 fn parse_database(
-    reader: &mut Reader<'_>,
+    reader: &mut SettingsReader<'_>,
     name: &'static str,
     url: &str,
 ) -> Option<PgConnectOptions> {
@@ -36,7 +36,7 @@ fn parse_database(
     match url.parse() {
         Ok(options) if is_postgres => Some(options),
         _ => {
-            reader.fault(
+            reader.reject(
                 name,
                 "must look like postgres://user:password@host:port/name",
             );
@@ -45,8 +45,8 @@ fn parse_database(
     }
 }
 
-/// Reads where the database is: `DATABASE_URL`, or the five `DB_` variables.
-pub fn database(reader: &mut Reader<'_>) -> Option<PgConnectOptions> {
+/// Reads the database connection: `DATABASE_URL`, or the five `DB_` variables.
+pub fn database(reader: &mut SettingsReader<'_>) -> Option<PgConnectOptions> {
     let url = reader.text("DATABASE_URL");
     let [name, user, password, host] =
         ["DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST"].map(|name| (name, reader.text(name)));
@@ -58,7 +58,7 @@ pub fn database(reader: &mut Reader<'_>) -> Option<PgConnectOptions> {
         .iter()
         .all(|(_, value)| value.is_none())
     {
-        reader.fault(
+        reader.reject(
             "DATABASE_URL",
             "is not set, nor are DB_NAME, DB_USER, DB_PASSWORD and DB_HOST",
         );
@@ -66,7 +66,7 @@ pub fn database(reader: &mut Reader<'_>) -> Option<PgConnectOptions> {
     }
     for (name, value) in [&name, &user, &password, &host] {
         if value.is_none() {
-            reader.fault(name, "is not set");
+            reader.reject(name, "is not set");
         }
     }
     Some(
@@ -80,24 +80,24 @@ pub fn database(reader: &mut Reader<'_>) -> Option<PgConnectOptions> {
 }
 
 /// Reads the key that tokens are signed with, if there is one.
-pub fn token_key(reader: &mut Reader<'_>) -> Option<SecretString> {
+pub fn token_key(reader: &mut SettingsReader<'_>) -> Option<SecretString> {
     let secret = SecretString::from(reader.text("SECRET_KEY")?);
     match check_secret(&secret) {
         Ok(()) => Some(secret),
         Err(error) => {
-            reader.fault("SECRET_KEY", error);
+            reader.reject("SECRET_KEY", error);
             None
         }
     }
 }
 
-/// Reads what tokens are verified with: a secret, a public key, or where public keys are published.
-pub(super) fn verification_key(reader: &mut Reader<'_>) -> Option<Key> {
+/// Reads the key that verifies tokens: a secret, a public key, or the URL of published keys.
+pub(super) fn verification_key(reader: &mut SettingsReader<'_>) -> Option<VerificationKey> {
     let has_secret = reader.text("SECRET_KEY").is_some();
     let secret = token_key(reader);
     let pem = reader.text("JWT_PUBLIC_KEY");
     let url = reader.text("JWT_JWKS_URL");
-    let pace = pace(reader);
+    let policy = key_refresh_policy(reader);
     let algorithm = reader.value("JWT_ALGORITHM", |text| match text {
         "RS256" => Ok(Algorithm::RS256),
         "ES256" => Ok(Algorithm::ES256),
@@ -106,25 +106,25 @@ pub(super) fn verification_key(reader: &mut Reader<'_>) -> Option<Key> {
         _ => Err("must be RS256, ES256 or EdDSA".to_owned()),
     });
     match (has_secret, pem, url) {
-        (true, None, None) => secret.map(Key::Secret),
+        (true, None, None) => secret.map(VerificationKey::Secret),
         (false, Some(pem), None) => public_key(reader, pem, algorithm?),
         (false, None, Some(url)) => {
-            let url = parse_url(&url).map_err(|fault| reader.fault("JWT_JWKS_URL", fault));
-            Some(Key::Published {
+            let url = parse_url(&url).map_err(|fault| reader.reject("JWT_JWKS_URL", fault));
+            Some(VerificationKey::Published {
                 url: url.ok()?,
                 algorithm: algorithm?,
-                pace: pace?,
+                policy: policy?,
             })
         }
         (false, None, None) => {
-            reader.fault(
+            reader.reject(
                 "SECRET_KEY",
                 "is not set, nor is JWT_PUBLIC_KEY, nor JWT_JWKS_URL",
             );
             None
         }
         (true, Some(_), _) => {
-            reader.fault("JWT_PUBLIC_KEY", "and SECRET_KEY are both set; keep one");
+            reader.reject("JWT_PUBLIC_KEY", "and SECRET_KEY are both set; keep one");
             None
         }
         (_, _, Some(_)) => {
@@ -133,7 +133,7 @@ pub(super) fn verification_key(reader: &mut Reader<'_>) -> Option<Key> {
             } else {
                 "JWT_PUBLIC_KEY"
             };
-            reader.fault(
+            reader.reject(
                 "JWT_JWKS_URL",
                 format!("and {other} are both set; keep one"),
             );
@@ -142,51 +142,55 @@ pub(super) fn verification_key(reader: &mut Reader<'_>) -> Option<Key> {
     }
 }
 
-fn pace(reader: &mut Reader<'_>) -> Option<Pace> {
+fn key_refresh_policy(reader: &mut SettingsReader<'_>) -> Option<KeyRefreshPolicy> {
     let refresh_every = seconds(reader, "JWT_JWKS_REFRESH_S", 1..=86_400);
     let stale_for = seconds(reader, "JWT_JWKS_STALE_S", 0..=2_592_000);
-    Some(Pace {
+    Some(KeyRefreshPolicy {
         refresh_every: refresh_every?,
         stale_for: stale_for?,
-        rest: REST,
-        patience: PATIENCE,
+        min_interval: MIN_INTERVAL,
+        max_wait: MAX_WAIT,
     })
 }
 
-/// Reads the key that cursors are signed with: one of its own, or what tokens are verified with, which
-/// all replicas have as well. With a public key cursors are safe from slips, not from forgers; there is
-/// nothing in one that its caller could not ask for.
+/// Reads the key that signs cursors. Without `CURSOR_KEY` it is the verification key, which all replicas
+/// share. With a public key that only detects accidental changes; a forged cursor gives no access to data
+/// that its caller could not request anyway.
 pub(super) fn cursor_key(
-    reader: &mut Reader<'_>,
-    auth: Option<&auth::Settings>,
+    reader: &mut SettingsReader<'_>,
+    auth: Option<&auth::AuthSettings>,
 ) -> Option<SecretString> {
     if let Some(text) = reader.text("CURSOR_KEY") {
         let secret = SecretString::from(text);
         return match check_secret(&secret) {
             Ok(()) => Some(secret),
             Err(error) => {
-                reader.fault("CURSOR_KEY", error);
+                reader.reject("CURSOR_KEY", error);
                 None
             }
         };
     }
     match &auth?.key {
-        Key::Secret(secret) => Some(secret.clone()),
-        Key::Public { pem, .. } => Some(SecretString::from(pem.clone())),
-        // The keys themselves change.
-        Key::Published { url, .. } => Some(SecretString::from(url.as_str())),
+        VerificationKey::Secret(secret) => Some(secret.clone()),
+        VerificationKey::Public { pem, .. } => Some(SecretString::from(pem.clone())),
+        // The published keys change, their URL does not.
+        VerificationKey::Published { url, .. } => Some(SecretString::from(url.as_str())),
     }
 }
 
-fn public_key(reader: &mut Reader<'_>, pem: String, algorithm: Algorithm) -> Option<Key> {
+fn public_key(
+    reader: &mut SettingsReader<'_>,
+    pem: String,
+    algorithm: Algorithm,
+) -> Option<VerificationKey> {
     let pem = if pem.starts_with("-----BEGIN") {
-        // A .env file has no line breaks.
+        // Values in a .env file have no line breaks.
         pem.replace("\\n", "\n")
     } else {
         match std::fs::read_to_string(&pem) {
             Ok(pem) => pem,
             Err(_) => {
-                reader.fault(
+                reader.reject(
                     "JWT_PUBLIC_KEY",
                     "is neither PEM nor the path of a readable file",
                 );
@@ -194,11 +198,11 @@ fn public_key(reader: &mut Reader<'_>, pem: String, algorithm: Algorithm) -> Opt
             }
         }
     };
-    let key = Key::Public { pem, algorithm };
+    let key = VerificationKey::Public { pem, algorithm };
     match crate::auth::check_key(&key) {
         Ok(()) => Some(key),
         Err(error) => {
-            reader.fault("JWT_PUBLIC_KEY", error);
+            reader.reject("JWT_PUBLIC_KEY", error);
             None
         }
     }

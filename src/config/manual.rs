@@ -1,4 +1,4 @@
-//! The variables, told to people.
+//! The manual of the variables.
 
 use std::fmt::Write as _;
 

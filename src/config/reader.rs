@@ -1,15 +1,15 @@
-//! Reads variables and gathers everything that is wrong with them, so that all of it is told at once.
-//! Values are never repeated in errors: one of them may be a secret.
+//! Reads variables and collects their errors, so that all are reported together. Errors never contain values,
+//! because a value may be a secret.
 
 use std::fmt;
 
 use super::variables::VARIABLES;
 
-/// Everything that is wrong with the configuration.
+/// All errors of the configuration.
 #[derive(Debug)]
-pub struct Faults(Vec<String>);
+pub struct ConfigErrors(Vec<String>);
 
-impl fmt::Display for Faults {
+impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the configuration has {} fault(s):", self.0.len())?;
         self.0
@@ -18,17 +18,17 @@ impl fmt::Display for Faults {
     }
 }
 
-impl std::error::Error for Faults {}
+impl std::error::Error for ConfigErrors {}
 
-/// Reads variables from wherever `get` takes them.
-pub struct Reader<'a> {
+/// Reads variables through the function `get` and collects errors.
+pub struct SettingsReader<'a> {
     get: &'a dyn Fn(&str) -> Option<String>,
     faults: Vec<String>,
     read: Vec<&'static str>,
 }
 
-impl<'a> Reader<'a> {
-    /// A reader that has found no fault so far.
+impl<'a> SettingsReader<'a> {
+    /// A reader without errors.
     pub fn new(get: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self {
             get,
@@ -37,7 +37,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A variable's text; an empty one counts as not set.
+    /// The text of a variable. An empty variable counts as not set.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
         self.read.push(name);
         (self.get)(name)
@@ -45,7 +45,7 @@ impl<'a> Reader<'a> {
             .filter(|text| !text.is_empty())
     }
 
-    /// A variable, or its default as [`VARIABLES`] gives it. `None`: a fault was noted.
+    /// A variable, or its default of [`VARIABLES`]. `None` if an error was added.
     pub fn value<T>(
         &mut self,
         name: &'static str,
@@ -59,13 +59,13 @@ impl<'a> Reader<'a> {
                 .map(str::to_owned)
         });
         let Some(text) = text else {
-            self.fault(name, "is not set");
+            self.reject(name, "is not set");
             return None;
         };
         match parse(&text) {
             Ok(value) => Some(value),
             Err(expected) => {
-                self.fault(name, expected);
+                self.reject(name, expected);
                 None
             }
         }
@@ -89,20 +89,20 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Notes that a variable is at fault.
-    pub fn fault(&mut self, name: &str, what: impl fmt::Display) {
+    /// Adds an error about a variable.
+    pub fn reject(&mut self, name: &str, what: impl fmt::Display) {
         self.faults.push(format!("{name} {what}"));
     }
 
-    /// The value, if nothing was at fault.
-    pub fn finish<T>(self, value: Option<T>) -> Result<T, Faults> {
+    /// The value, or all errors.
+    pub fn finish<T>(self, value: Option<T>) -> Result<T, ConfigErrors> {
         match value {
             Some(value) if self.faults.is_empty() => Ok(value),
-            _ => Err(Faults(self.faults)),
+            _ => Err(ConfigErrors(self.faults)),
         }
     }
 
-    /// The variables that were asked for so far.
+    /// The variables that were read.
     pub fn asked_for(&self) -> &[&'static str] {
         &self.read
     }

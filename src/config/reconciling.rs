@@ -1,4 +1,4 @@
-//! What reconciling needs: all of it is part of what serving needs.
+//! The configuration of `reconcile`, a subset of that of `serve`.
 
 use std::time::Duration;
 
@@ -8,33 +8,34 @@ use crate::db::pool::Limits;
 use crate::{peers, reconciliation, saga};
 
 use super::{
-    Reader, database, fulfilment_settings, milliseconds, peer_settings, pool_limits, seconds,
+    SettingsReader, database, fulfilment_settings, milliseconds, peer_settings, pool_limits,
+    seconds,
 };
 
-/// The least time that an order must have rested.
+/// The least time since the last change of an order that is compared.
 const LEAST_GRACE: Duration = Duration::from_secs(600);
-/// Of the calls that may be made to a peer at a time, reconciliation makes one part of so many at
-/// most: half of what is kept for undoing and looking.
+/// Reconciliation uses at most this fraction of the concurrent calls to a peer, as a divisor: half of the part
+/// that is reserved for compensation and look-ups.
 const SHARE: usize = 8;
 
-/// What `order-service reconcile` needs.
+/// The configuration of `order-service reconcile`.
 #[derive(Clone)]
-pub struct Reconciling {
-    /// Where the database is.
+pub struct ReconcileConfig {
+    /// The connection to the database.
     pub database: PgConnectOptions,
-    /// How its pool is sized.
+    /// The limits of the connection pool.
     pub limits: Limits,
-    /// Where the peers are.
+    /// The peer clients.
     pub peers: peers::PeerSettings,
-    /// How fulfilment works.
+    /// The settings of sagas.
     pub fulfilment: saga::SagaSettings,
-    /// How orders are compared with the peers' ledgers.
+    /// The settings of reconciliation.
     pub reconciliation: reconciliation::ReconciliationSettings,
 }
 
-impl Reconciling {
-    /// Reads all of it.
-    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
+impl ReconcileConfig {
+    /// Reads the configuration of `reconcile`.
+    pub fn read(reader: &mut SettingsReader<'_>) -> Option<Self> {
         let database = database(reader);
         let limits = pool_limits(reader);
         let timeout = milliseconds(reader, "PEER_TIMEOUT_MS", 10..=120_000);
@@ -52,9 +53,9 @@ impl Reconciling {
     }
 }
 
-/// Reads how orders are compared.
+/// Reads the settings of reconciliation.
 pub(super) fn settings(
-    reader: &mut Reader<'_>,
+    reader: &mut SettingsReader<'_>,
     peers: Option<&peers::PeerSettings>,
     fulfilment: Option<&saga::SagaSettings>,
 ) -> Option<reconciliation::ReconciliationSettings> {

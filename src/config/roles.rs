@@ -1,10 +1,10 @@
-//! Which claims of a token make staff, and which a peer service.
+//! The settings about the roles that claims give.
 
 use crate::auth::Roles;
 
-use super::Reader;
+use super::SettingsReader;
 
-/// Claims that say something else: whoever may choose their own name must not become staff by it.
+/// Claims with another meaning. A user who may choose their own name must not become staff by it.
 const TAKEN: [&str; 9] = [
     "aud",
     "exp",
@@ -17,8 +17,8 @@ const TAKEN: [&str; 9] = [
     "user_id",
 ];
 
-/// Reads them.
-pub(super) fn roles(reader: &mut Reader<'_>) -> Option<Roles> {
+/// Reads the claims and names that give a role.
+pub(super) fn roles(reader: &mut SettingsReader<'_>) -> Option<Roles> {
     let staff_claim = reader.value("JWT_STAFF_CLAIM", claim);
     let role_claim = reader.value("JWT_ROLE_CLAIM", claim);
     let scope_claim = reader.value("JWT_SCOPE_CLAIM", claim);
@@ -33,11 +33,11 @@ pub(super) fn roles(reader: &mut Reader<'_>) -> Option<Roles> {
     ];
     for (at, (name, claim)) in claims.iter().enumerate() {
         for (other, _) in claims[at + 1..].iter().filter(|(_, other)| other == claim) {
-            reader.fault(name, format!("and {other} name the same claim"));
+            reader.reject(name, format!("and {other} name the same claim"));
         }
     }
     if staff.iter().any(|name| service.contains(name)) {
-        reader.fault(
+        reader.reject(
             "JWT_STAFF_ROLES",
             "and JWT_SERVICE_ROLES have a name in common; each stands for one of them",
         );
@@ -53,12 +53,12 @@ pub(super) fn roles(reader: &mut Reader<'_>) -> Option<Roles> {
 
 fn claim(text: &str) -> Result<String, String> {
     if TAKEN.contains(&text) {
-        return Err("is a claim that says something else".to_owned());
+        return Err("is a claim with another meaning".to_owned());
     }
     Ok(text.to_owned())
 }
 
-/// Names, separated by comma.
+/// Comma-separated names.
 fn names(text: &str) -> Result<Vec<String>, String> {
     let names: Vec<&str> = text.split(',').map(str::trim).collect();
     let is_name = |name: &&str| !name.is_empty() && !name.contains(char::is_whitespace);

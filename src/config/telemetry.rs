@@ -4,11 +4,11 @@ use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 use url::Url;
 
-use super::{Reader, parse_url};
-use crate::telemetry::{LogFormat, Sampling, Settings, TracesSettings};
+use super::{SettingsReader, parse_url};
+use crate::telemetry::{LogFormat, Sampling, TelemetrySettings, TracesSettings};
 
-/// Reads how logs are written, and where traces go.
-pub fn telemetry(reader: &mut Reader<'_>) -> Option<Settings> {
+/// Reads the settings of logs and traces.
+pub fn telemetry(reader: &mut SettingsReader<'_>) -> Option<TelemetrySettings> {
     let filter = reader.value("RUST_LOG", |text| Ok(text.to_owned()));
     let format = reader.value("LOG_FORMAT", |text| {
         match text.to_ascii_lowercase().as_str() {
@@ -18,15 +18,15 @@ pub fn telemetry(reader: &mut Reader<'_>) -> Option<Settings> {
         }
     });
     let traces = traces(reader);
-    Some(Settings {
+    Some(TelemetrySettings {
         filter: filter?,
         format: format?,
         traces: traces?,
     })
 }
 
-/// `Some(None)`: nowhere.
-fn traces(reader: &mut Reader<'_>) -> Option<Option<TracesSettings>> {
+/// `Some(None)`: traces are off.
+fn traces(reader: &mut SettingsReader<'_>) -> Option<Option<TracesSettings>> {
     let endpoint = endpoint(reader);
     let headers = headers(reader);
     let service_name = reader.value("OTEL_SERVICE_NAME", |text| Ok(text.to_owned()));
@@ -52,12 +52,12 @@ fn traces(reader: &mut Reader<'_>) -> Option<Option<TracesSettings>> {
     }))
 }
 
-fn endpoint(reader: &mut Reader<'_>) -> Option<Option<Url>> {
+fn endpoint(reader: &mut SettingsReader<'_>) -> Option<Option<Url>> {
     let name = "OTEL_EXPORTER_OTLP_ENDPOINT";
     let Some(text) = reader.text(name) else {
         return Some(None);
     };
-    // A password in it would get into the errors of those below.
+    // The exporter prints the URL in its errors, so it must not contain credentials.
     let plain = |url: &Url| {
         url.username().is_empty()
             && url.password().is_none()
@@ -68,20 +68,20 @@ fn endpoint(reader: &mut Reader<'_>) -> Option<Option<Url>> {
         Some(url) => Some(Some(url)),
         None => {
             let expected = "must be a URL such as http://localhost:4318, without user and query";
-            reader.fault(name, expected);
+            reader.reject(name, expected);
             None
         }
     }
 }
 
-/// Pairs as in the W3C's `baggage`: `name=value,name=value`, values percent-encoded.
-fn headers(reader: &mut Reader<'_>) -> Option<Vec<(String, SecretString)>> {
+/// Pairs in the format of W3C `baggage`: `name=value,name=value`, values percent-encoded.
+fn headers(reader: &mut SettingsReader<'_>) -> Option<Vec<(String, SecretString)>> {
     let name = "OTEL_EXPORTER_OTLP_HEADERS";
     let text = reader.text(name).unwrap_or_default();
     let pairs = text.split(',').map(str::trim).filter(|it| !it.is_empty());
     let headers: Option<Vec<_>> = pairs.map(header).collect();
     if headers.is_none() {
-        reader.fault(name, "must be name=value pairs, separated by commas");
+        reader.reject(name, "must be name=value pairs, separated by commas");
     }
     headers
 }

@@ -41,7 +41,7 @@ pub async fn observe(metrics: &Arc<Metrics>, request: Request, next: Next) -> Re
     );
     telemetry::serve(
         &span,
-        telemetry::Incoming {
+        telemetry::IncomingRequest {
             method,
             route: known_route,
             path: request.uri().path(),

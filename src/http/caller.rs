@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
-use crate::auth::Rejection;
+use crate::auth::TokenError;
 use crate::domain::principal::Principal;
 
 use super::problem::Problem;
@@ -26,20 +26,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
             .extensions
             .get::<Self>()
             .cloned()
-            .ok_or_else(|| Rejection::Missing.into())
+            .ok_or_else(|| TokenError::Missing.into())
     }
 }
 
 /// Reads the token of the `Authorization: Bearer` header, which must occur exactly once.
-pub fn bearer(headers: &HeaderMap) -> Result<&str, Rejection> {
+pub fn bearer(headers: &HeaderMap) -> Result<&str, TokenError> {
     let mut headers = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (headers.next(), headers.next()) else {
-        return Err(Rejection::Missing);
+        return Err(TokenError::Missing);
     };
-    let value = value.to_str().map_err(|_| Rejection::Invalid)?;
-    let (scheme, token) = value.split_once(' ').ok_or(Rejection::Missing)?;
+    let value = value.to_str().map_err(|_| TokenError::Invalid)?;
+    let (scheme, token) = value.split_once(' ').ok_or(TokenError::Missing)?;
     if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Rejection::Missing);
+        return Err(TokenError::Missing);
     }
     Ok(token.trim())
 }

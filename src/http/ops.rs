@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::auth::{KeysState, Rejection};
+use crate::auth::{KeysState, TokenError};
 
 use super::caller::bearer;
 use super::problem::{Problem, ProblemKind};
@@ -142,7 +142,7 @@ async fn metrics(State(state): State<HttpState>, request: Request) -> Result<Res
             sent.as_bytes(),
             expected.expose_secret().as_bytes(),
         );
-        equal.map_err(|_| Rejection::Invalid)?;
+        equal.map_err(|_| TokenError::Invalid)?;
     }
     state.orders.measure_pool();
     let text = state.metrics.encode().map_err(|error| {

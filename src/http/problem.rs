@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
-use crate::auth::Rejection;
+use crate::auth::TokenError;
 use crate::domain::ids::OrderId;
 use crate::orders::{Error, StateConflict};
 
@@ -231,10 +231,10 @@ impl From<Error> for Problem {
     }
 }
 
-impl From<Rejection> for Problem {
-    fn from(rejection: Rejection) -> Self {
+impl From<TokenError> for Problem {
+    fn from(rejection: TokenError) -> Self {
         match rejection {
-            Rejection::NoKeys => {
+            TokenError::NoKeys => {
                 Self::new(ProblemKind::Unavailable, rejection.to_string()).retry_after(5)
             }
             _ => Self::new(ProblemKind::Unauthenticated, rejection.to_string()),

@@ -7,7 +7,7 @@ use jsonwebtoken::Algorithm;
 use url::Url;
 use uuid::Uuid;
 
-use crate::auth::{KeySet, KeySource, NotFetched};
+use crate::auth::{KeyFetchError, KeySet, KeySource};
 
 use super::call::{CallContext, PeerClient, operation};
 use super::outcome::{CallFailure, CallOutcome};
@@ -29,13 +29,13 @@ impl TokenIssuer {
 }
 
 impl KeySource for TokenIssuer {
-    fn fetch(&self, algorithm: Algorithm) -> BoxFuture<'_, Result<KeySet, NotFetched>> {
+    fn fetch(&self, algorithm: Algorithm) -> BoxFuture<'_, Result<KeySet, KeyFetchError>> {
         Box::pin(async move {
             match self.keys(algorithm).await {
                 CallOutcome::Success(keys) => Ok(keys),
-                CallOutcome::Retryable(failure) => Err(NotFetched(failure.reason)),
+                CallOutcome::Retryable(failure) => Err(KeyFetchError(failure.reason)),
                 CallOutcome::Rejected(rejection) | CallOutcome::Mismatched(rejection) => {
-                    Err(NotFetched(rejection.reason))
+                    Err(KeyFetchError(rejection.reason))
                 }
             }
         })

@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::auth::{Credentials, NotSignedIn, SignIn};
+use crate::auth::{SignIn, SignInCredentials, SignInError};
 
 use super::call::{CallContext, PeerClient, operation};
 use super::json::text;
@@ -26,15 +26,15 @@ impl UserService {
 impl SignIn for UserService {
     fn sign_in<'a>(
         &'a self,
-        credentials: &'a Credentials,
-    ) -> BoxFuture<'a, Result<SecretString, NotSignedIn>> {
+        credentials: &'a SignInCredentials,
+    ) -> BoxFuture<'a, Result<SecretString, SignInError>> {
         Box::pin(async move {
             match self.token(credentials).await {
                 CallOutcome::Success(token) => Ok(token),
-                CallOutcome::Rejected(_) => Err(NotSignedIn::Wrong),
-                CallOutcome::Retryable(failure) => Err(NotSignedIn::Unavailable(failure.reason)),
+                CallOutcome::Rejected(_) => Err(SignInError::Wrong),
+                CallOutcome::Retryable(failure) => Err(SignInError::Unavailable(failure.reason)),
                 CallOutcome::Mismatched(rejection) => {
-                    Err(NotSignedIn::Unavailable(rejection.reason))
+                    Err(SignInError::Unavailable(rejection.reason))
                 }
             }
         })
@@ -42,7 +42,7 @@ impl SignIn for UserService {
 }
 
 impl UserService {
-    async fn token(&self, credentials: &Credentials) -> CallOutcome<SecretString> {
+    async fn token(&self, credentials: &SignInCredentials) -> CallOutcome<SecretString> {
         let trace_id = Uuid::new_v4();
         let request_id = trace_id.to_string();
         let context = CallContext::without_order(trace_id, &request_id);

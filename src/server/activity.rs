@@ -1,14 +1,14 @@
-//! What a connection waits for its client with, and since when.
+//! The client timeouts of a connection.
 //!
-//! | the client | from | may take |
+//! | the client | since | timeout |
 //! |---|---|---|
-//! | sends the head of its first request | the connection's begin | `header_timeout` |
+//! | sends the head of its first request | the start of the connection | `header_timeout` |
 //! | sends the head of a further one (HTTP/1.1) | its first byte | `header_timeout` |
-//! | sends no further one | the end of the last answer | `keep_alive` |
-//! | takes a part of an answer | the part before it | `write_timeout` |
+//! | is idle | the end of the last response | `keep_alive` |
+//! | reads a chunk of a response | the previous chunk | `write_timeout` |
 //!
-//! The body of a request is not watched here: the service reads it, within a time of its own. Nor is the
-//! service: an answer that it has no more of so far may take as long as it likes.
+//! Request bodies have a timeout of their own in `http`. The time that the service takes for a response does
+//! not count.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,20 +16,20 @@ use std::time::Instant;
 
 use axum::http::Version;
 
-use super::Limits;
+use super::ConnectionLimits;
 
-/// What a client was too slow at.
+/// The timeout that a client exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slow {
-    /// It did not send the head of a request.
+pub enum ClientTimeout {
+    /// The head of a request is incomplete.
     Head,
-    /// It did not ask for anything more.
+    /// No further request.
     Idle,
-    /// It did not take its answer.
+    /// The client does not read its response.
     Stalled,
 }
 
-impl Slow {
+impl ClientTimeout {
     /// The name in metrics.
     pub fn reason(self) -> &'static str {
         match self {
@@ -40,42 +40,42 @@ impl Slow {
     }
 }
 
-/// One connection's.
+/// The activity of one connection.
 #[derive(Debug)]
 pub struct Activity {
-    limits: Limits,
-    state: Mutex<State>,
+    limits: ConnectionLimits,
+    state: Mutex<ActivityState>,
 }
 
 #[derive(Debug)]
-struct State {
-    /// When the connection, or the last request on it, came to what it is.
+struct ActivityState {
+    /// When the connection began or its last response ended.
     since: Instant,
-    /// Whether there was a request.
-    has_asked: bool,
-    /// Whether bytes that come between requests are not necessarily the head of one.
+    /// Whether there was any request.
+    has_requested: bool,
+    /// With HTTP/2, bytes between requests need not be the head of one.
     is_http2: bool,
-    /// When the first byte of the next request came.
+    /// When the first byte of the next request arrived.
     head_since: Option<Instant>,
-    /// How many requests are being answered.
-    under_way: usize,
-    /// The number of the next request.
+    /// Requests in flight.
+    in_flight: usize,
+    /// The id of the latest request.
     next: u64,
-    /// Requests of which a part of the answer waits for the client, since when.
+    /// Requests with a chunk that waits for the client, and since when.
     offered: HashMap<u64, Instant>,
-    /// Since when the connection takes no more bytes.
+    /// Since when the socket accepts no more bytes.
     blocked: Option<Instant>,
 }
 
 impl Activity {
-    /// A connection's that begins now.
-    pub fn new(limits: Limits) -> Self {
-        let state = State {
+    /// For a connection that begins now.
+    pub fn new(limits: ConnectionLimits) -> Self {
+        let state = ActivityState {
             since: Instant::now(),
-            has_asked: false,
+            has_requested: false,
             is_http2: false,
             head_since: None,
-            under_way: 0,
+            in_flight: 0,
             next: 0,
             offered: HashMap::new(),
             blocked: None,
@@ -86,32 +86,32 @@ impl Activity {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ActivityState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A request has come.
-    pub fn begin(this: &Arc<Self>, version: Version) -> UnderWay {
+    /// A request begins.
+    pub fn begin(this: &Arc<Self>, version: Version) -> RequestInFlight {
         let mut state = this.state();
-        state.has_asked = true;
+        state.has_requested = true;
         state.is_http2 = version == Version::HTTP_2;
-        state.under_way += 1;
+        state.in_flight += 1;
         state.next += 1;
-        UnderWay {
-            number: state.next,
+        RequestInFlight {
+            id: state.next,
             activity: this.clone(),
         }
     }
 
-    /// Bytes have come.
+    /// Bytes were received.
     pub fn has_read(&self) {
         let mut state = self.state();
-        if state.under_way == 0 && state.head_since.is_none() {
+        if state.in_flight == 0 && state.head_since.is_none() {
             state.head_since = Some(Instant::now());
         }
     }
 
-    /// Bytes were taken, or were not.
+    /// Whether the socket accepted bytes.
     pub fn has_written(&self, took: bool) {
         let mut state = self.state();
         match took {
@@ -120,7 +120,7 @@ impl Activity {
         }
     }
 
-    /// The client was told that the connection ends; from now on it has no reason to be silent.
+    /// The server begins to close the connection: the idle timeout starts again.
     pub fn leave(&self) -> Instant {
         let now = Instant::now();
         let mut state = self.state();
@@ -129,8 +129,8 @@ impl Activity {
         now
     }
 
-    /// When to look again at the latest: nothing that begins later can be too slow before that.
-    pub fn look_again(&self) -> Instant {
+    /// When to check the timeouts again. No timeout that starts later can expire earlier.
+    pub fn next_check(&self) -> Instant {
         let limits = &self.limits;
         let shortest = limits
             .header_timeout
@@ -141,56 +141,56 @@ impl Activity {
         due.map_or(latest, |(at, _)| at.min(latest))
     }
 
-    /// What the client is too slow at, if anything.
-    pub fn slow(&self, now: Instant) -> Option<Slow> {
+    /// The timeout that has expired, if any.
+    pub fn expired(&self, now: Instant) -> Option<ClientTimeout> {
         let due = self.state().due(&self.limits);
-        due.filter(|(at, _)| *at <= now).map(|(_, slow)| slow)
+        due.filter(|(at, _)| *at <= now).map(|(_, timeout)| timeout)
     }
 }
 
-impl State {
-    /// What the client is too slow at next, and when.
-    fn due(&self, limits: &Limits) -> Option<(Instant, Slow)> {
+impl ActivityState {
+    /// The timeout that expires next, and when.
+    fn due(&self, limits: &ConnectionLimits) -> Option<(Instant, ClientTimeout)> {
         let offered = self.offered.values().chain(self.blocked.as_ref()).min();
         if let Some(&since) = offered {
-            return Some((since + limits.write_timeout, Slow::Stalled));
+            return Some((since + limits.write_timeout, ClientTimeout::Stalled));
         }
-        if self.under_way > 0 {
+        if self.in_flight > 0 {
             return None;
         }
         Some(match self.head_since {
-            _ if !self.has_asked => (self.since + limits.header_timeout, Slow::Head),
-            Some(since) if !self.is_http2 => (since + limits.header_timeout, Slow::Head),
-            _ => (self.since + limits.keep_alive, Slow::Idle),
+            _ if !self.has_requested => (self.since + limits.header_timeout, ClientTimeout::Head),
+            Some(since) if !self.is_http2 => (since + limits.header_timeout, ClientTimeout::Head),
+            _ => (self.since + limits.keep_alive, ClientTimeout::Idle),
         })
     }
 }
 
-/// A request that is being answered, up to the last part of the answer.
+/// A request, until the last chunk of its response.
 #[derive(Debug)]
-pub struct UnderWay {
-    number: u64,
+pub struct RequestInFlight {
+    id: u64,
     activity: Arc<Activity>,
 }
 
-impl UnderWay {
-    /// A part of the answer is there for the client to take.
+impl RequestInFlight {
+    /// A chunk of the response waits for the client.
     pub fn offered(&self) {
         let mut state = self.activity.state();
-        state.offered.insert(self.number, Instant::now());
+        state.offered.insert(self.id, Instant::now());
     }
 
     /// The client has taken it.
     pub fn taken(&self) {
-        self.activity.state().offered.remove(&self.number);
+        self.activity.state().offered.remove(&self.id);
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for RequestInFlight {
     fn drop(&mut self) {
         let mut state = self.activity.state();
-        state.offered.remove(&self.number);
-        state.under_way -= 1;
+        state.offered.remove(&self.id);
+        state.in_flight -= 1;
         state.since = Instant::now();
         state.head_since = None;
     }
@@ -202,7 +202,7 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: Limits = Limits {
+    const LIMITS: ConnectionLimits = ConnectionLimits {
         max_connections: 1,
         header_timeout: Duration::from_secs(10),
         keep_alive: Duration::from_secs(75),
@@ -213,25 +213,25 @@ mod tests {
         Arc::new(Activity::new(LIMITS))
     }
 
-    /// What the client is too slow at when it does nothing for so many seconds.
-    fn after(activity: &Activity, seconds: u64) -> Option<Slow> {
-        activity.slow(Instant::now() + Duration::from_secs(seconds))
+    /// The timeout that expires when the client does nothing for some seconds.
+    fn after(activity: &Activity, seconds: u64) -> Option<ClientTimeout> {
+        activity.expired(Instant::now() + Duration::from_secs(seconds))
     }
 
     #[test]
     fn a_connection_without_requests_times_out() {
         let connection = connection();
         assert_eq!(after(&connection, 9), None);
-        assert_eq!(after(&connection, 11), Some(Slow::Head));
+        assert_eq!(after(&connection, 11), Some(ClientTimeout::Head));
         drop(Activity::begin(&connection, Version::HTTP_11));
         assert_eq!(after(&connection, 74), None);
-        assert_eq!(after(&connection, 76), Some(Slow::Idle));
+        assert_eq!(after(&connection, 76), Some(ClientTimeout::Idle));
     }
 
     #[test]
     fn an_unfinished_second_request_head_times_out() {
         for (version, expected) in [
-            (Version::HTTP_11, Some(Slow::Head)),
+            (Version::HTTP_11, Some(ClientTimeout::Head)),
             (Version::HTTP_2, None),
         ] {
             let connection = connection();
@@ -248,11 +248,11 @@ mod tests {
         assert_eq!(after(&connection, 10_000), None);
         request.offered();
         assert_eq!(after(&connection, 29), None);
-        assert_eq!(after(&connection, 31), Some(Slow::Stalled));
+        assert_eq!(after(&connection, 31), Some(ClientTimeout::Stalled));
         request.taken();
         assert_eq!(after(&connection, 10_000), None);
         connection.has_written(false);
-        assert_eq!(after(&connection, 31), Some(Slow::Stalled));
+        assert_eq!(after(&connection, 31), Some(ClientTimeout::Stalled));
         connection.has_written(true);
         assert_eq!(after(&connection, 10_000), None);
     }
@@ -266,7 +266,7 @@ mod tests {
         other.offered();
         other.taken();
         drop(other);
-        assert_eq!(after(&connection, 31), Some(Slow::Stalled));
+        assert_eq!(after(&connection, 31), Some(ClientTimeout::Stalled));
         drop(stalled);
         assert_eq!(after(&connection, 31), None);
     }
@@ -275,10 +275,10 @@ mod tests {
     fn the_next_check_is_never_after_a_timeout() {
         let connection = connection();
         let within = |seconds| Instant::now() + Duration::from_secs(seconds);
-        assert!(connection.look_again() <= within(10));
+        assert!(connection.next_check() <= within(10));
         let request = Activity::begin(&connection, Version::HTTP_11);
-        assert!(connection.look_again() <= within(10));
+        assert!(connection.next_check() <= within(10));
         request.offered();
-        assert!(connection.look_again() <= within(10));
+        assert!(connection.next_check() <= within(10));
     }
 }

@@ -1,4 +1,4 @@
-//! What tells [`Activity`] what moves: a connection's bytes, and the parts of an answer.
+//! Wrappers that report the progress of a connection to its [`Activity`].
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -12,16 +12,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::BUFFER_BYTES;
-use super::activity::{Activity, UnderWay};
+use super::activity::{Activity, RequestInFlight};
 
-/// A connection.
+/// A connection that reports reads and writes.
 pub struct WatchedStream {
     stream: TcpStream,
     activity: Arc<Activity>,
 }
 
 impl WatchedStream {
-    /// With the activity that it tells.
+    /// Wraps a connection.
     pub fn new(stream: TcpStream, activity: Arc<Activity>) -> Self {
         Self { stream, activity }
     }
@@ -79,23 +79,23 @@ impl AsyncWrite for WatchedStream {
     }
 }
 
-/// The body of an answer, handed out in parts of which each is asked for when the one before was taken:
-/// so it is seen at which rate the client takes it, whatever the size of what the service has made.
+/// The body of a response, in chunks of at most `BUFFER_BYTES`. hyper polls the next chunk when the client has
+/// taken the previous one, so the progress of the client is visible for a body of any size.
 pub struct WatchedBody {
     body: Body,
     rest: Bytes,
-    under_way: UnderWay,
+    in_flight: RequestInFlight,
 }
 
 impl WatchedBody {
-    /// The body of a request's answer.
-    pub fn new(body: Body, under_way: UnderWay) -> Self {
-        // By HTTP/2 a client may take nothing at all, not even the first part.
-        under_way.offered();
+    /// Wraps the body of the response to a request.
+    pub fn new(body: Body, in_flight: RequestInFlight) -> Self {
+        // An HTTP/2 client may not even take the first chunk.
+        in_flight.offered();
         Self {
             body,
             rest: Bytes::new(),
-            under_way,
+            in_flight,
         }
     }
 }
@@ -109,7 +109,7 @@ impl hyper::body::Body for WatchedBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         if self.rest.is_empty() {
-            self.under_way.taken();
+            self.in_flight.taken();
             let frame = match Pin::new(&mut self.body).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => frame,
                 other => return other,
@@ -119,7 +119,7 @@ impl hyper::body::Body for WatchedBody {
                 Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
             }
         }
-        self.under_way.offered();
+        self.in_flight.offered();
         let length = self.rest.len().min(BUFFER_BYTES);
         Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(length)))))
     }

@@ -1,4 +1,4 @@
-//! The way of spans to the collector: a bounded queue, OTLP over HTTP, and word of what got lost.
+//! The export of spans: a bounded queue, OTLP over HTTP, and counters and warnings for lost spans.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -13,24 +13,24 @@ use opentelemetry_sdk::trace::{BatchSpanProcessor, Span, SpanData, SpanExporter,
 use prometheus::IntCounterVec;
 use tokio::runtime::Handle;
 
-/// How many spans may wait, those that are just being sent among them.
+/// The capacity of the queue, which includes spans that are being sent.
 pub(super) const QUEUE: usize = 2048;
-/// At most one warning in this time, however many batches are lost.
+/// The least time between two warnings about lost spans.
 const WARN_EVERY: Duration = Duration::from_secs(60);
-/// The largest answer that is read.
+/// The largest response of the collector, in bytes.
 const MAX_BODY: usize = 64 * 1024;
 
-/// What becomes of spans.
+/// Counts spans by what happened to them.
 #[derive(Debug, Default)]
-pub(super) struct Fate {
+pub(super) struct SpanCounters {
     waiting: AtomicUsize,
     counter: OnceLock<IntCounterVec>,
-    /// When the last warning was given, and how many spans were lost since.
+    /// When the last warning was logged, and how many spans were lost since then.
     warned: Mutex<(Option<Instant>, usize)>,
 }
 
-impl Fate {
-    /// Counts into this from now on.
+impl SpanCounters {
+    /// Counts into this metric from now on.
     pub fn count_in(&self, counter: IntCounterVec) {
         let _ = self.counter.set(counter);
     }
@@ -42,7 +42,7 @@ impl Fate {
         }
     }
 
-    /// Takes a place in the queue, if there is one left.
+    /// Takes a slot of the queue, if one is free.
     fn admit(&self) -> bool {
         let one_more = |waiting| (waiting < QUEUE).then_some(waiting + 1);
         let taken = self
@@ -65,24 +65,24 @@ impl Fate {
     }
 }
 
-/// Lets no more spans wait than [`QUEUE`], and counts those that it turns away: the SDK's own queue, which
-/// is as long, drops them without a word.
+/// Limits the queue to [`QUEUE`] spans and counts the dropped ones, because the queue of the SDK drops spans
+/// silently.
 #[derive(Debug)]
-pub(super) struct Bounded {
+pub(super) struct BoundedProcessor {
     pub next: BatchSpanProcessor,
-    pub fate: Arc<Fate>,
+    pub counters: Arc<SpanCounters>,
 }
 
-impl SpanProcessor for Bounded {
+impl SpanProcessor for BoundedProcessor {
     fn on_start(&self, span: &mut Span, context: &Context) {
         self.next.on_start(span, context);
     }
 
     fn on_end(&self, span: SpanData) {
-        if self.fate.admit() {
+        if self.counters.admit() {
             self.next.on_end(span);
         } else {
-            self.fate.lost("dropped", 1, &"the queue is full");
+            self.counters.lost("dropped", 1, &"the queue is full");
         }
     }
 
@@ -99,21 +99,21 @@ impl SpanProcessor for Bounded {
     }
 }
 
-/// Notes what became of each batch. The SDK would log every one that fails.
+/// Counts the result of each batch. The SDK would log every failed one.
 #[derive(Debug)]
-pub(super) struct Watched {
+pub(super) struct CountingExporter {
     pub next: opentelemetry_otlp::SpanExporter,
-    pub fate: Arc<Fate>,
+    pub counters: Arc<SpanCounters>,
 }
 
-impl SpanExporter for Watched {
+impl SpanExporter for CountingExporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let spans = batch.len();
         let result = self.next.export(batch).await;
-        self.fate.waiting.fetch_sub(spans, Ordering::Relaxed);
+        self.counters.waiting.fetch_sub(spans, Ordering::Relaxed);
         match &result {
-            Ok(()) => self.fate.count("sent", spans),
-            Err(error) => self.fate.lost("failed", spans, error),
+            Ok(()) => self.counters.count("sent", spans),
+            Err(error) => self.counters.lost("failed", spans, error),
         }
         result
     }
@@ -127,22 +127,22 @@ impl SpanExporter for Watched {
     }
 }
 
-/// The HTTP client, on the runtime of the service: the SDK exports from a thread of its own, which has
-/// none.
+/// The HTTP client of the exporter. It runs on the runtime of the service, because the SDK exports from a
+/// thread without a runtime.
 #[derive(Debug)]
-pub(super) struct OnRuntime {
+pub(super) struct RuntimeHttpClient {
     client: reqwest::Client,
     runtime: Handle,
 }
 
-impl OnRuntime {
-    /// On the runtime from which it is called.
+impl RuntimeHttpClient {
+    /// Uses the runtime of the calling task.
     pub fn new(timeout: Duration) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
             .user_agent(concat!("order-service/", env!("CARGO_PKG_VERSION")))
             .timeout(timeout)
             .redirect(reqwest::redirect::Policy::none())
-            // As to the peers: a stray HTTP_PROXY must not see what is sent.
+            // A stray HTTP_PROXY must not see traces.
             .no_proxy()
             .build()?;
         Ok(Self {
@@ -153,7 +153,7 @@ impl OnRuntime {
 }
 
 #[async_trait]
-impl HttpClient for OnRuntime {
+impl HttpClient for RuntimeHttpClient {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let client = self.client.clone();
         self.runtime.spawn(send(client, request)).await?
@@ -184,17 +184,17 @@ mod tests {
 
     #[test]
     fn dropped_spans_are_counted_and_logged_once() {
-        let fate = Fate::default();
+        let counters = SpanCounters::default();
         let counter =
             IntCounterVec::new(prometheus::Opts::new("spans", "Spans."), &["result"]).unwrap();
-        fate.count_in(counter.clone());
-        assert!((0..QUEUE).all(|_| fate.admit()));
-        assert!(!fate.admit());
+        counters.count_in(counter.clone());
+        assert!((0..QUEUE).all(|_| counters.admit()));
+        assert!(!counters.admit());
         for _ in 0..3 {
-            fate.lost("dropped", 1, &"full");
+            counters.lost("dropped", 1, &"full");
         }
         assert_eq!(counter.with_label_values(&["dropped"]).get(), 3);
-        let warned = fate.warned.lock().unwrap();
+        let warned = counters.warned.lock().unwrap();
         assert_eq!(warned.1, 2, "the others wait for the next warning");
     }
 }

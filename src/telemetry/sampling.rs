@@ -1,6 +1,5 @@
-//! Which traces are kept, and by which numbers traces and spans go. The trace of a fulfilment has the
-//! order's identity for its number, and its first span the end of that, so that every process that
-//! drives the order finds into the same trace.
+//! Sampling, and the ids of traces and spans. The trace id of a saga is the identity of its order, and the id of
+//! its first span derives from it, so that every process that works on the order continues the same trace.
 
 use std::cell::Cell;
 
@@ -13,20 +12,20 @@ use opentelemetry_sdk::trace::{
 };
 use uuid::Uuid;
 
-/// The span of driving an order.
+/// The name of the span of a saga run.
 const FULFILMENT: &str = "fulfilment.drive";
 
-/// Which traces are kept: the samplers of the standard, but for remote ones.
+/// The samplers of the OpenTelemetry specification, except remote ones.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sampling {
-    /// Whether who called decides for what follows.
+    /// Honour the sampling decision of the parent.
     heeds_parent: bool,
-    /// Which share is kept of what nobody has decided upon, from 0 to 1.
+    /// The ratio of sampled traces without such a decision, from 0 to 1.
     share: f64,
 }
 
 impl Sampling {
-    /// By the names of `OTEL_TRACES_SAMPLER`; `share` counts for those that ask for one.
+    /// A sampler by its name in `OTEL_TRACES_SAMPLER`; `share` is the ratio of `traceidratio`.
     pub fn of(name: &str, share: f64) -> Option<Self> {
         let heeds_parent = name.starts_with("parentbased_");
         let share = match name.strip_prefix("parentbased_").unwrap_or(name) {
@@ -43,7 +42,7 @@ impl Sampling {
 
     fn keeps(&self, parent: Option<&SpanContext>, trace_id: TraceId) -> bool {
         match parent {
-            // A trace is kept as a whole.
+            // All spans of a trace share one decision.
             Some(parent) if !parent.is_remote() => parent.is_sampled(),
             Some(parent) if self.heeds_parent && !is_fulfilment(parent) => parent.is_sampled(),
             _ => self.share >= 1.0 || position(trace_id) < self.share,
@@ -51,8 +50,8 @@ impl Sampling {
     }
 }
 
-/// Where a trace lies between 0 and 1, for all processes alike. Only the end of its number is random: an
-/// order's identity has a time, a version and a counter before that.
+/// Maps a trace id to a value from 0 to 1, the same in all processes. Uses the end of the id, because the
+/// beginning of an order's identity is a timestamp, a version and a counter.
 fn position(trace_id: TraceId) -> f64 {
     let [.., a, b, c, d] = trace_id.to_bytes();
     f64::from(u32::from_be_bytes([a, b, c, d])) / (f64::from(u32::MAX) + 1.0)
@@ -71,8 +70,8 @@ impl ShouldSample for Sampling {
         let parent = parent
             .map(|parent| parent.span().span_context().clone())
             .filter(SpanContext::is_valid);
-        // What else begins by itself are loops, which ask the database many times a minute, or the peers
-        // for all that they have.
+        // Other root spans come from background loops, which query the database many times a minute or list
+        // all records of the peers.
         let may_begin = *kind == SpanKind::Server || name == FULFILMENT;
         let is_kept = (parent.is_some() || may_begin) && self.keeps(parent.as_ref(), trace_id);
         let is_query = name.starts_with("db.");
@@ -90,15 +89,14 @@ impl ShouldSample for Sampling {
     }
 }
 
-/// The first span of the fulfilment of the order with this identity, which another process, or this
-/// one earlier, has begun.
+/// The span context of the first span of a saga, which this or another process has started.
 pub(super) fn fulfilment(identity: Uuid) -> SpanContext {
     let (_, random) = identity.as_u64_pair();
     SpanContext::new(
         TraceId::from(identity.as_u128()),
-        // Never zero, which would be no span: it begins with the variant of the UUID.
+        // Never the invalid id 0, because these bytes contain the variant of the UUID.
         SpanId::from(random),
-        // Whether it is kept is decided by its number, by each process alike.
+        // The trace id decides about sampling, the same in every process.
         TraceFlags::default(),
         true,
         TraceState::default(),
@@ -110,16 +108,16 @@ fn is_fulfilment(context: &SpanContext) -> bool {
 }
 
 thread_local! {
-    /// The number of the span that this thread is about to begin, where it is no random one.
+    /// The ids of the span that this thread starts next, unless they are random.
     static NEXT: Cell<Option<(TraceId, SpanId)>> = const { Cell::new(None) };
 }
 
-/// Random numbers, except where [`Ids::with`] names them.
+/// Generates random ids, except within [`TraceIds::with`].
 #[derive(Debug, Default)]
-pub(super) struct Ids(RandomIdGenerator);
+pub(super) struct TraceIds(RandomIdGenerator);
 
-impl Ids {
-    /// Lets the span that `begin` begins have these numbers.
+impl TraceIds {
+    /// The span that `begin` starts gets these ids.
     pub fn with(context: &SpanContext, begin: impl FnOnce()) {
         NEXT.set(Some((context.trace_id(), context.span_id())));
         begin();
@@ -127,7 +125,7 @@ impl Ids {
     }
 }
 
-impl IdGenerator for Ids {
+impl IdGenerator for TraceIds {
     fn new_trace_id(&self) -> TraceId {
         NEXT.get()
             .map_or_else(|| self.0.new_trace_id(), |next| next.0)

@@ -1,6 +1,6 @@
-//! What spans tell to other services, and which trace they belong to. Without traces none of this does
-//! anything. Attributes go by the semantic conventions of OpenTelemetry; none is a text from a body, a
-//! query or a header, so that nobody's name, address or token gets into a trace.
+//! Trace context propagation and span attributes. All functions are no-ops if traces are off. Attributes follow
+//! the semantic conventions of OpenTelemetry; none is taken from a body, a query or a header, so that no personal
+//! data and no token gets into a trace.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,12 +15,12 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use url::Url;
 use uuid::Uuid;
 
-use super::sampling::{Ids, fulfilment};
+use super::sampling::{TraceIds, fulfilment};
 
-/// How long a text from outside may be in a span.
+/// The longest text from a client in a span, in bytes.
 const MAX_TEXT: usize = 512;
 
-/// Whether there are traces at all.
+/// Whether traces are on.
 static ON: AtomicBool = AtomicBool::new(false);
 
 pub(super) fn turn_on() {
@@ -31,23 +31,23 @@ fn is_on() -> bool {
     ON.load(Ordering::Relaxed)
 }
 
-/// A request that came in. No `Debug`: its headers have a token.
+/// A request. No `Debug`, because its headers contain a token.
 #[derive(Clone, Copy)]
-pub struct Incoming<'a> {
+pub struct IncomingRequest<'a> {
     /// Its method.
     pub method: &'static str,
-    /// The template of its path, if there is one that fits.
+    /// The route template, if one matches.
     pub route: Option<&'a str>,
     /// Its path, without the query.
     pub path: &'a str,
-    /// Its headers, of which `traceparent` and `tracestate` count.
+    /// Its headers, with `traceparent` and `tracestate`.
     pub headers: &'a HeaderMap,
 }
 
-/// What a caller tells of its trace: each header once, and no longer than anybody needs.
-struct Told<'a>(&'a HeaderMap);
+/// The trace headers of a request: duplicate and overlong ones are ignored.
+struct TraceHeaders<'a>(&'a HeaderMap);
 
-impl Extractor for Told<'_> {
+impl Extractor for TraceHeaders<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         let mut values = self.0.get_all(key).iter();
         let value = values.next().filter(|_| values.next().is_none())?;
@@ -59,9 +59,9 @@ impl Extractor for Told<'_> {
     }
 }
 
-/// Makes a span that of a request, in the trace of who sent it, if that is told. The span has fields
-/// `otel.name`, `otel.kind` and `trace_id`, and has not been entered.
-pub fn serve(span: &Span, request: Incoming<'_>) {
+/// Makes a span the server span of a request, in the trace of the client if the request names one. The span has
+/// fields `otel.name`, `otel.kind` and `trace_id`, and has not been entered.
+pub fn serve(span: &Span, request: IncomingRequest<'_>) {
     if !is_on() {
         return;
     }
@@ -78,22 +78,22 @@ pub fn serve(span: &Span, request: Incoming<'_>) {
     span.set_attribute("http.request.method", request.method);
     let path = request.path.get(..MAX_TEXT).unwrap_or(request.path);
     span.set_attribute("url.path", path.to_owned());
-    let parent =
-        TraceContextPropagator::new().extract_with_context(&Context::new(), &Told(request.headers));
+    let parent = TraceContextPropagator::new()
+        .extract_with_context(&Context::new(), &TraceHeaders(request.headers));
     let _ = span.set_parent(parent);
     if let Some(trace_id) = trace_id(span) {
         span.record("trace_id", trace_id);
     }
 }
 
-/// Notes the status of an answer, ours or a peer's.
+/// Records the status of a response.
 pub fn answered(span: &Span, status: u16) {
     if is_on() {
         span.set_attribute("http.response.status_code", i64::from(status));
     }
 }
 
-/// Notes that what the span is about went wrong, in a word of which there are few.
+/// Marks a span as failed. `what` is one of a small set of error types.
 pub fn went_wrong(span: &Span, what: &str) {
     if is_on() {
         span.set_attribute("error.type", what.to_owned());
@@ -101,7 +101,7 @@ pub fn went_wrong(span: &Span, what: &str) {
     }
 }
 
-/// Makes a span that of a call to a peer. The span has a field `otel.kind` and has not been entered.
+/// Makes a span the client span of a call to a peer. The span has a field `otel.kind` and has not been entered.
 pub fn call(span: &Span, peer: &'static str) {
     if is_on() {
         span.record("otel.kind", "client");
@@ -109,8 +109,7 @@ pub fn call(span: &Span, peer: &'static str) {
     }
 }
 
-/// Tells the receiver of a request which trace it belongs to, and the span what is asked of whom; `false`
-/// where there is none.
+/// Adds the trace headers to a request and its attributes to the span. Returns `false` if there is no trace.
 pub fn continue_trace(span: &Span, method: &str, url: &Url, headers: &mut HeaderMap) -> bool {
     let Some(context) = context(span) else {
         return false;
@@ -122,8 +121,8 @@ pub fn continue_trace(span: &Span, method: &str, url: &Url, headers: &mut Header
     if let Some(port) = url.port_or_known_default() {
         span.set_attribute("server.port", i64::from(port));
     }
-    let told = Context::new().with_remote_span_context(context);
-    TraceContextPropagator::new().inject_context(&told, &mut HeaderInjector(headers));
+    let remote = Context::new().with_remote_span_context(context);
+    TraceContextPropagator::new().inject_context(&remote, &mut HeaderInjector(headers));
     if headers
         .get("tracestate")
         .is_some_and(|state| state.is_empty())
@@ -133,9 +132,8 @@ pub fn continue_trace(span: &Span, method: &str, url: &Url, headers: &mut Header
     true
 }
 
-/// Puts a span into the trace of an order's fulfilment: as its first span, or below that. The span and
-/// that of the request which gave cause to it, if any, are linked with each other. It has not been
-/// entered.
+/// Puts a span into the trace of an order's saga: as its first span, or as a child of that. The span and the
+/// span of the request that caused it are linked with each other. The span has not been entered.
 pub fn fulfil(span: &Span, identity: Uuid, is_first: bool, cause: &Span) {
     if !is_on() {
         return;
@@ -143,7 +141,7 @@ pub fn fulfil(span: &Span, identity: Uuid, is_first: bool, cause: &Span) {
     let first = fulfilment(identity);
     if is_first {
         let _ = span.set_parent(Context::new());
-        Ids::with(&first, || drop(span.context()));
+        TraceIds::with(&first, || drop(span.context()));
     } else {
         let _ = span.set_parent(Context::new().with_remote_span_context(first));
     }
@@ -153,7 +151,7 @@ pub fn fulfil(span: &Span, identity: Uuid, is_first: bool, cause: &Span) {
     }
 }
 
-/// The number of the trace that a span belongs to, in hexadecimal digits.
+/// The id of the trace of a span, in hexadecimal digits.
 pub fn trace_id(span: &Span) -> Option<String> {
     context(span).map(|context| context.trace_id().to_string())
 }

@@ -1,4 +1,4 @@
-//! Traces from their begin to their end: what sends them, and what is sent before the process ends.
+//! The pipeline that exports traces, and its flush at shutdown.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,26 +19,26 @@ use url::Url;
 use uuid::Uuid;
 
 use super::Error;
-use super::export::{Bounded, Fate, OnRuntime, QUEUE, Watched};
-use super::sampling::{Ids, Sampling};
+use super::export::{BoundedProcessor, CountingExporter, QUEUE, RuntimeHttpClient, SpanCounters};
+use super::sampling::{Sampling, TraceIds};
 
-/// How many spans are sent at a time.
+/// The size of a batch, in spans.
 const BATCH: usize = 512;
-/// How long spans wait for others before they are sent.
+/// How long spans wait for a batch to fill.
 const DELAY: Duration = Duration::from_secs(2);
-/// How long the collector may take for one batch, its repeats included.
+/// The timeout of exporting a batch, retries included.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where traces go, and which.
+/// The settings of traces.
 #[derive(Clone)]
 pub struct TracesSettings {
-    /// The collector; `/v1/traces` comes behind it.
+    /// The base URL of the collector, without `/v1/traces`.
     pub endpoint: Url,
-    /// What is sent along, such as what the collector knows its senders by.
+    /// Headers of the export requests, such as credentials.
     pub headers: Vec<(String, SecretString)>,
-    /// What the service is called.
+    /// The attribute `service.name`.
     pub service_name: String,
-    /// Which traces are kept.
+    /// The sampler.
     pub sampling: Sampling,
 }
 
@@ -51,11 +51,11 @@ impl fmt::Debug for TracesSettings {
     }
 }
 
-/// What sends the traces of this process.
+/// The trace exporter of this process.
 #[derive(Debug)]
 pub struct Traces {
     provider: SdkTracerProvider,
-    fate: Arc<Fate>,
+    counters: Arc<SpanCounters>,
 }
 
 impl Traces {
@@ -69,16 +69,16 @@ impl Traces {
             .map(|(name, value)| (name.clone(), value.expose_secret().to_owned()));
         let exporter = SpanExporter::builder()
             .with_http()
-            .with_http_client(OnRuntime::new(TIMEOUT)?)
+            .with_http_client(RuntimeHttpClient::new(TIMEOUT)?)
             .with_protocol(Protocol::HttpBinary)
             .with_endpoint(endpoint)
             .with_headers(headers.collect())
             .with_timeout(TIMEOUT)
             .build()?;
-        let fate = Arc::<Fate>::default();
-        let exporter = Watched {
+        let counters = Arc::<SpanCounters>::default();
+        let exporter = CountingExporter {
             next: exporter,
-            fate: fate.clone(),
+            counters: counters.clone(),
         };
         let config = BatchConfigBuilder::default()
             .with_max_queue_size(QUEUE)
@@ -87,18 +87,17 @@ impl Traces {
             .build();
         let provider = SdkTracerProvider::builder()
             .with_sampler(settings.sampling)
-            .with_id_generator(Ids::default())
-            .with_span_processor(Bounded {
+            .with_id_generator(TraceIds::default())
+            .with_span_processor(BoundedProcessor {
                 next: BatchSpanProcessor::new(exporter, config),
-                fate: fate.clone(),
+                counters: counters.clone(),
             })
             .with_resource(resource(settings.service_name))
             .build();
-        Ok(Self { provider, fate })
+        Ok(Self { provider, counters })
     }
 
-    /// What makes spans of `tracing` spans of a trace: those of the service, and no events, which are
-    /// for the log.
+    /// The layer that exports `tracing` spans of this crate. Events go to the log only.
     pub(super) fn layer<S>(&self) -> impl Layer<S> + use<S>
     where
         S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
@@ -109,7 +108,7 @@ impl Traces {
         let own = own.with_max_level_hint(LevelFilter::INFO);
         tracing_opentelemetry::layer()
             .with_tracer(self.provider.tracer("order-service"))
-            // The tree is that of `tracing`; nobody uses another one.
+            // Parents come from `tracing`, never from the OpenTelemetry context.
             .with_context_activation(false)
             .with_location(false)
             .with_target(false)
@@ -118,16 +117,16 @@ impl Traces {
             .with_filter(own)
     }
 
-    /// Counts from now on what becomes of spans, by `result`: `sent`, `failed` or `dropped`.
+    /// Counts spans from now on, by `result`: `sent`, `failed` or `dropped`.
     pub fn count_in(&self, counter: IntCounterVec) {
-        self.fate.count_in(counter);
+        self.counters.count_in(counter);
     }
 
-    /// Sends what waits, within this time. What is not sent by then is lost.
+    /// Sends the remaining spans within this time, and drops the rest.
     pub async fn flush(self, within: Duration) {
         let within = within.min(TIMEOUT);
         let provider = self.provider;
-        // It waits for the thread that sends, and would keep the runtime from sending.
+        // The call blocks until the export thread is done, which needs this runtime.
         let flushing = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(within));
         let flushed = flushing.await.map(|result| result.is_ok());
         if !flushed.unwrap_or(false) {
@@ -136,7 +135,7 @@ impl Traces {
     }
 }
 
-/// Who sends: the standard's variable for further attributes counts too.
+/// The attributes of this process, and those of `OTEL_RESOURCE_ATTRIBUTES`.
 fn resource(service_name: String) -> Resource {
     Resource::builder()
         .with_service_name(service_name)

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use jsonwebtoken::Algorithm;
 use order_service::app::Error;
-use order_service::auth::{self, Key, KeysState, Pace, Rejection, Verifier};
+use order_service::auth::{self, VerificationKey, KeysState, KeyRefreshPolicy, TokenError, Verifier};
 use order_service::metrics::Metrics;
 use order_service::peers::{PeerLimits, PeerSettings, Peers};
 
@@ -20,15 +20,15 @@ use crate::support::service::eventually;
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// Keys are fetched only for tokens, and once for each.
-const QUIET: Pace = Pace {
+const QUIET: KeyRefreshPolicy = KeyRefreshPolicy {
     refresh_every: HOUR,
     stale_for: HOUR,
-    rest: HOUR,
-    patience: Duration::from_secs(20),
+    min_interval: HOUR,
+    max_wait: Duration::from_secs(20),
 };
 
 /// A verifier that uses the keys of this host.
-fn verifier(host: &KeyHost, algorithm: &str, pace: Pace) -> Arc<Verifier> {
+fn verifier(host: &KeyHost, algorithm: &str, policy: KeyRefreshPolicy) -> Arc<Verifier> {
     let limits = PeerLimits {
         max_concurrent_calls: 32,
         breaker_failures: 10,
@@ -49,21 +49,21 @@ fn verifier(host: &KeyHost, algorithm: &str, pace: Pace) -> Arc<Verifier> {
         ("JWT_JWKS_URL", host.url.as_str()),
         ("JWT_ALGORITHM", algorithm),
     ]);
-    let settings = at_pace(asked, pace);
+    let settings = with_policy(asked, policy);
     let verifier = Verifier::new(&settings, metrics, |url| {
         Ok::<_, Error>(Arc::new(peers.issuer(url.clone())?))
     });
     Arc::new(verifier.unwrap())
 }
 
-fn at_pace(mut settings: auth::Settings, other: Pace) -> auth::Settings {
-    if let Key::Published { pace, .. } = &mut settings.key {
-        *pace = other;
+fn with_policy(mut settings: auth::AuthSettings, other: KeyRefreshPolicy) -> auth::AuthSettings {
+    if let VerificationKey::Published { policy, .. } = &mut settings.key {
+        *policy = other;
     }
     settings
 }
 
-async fn refusal(verifier: &Verifier, token: &str) -> Option<Rejection> {
+async fn refusal(verifier: &Verifier, token: &str) -> Option<TokenError> {
     verifier.verify(token).await.err()
 }
 
@@ -92,7 +92,7 @@ async fn only_the_configured_algorithm_is_accepted() {
         rs256.token_by("ec"),
         es256.token_by("rsa"),
     ] {
-        assert_eq!(refusal(&verifier, &token).await, Some(Rejection::Invalid));
+        assert_eq!(refusal(&verifier, &token).await, Some(TokenError::Invalid));
     }
 }
 
@@ -106,7 +106,7 @@ async fn a_token_is_verified_only_with_the_key_it_names() {
     }
     let nameless = one.token(&customer());
     for token in [one.token_by("two"), two.token_by("one"), nameless] {
-        assert_eq!(refusal(&verifier, &token).await, Some(Rejection::Invalid));
+        assert_eq!(refusal(&verifier, &token).await, Some(TokenError::Invalid));
     }
     assert_eq!(host.asked(), 1);
 }
@@ -115,11 +115,11 @@ async fn a_token_is_verified_only_with_the_key_it_names() {
 async fn new_keys_are_fetched_on_demand_and_withdrawn_ones_end() {
     let (old, new) = (Issuer::es256(), Issuer::es256());
     let host = KeyHost::start(&[old.jwk("old")]).await;
-    let pace = Pace {
-        rest: Duration::ZERO,
+    let policy = KeyRefreshPolicy {
+        min_interval: Duration::ZERO,
         ..QUIET
     };
-    let verifier = verifier(&host, "ES256", pace);
+    let verifier = verifier(&host, "ES256", policy);
     assert_eq!(refusal(&verifier, &old.token_by("old")).await, None);
     host.publish(&[old.jwk("old"), new.jwk("new")]);
     assert_eq!(refusal(&verifier, &new.token_by("new")).await, None);
@@ -127,15 +127,15 @@ async fn new_keys_are_fetched_on_demand_and_withdrawn_ones_end() {
     assert_eq!(host.asked(), 2);
     host.publish(&[new.jwk("new")]);
     let unknown = new.token_by("unknown");
-    assert_eq!(refusal(&verifier, &unknown).await, Some(Rejection::Invalid));
+    assert_eq!(refusal(&verifier, &unknown).await, Some(TokenError::Invalid));
     let withdrawn = old.token_by("old");
     assert_eq!(
         refusal(&verifier, &withdrawn).await,
-        Some(Rejection::Invalid)
+        Some(TokenError::Invalid)
     );
     // A key may change and keep its id.
     host.publish(&[old.jwk("new")]);
-    assert_eq!(refusal(&verifier, &unknown).await, Some(Rejection::Invalid));
+    assert_eq!(refusal(&verifier, &unknown).await, Some(TokenError::Invalid));
     assert_eq!(refusal(&verifier, &old.token_by("new")).await, None);
 }
 
@@ -143,12 +143,12 @@ async fn new_keys_are_fetched_on_demand_and_withdrawn_ones_end() {
 async fn concurrent_requests_share_one_key_fetch() {
     let (old, new) = (Issuer::es256(), Issuer::es256());
     let host = KeyHost::start(&[old.jwk("old")]).await;
-    // The pace allows each of them to fetch.
-    let pace = Pace {
-        rest: Duration::ZERO,
+    // The policy allows each of them to fetch.
+    let policy = KeyRefreshPolicy {
+        min_interval: Duration::ZERO,
         ..QUIET
     };
-    let verifier = verifier(&host, "ES256", pace);
+    let verifier = verifier(&host, "ES256", policy);
     assert_eq!(refusal(&verifier, &old.token_by("old")).await, None);
     host.publish(&[new.jwk("new")]);
     host.hold(true);
@@ -181,15 +181,15 @@ async fn unknown_key_ids_do_not_cause_fetches() {
     for name in 0..50 {
         let made_up = issuer.token_by(&name.to_string());
         let refused = refusal(&verifier, &made_up).await;
-        assert_eq!(refused, Some(Rejection::Invalid));
+        assert_eq!(refused, Some(TokenError::Invalid));
     }
     assert_eq!(host.asked(), 1, "the first was the first fetch of all");
 
-    let pace = Pace {
-        rest: Duration::from_millis(50),
+    let policy = KeyRefreshPolicy {
+        min_interval: Duration::from_millis(50),
         ..QUIET
     };
-    let verifier = self::verifier(&host, "ES256", pace);
+    let verifier = self::verifier(&host, "ES256", policy);
     eventually("after the rest it is fetched again", async || {
         refusal(&verifier, &issuer.token_by("made up")).await;
         (host.asked() == 4).then_some(())
@@ -200,17 +200,17 @@ async fn unknown_key_ids_do_not_cause_fetches() {
 #[test]
 fn key_fetches_for_tokens_are_thirty_seconds_apart() {
     let asked = asked(&[("JWT_JWKS_URL", "https://users.example/keys?p=1")]);
-    let Key::Published {
+    let VerificationKey::Published {
         url,
         algorithm,
-        pace,
+        policy,
     } = asked.key
     else {
         panic!("another key");
     };
     assert_eq!(url.as_str(), "https://users.example/keys?p=1");
     assert_eq!(algorithm, Algorithm::RS256);
-    let seconds = [pace.rest, pace.refresh_every, pace.stale_for, pace.patience];
+    let seconds = [policy.min_interval, policy.refresh_every, policy.stale_for, policy.max_wait];
     assert_eq!(seconds.map(|time| time.as_secs()), [30, 300, 86_400, 5]);
 }
 
@@ -218,11 +218,11 @@ fn key_fetches_for_tokens_are_thirty_seconds_apart() {
 async fn keys_are_renewed_in_the_background() {
     let (old, new) = (Issuer::es256(), Issuer::es256());
     let host = KeyHost::start(&[old.jwk("old")]).await;
-    let pace = Pace {
+    let policy = KeyRefreshPolicy {
         refresh_every: Duration::from_millis(20),
         ..QUIET
     };
-    let verifier = verifier(&host, "ES256", pace);
+    let verifier = verifier(&host, "ES256", policy);
     let background = verifier.clone();
     let background = tokio::spawn(async move { background.keep_fresh().await });
     assert_eq!(refusal(&verifier, &old.token_by("old")).await, None);
@@ -241,12 +241,12 @@ async fn stale_keys_are_used_for_a_while_when_the_issuer_is_down() {
     let token = issuer.token_by("one");
     for (stale_for, ends) in [(HOUR, false), (Duration::from_millis(200), true)] {
         let host = KeyHost::start(&[issuer.jwk("one")]).await;
-        let pace = Pace {
+        let policy = KeyRefreshPolicy {
             refresh_every: Duration::from_millis(20),
             stale_for,
             ..QUIET
         };
-        let verifier = verifier(&host, "ES256", pace);
+        let verifier = verifier(&host, "ES256", policy);
         assert_eq!(verifier.keys_state(), KeysState::Missing);
         let background = verifier.clone();
         let background = tokio::spawn(async move { background.keep_fresh().await });
@@ -265,7 +265,7 @@ async fn stale_keys_are_used_for_a_while_when_the_issuer_is_down() {
                 (verifier.keys_state() == KeysState::Missing).then_some(())
             })
             .await;
-            assert_eq!(refusal(&verifier, &token).await, Some(Rejection::NoKeys));
+            assert_eq!(refusal(&verifier, &token).await, Some(TokenError::NoKeys));
         } else {
             assert_eq!(verifier.keys_state(), KeysState::Stale);
             assert_eq!(refusal(&verifier, &token).await, None);
@@ -285,14 +285,14 @@ async fn waiting_for_keys_times_out() {
     let issuer = Issuer::es256();
     let host = KeyHost::start(&[issuer.jwk("one")]).await;
     host.hold(true);
-    let pace = Pace {
-        patience: Duration::from_millis(50),
+    let policy = KeyRefreshPolicy {
+        max_wait: Duration::from_millis(50),
         ..QUIET
     };
-    let verifier = verifier(&host, "ES256", pace);
+    let verifier = verifier(&host, "ES256", policy);
     let token = issuer.token_by("one");
     for _ in 0..2 {
-        assert_eq!(refusal(&verifier, &token).await, Some(Rejection::NoKeys));
+        assert_eq!(refusal(&verifier, &token).await, Some(TokenError::NoKeys));
     }
     // The fetch continued without the aborted requests.
     host.hold(false);

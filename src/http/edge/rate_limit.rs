@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-use crate::auth::Rejection;
+use crate::auth::TokenError;
 use crate::domain::principal::{Principal, Role};
 use crate::http::problem::{Problem, ProblemKind};
 
@@ -46,10 +46,10 @@ pub async fn by_address(State(edge): State<Arc<Edge>>, request: Request, next: N
 
 /// The response to a request without a valid token. It counts against the address, unless the service
 /// has no keys to verify any token with.
-pub async fn unauthenticated(edge: &Edge, address: IpAddr, rejection: Rejection) -> Response {
+pub async fn unauthenticated(edge: &Edge, address: IpAddr, rejection: TokenError) -> Response {
     let response = Problem::from(rejection).into_response();
     match rejection {
-        Rejection::NoKeys => response,
+        TokenError::NoKeys => response,
         _ => for_address(edge, address, async { response }).await,
     }
 }

@@ -8,7 +8,7 @@ use axum::response::Response;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::{Position, Url, form_urlencoded};
 
-use crate::auth::{Credentials, NotSignedIn};
+use crate::auth::{SignInCredentials, SignInError};
 use crate::http::edge::rate_limit;
 use crate::http::extract::ClientAddress;
 use crate::http::session;
@@ -66,7 +66,7 @@ pub async fn sign_in(
     if let Err(limited) = rate_limit::sign_in(&state.edge, address, username) {
         return *limited;
     }
-    let credentials = Credentials {
+    let credentials = SignInCredentials {
         username: username.to_owned(),
         password: SecretString::from(fields.exact("password")),
     };
@@ -82,15 +82,15 @@ pub async fn sign_in(
 }
 
 /// Shows the form again, with the reason.
-fn failed(error: &NotSignedIn, next: &str, username: &str) -> Response {
+fn failed(error: &SignInError, next: &str, username: &str) -> Response {
     let (status, words, header, value) = match error {
-        NotSignedIn::Wrong => (
+        SignInError::Wrong => (
             StatusCode::UNAUTHORIZED,
             "This name and this password do not belong together.",
             WWW_AUTHENTICATE,
             "Bearer",
         ),
-        NotSignedIn::Unavailable(why) => {
+        SignInError::Unavailable(why) => {
             tracing::warn!(why, "sign-in unavailable");
             (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -115,17 +115,17 @@ fn failed(error: &NotSignedIn, next: &str, username: &str) -> Response {
 /// Exchanges credentials for a token that the service accepts, and the end of its validity.
 async fn verified_token(
     state: &HttpState,
-    credentials: &Credentials,
-) -> Result<(SecretString, i64), NotSignedIn> {
+    credentials: &SignInCredentials,
+) -> Result<(SecretString, i64), SignInError> {
     let fits = (1..=MAX_NAME_CHARS).contains(&credentials.username.chars().count())
         && (1..=MAX_PASSWORD_BYTES).contains(&credentials.password.expose_secret().len());
     if !fits {
-        return Err(NotSignedIn::Wrong);
+        return Err(SignInError::Wrong);
     }
     let token = state.users.sign_in(credentials).await?;
     let access = state.verifier.verify(token.expose_secret()).await;
     let access = access.map_err(|rejection| {
-        NotSignedIn::Unavailable(format!("gave a token that is not accepted: {rejection}"))
+        SignInError::Unavailable(format!("gave a token that is not accepted: {rejection}"))
     })?;
     Ok((token, access.until))
 }

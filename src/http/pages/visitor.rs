@@ -7,7 +7,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use url::form_urlencoded;
 
-use crate::auth::Rejection;
+use crate::auth::TokenError;
 use crate::domain::principal::{Principal, Role};
 use crate::http::caller::bearer;
 use crate::http::edge::rate_limit;
@@ -66,7 +66,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let visitor = parts.extensions.get::<Self>().cloned();
-        visitor.ok_or_else(|| Rejection::Missing.into())
+        visitor.ok_or_else(|| TokenError::Missing.into())
     }
 }
 
@@ -100,7 +100,7 @@ pub async fn admit(
     let principal = match verified {
         Ok(access) => access.principal,
         // Without keys the service cannot tell whether the session is valid, so the cookie stays.
-        Err(rejection) if has_header || rejection == Rejection::NoKeys => {
+        Err(rejection) if has_header || rejection == TokenError::NoKeys => {
             let address = state.client_address(request.extensions(), headers);
             return rate_limit::unauthenticated(&state.edge, address, rejection).await;
         }

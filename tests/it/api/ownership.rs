@@ -6,7 +6,7 @@ mod routes;
 
 use std::collections::BTreeMap;
 
-use order_service::auth::Claims;
+use order_service::auth::TokenClaims;
 use order_service::clock;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -69,14 +69,14 @@ fn rules(table: &str) -> Rules {
 /// The tokens of [`CALLERS`].
 fn tokens() -> [Option<String>; 6] {
     let of = |user_id: i64, is_staff: bool, lasts_s: i64| {
-        token(&Claims {
+        token(&TokenClaims {
             exp: clock::now().unix_timestamp() + lasts_s,
             user_id: Some(json!(user_id)),
             is_staff: is_staff.then_some(json!(true)),
             ..claims()
         })
     };
-    let service = Claims {
+    let service = TokenClaims {
         sub: Some(json!("shipping")),
         role: Some(json!("service")),
         ..claims()

@@ -1,6 +1,6 @@
 //! Hosts that publish invalid or hostile key sets: they are not used, and the current keys stay.
 
-use order_service::auth::{KeysState, Rejection};
+use order_service::auth::{KeysState, TokenError};
 use serde_json::{Value, json};
 
 use super::{QUIET, refusal, verifier};
@@ -151,7 +151,7 @@ async fn an_invalid_key_set_is_not_used() {
         let verifier = verifier(&host, "RS256", QUIET);
         for token in [issuer.token_by("one"), TINY_TOKEN.to_owned()] {
             let refused = refusal(&verifier, &token).await;
-            assert_eq!(refused, Some(Rejection::NoKeys), "{what}");
+            assert_eq!(refused, Some(TokenError::NoKeys), "{what}");
         }
         assert_eq!(verifier.keys_state(), KeysState::Missing, "{what}");
     }
@@ -166,7 +166,7 @@ async fn an_invalid_key_set_is_not_used() {
 async fn a_hostile_key_set_does_not_replace_the_current_one() {
     let issuer = Issuer::rs256();
     let host = KeyHost::start(&[]).await;
-    let pace = super::Pace {
+    let pace = super::KeyRefreshPolicy {
         rest: std::time::Duration::ZERO,
         ..QUIET
     };
@@ -182,7 +182,7 @@ async fn a_hostile_key_set_does_not_replace_the_current_one() {
         let other = issuer.token_by("other");
         assert_eq!(
             refusal(&verifier, &other).await,
-            Some(Rejection::Invalid),
+            Some(TokenError::Invalid),
             "{what}"
         );
         assert_eq!(verifier.keys_state(), KeysState::Stale, "{what}");
@@ -217,7 +217,7 @@ async fn one_invalid_key_does_not_affect_the_others() {
         issuer.token_by("twice"),
         TINY_TOKEN.to_owned(),
     ] {
-        assert_eq!(refusal(&verifier, &token).await, Some(Rejection::Invalid));
+        assert_eq!(refusal(&verifier, &token).await, Some(TokenError::Invalid));
     }
 }
 
@@ -256,13 +256,13 @@ async fn points_off_the_curve_are_refused() {
             host.publish(std::slice::from_ref(&key));
             let verifier = verifier(&host, issuer.algorithm, QUIET);
             let refused = refusal(&verifier, &issuer.token_by("one")).await;
-            assert_eq!(refused, Some(Rejection::NoKeys), "{key}");
+            assert_eq!(refused, Some(TokenError::NoKeys), "{key}");
         }
         if issuer.algorithm == "ES256" {
             host.publish(&[with(issuer.jwk("one"), "x", zero)]);
             let verifier = verifier(&host, "ES256", QUIET);
             let refused = refusal(&verifier, &issuer.token_by("one")).await;
-            assert_eq!(refused, Some(Rejection::NoKeys));
+            assert_eq!(refused, Some(TokenError::NoKeys));
         }
     }
 }

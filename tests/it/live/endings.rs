@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use order_service::auth::Claims;
+use order_service::auth::TokenClaims;
 use order_service::clock;
 use serde_json::json;
 use sqlx::Executor as _;
@@ -32,7 +32,7 @@ async fn until_subscribers(app: &TestApp, count: i64) {
 }
 
 fn expiring(app: &TestApp, customer_id: i64, in_seconds: i64) -> Client {
-    let claims = Claims {
+    let claims = TokenClaims {
         exp: clock::now().unix_timestamp() + in_seconds,
         user_id: Some(json!(customer_id)),
         ..claims()
@@ -111,7 +111,7 @@ async fn a_slow_subscriber_is_dropped_without_affecting_others() {
     socket.set_recv_buffer_size(4096).unwrap();
     let address = app.base.trim_start_matches("http://").parse().unwrap();
     let mut sleeper = socket.connect(address).await.unwrap();
-    let claims = Claims {
+    let claims = TokenClaims {
         user_id: Some(json!(5)),
         ..claims()
     };

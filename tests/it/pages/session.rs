@@ -1,6 +1,6 @@
 //! Sign-in, sign-out, the session cookie and its scope.
 
-use order_service::auth::Claims;
+use order_service::auth::TokenClaims;
 use reqwest::Method;
 use reqwest::header::COOKIE;
 use serde_json::json;
@@ -139,7 +139,7 @@ async fn sign_in_redirects_stay_on_this_site() {
 #[tokio::test]
 async fn an_expired_session_leads_to_the_sign_in() {
     let app = TestApp::start().await;
-    let expired = Claims {
+    let expired = TokenClaims {
         exp: over(),
         user_id: Some(json!(5)),
         ..claims()

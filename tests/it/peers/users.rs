@@ -1,16 +1,16 @@
 //! Sign-in: the request to UserService and its responses.
 
-use order_service::auth::{Credentials, NotSignedIn, SignIn as _};
+use order_service::auth::{SignInCredentials, SignInError, SignIn as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use super::*;
 
-async fn sign_in(fixture: &PeersFixture) -> Result<String, NotSignedIn> {
+async fn sign_in(fixture: &PeersFixture) -> Result<String, SignInError> {
     let users = fixture
         .peers
         .users(fixture.server.url().join("api").unwrap());
-    let credentials = Credentials {
+    let credentials = SignInCredentials {
         username: "ann".to_owned(),
         password: SecretString::from("s3cr\"et"),
     };
@@ -39,7 +39,7 @@ async fn a_sign_in_sends_name_and_password_once() {
 async fn a_sign_in_is_refused_only_by_an_explicit_rejection() {
     for status in [400, 401, 403, 422] {
         let fixture = PeersFixture::new([Reply::json(status, json!({ "detail": "no" }))]).await;
-        assert_eq!(sign_in(&fixture).await, Err(NotSignedIn::Wrong), "{status}");
+        assert_eq!(sign_in(&fixture).await, Err(SignInError::Wrong), "{status}");
     }
     for reply in [
         Reply::json(500, json!({ "detail": "s3cr\"et" })),
@@ -55,7 +55,7 @@ async fn a_sign_in_is_refused_only_by_an_explicit_rejection() {
         let fixture = PeersFixture::new([reply]).await;
         let answer = sign_in(&fixture).await;
         assert!(
-            matches!(answer, Err(NotSignedIn::Unavailable(_))),
+            matches!(answer, Err(SignInError::Unavailable(_))),
             "{answer:?}"
         );
     }

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use futures_util::FutureExt as _;
-use order_service::auth::{Access, Rejection, Verifier};
+use order_service::auth::{TokenError, VerifiedToken, Verifier};
 use order_service::clock;
 use order_service::domain::principal::Role;
 use proptest::prelude::*;
@@ -15,7 +15,7 @@ use crate::support::issuer::{Issuer, base64, customer, verifier};
 static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| verifier(&[("SECRET_KEY", SECRET)]));
 static ISSUER: LazyLock<Issuer> = LazyLock::new(Issuer::hs256);
 
-fn verify(token: &str) -> Result<Access, Rejection> {
+fn verify(token: &str) -> Result<VerifiedToken, TokenError> {
     let verified = VERIFIER.verify(token).now_or_never();
     verified.expect("a key that does not change is not waited for")
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use order_service::app;
-use order_service::config::{Environment, Reconciling};
+use order_service::config::{Environment, ReconcileConfig};
 use order_service::reconciliation::Reconciliation;
 use sandbox::Operation;
 use tokio::sync::Barrier;
@@ -15,7 +15,7 @@ use crate::support::service::eventually;
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn replica(environment: &Environment) -> Reconciliation {
-    app::reconciliation(environment.read(Reconciling::read).unwrap()).unwrap()
+    app::reconciliation(environment.read(ReconcileConfig::read).unwrap()).unwrap()
 }
 
 fn listed(shop: &Shop) -> u64 {

@@ -1,6 +1,6 @@
 //! An HTTP client of the service, with or without a token.
 
-use order_service::auth::{Claims, sign};
+use order_service::auth::{TokenClaims, sign};
 use order_service::clock;
 use reqwest::Method;
 use secrecy::SecretString;
@@ -83,16 +83,16 @@ impl Reply {
 }
 
 /// The claims of an access token that is valid for an hour.
-pub fn claims() -> Claims {
-    Claims {
+pub fn claims() -> TokenClaims {
+    TokenClaims {
         exp: clock::now().unix_timestamp() + 3600,
         token_type: Some(json!("access")),
-        ..Claims::default()
+        ..TokenClaims::default()
     }
 }
 
 /// Signs claims as a token.
-pub fn token(claims: &Claims) -> String {
+pub fn token(claims: &TokenClaims) -> String {
     sign(claims, &SecretString::from(SECRET)).unwrap()
 }
 
@@ -121,7 +121,7 @@ impl Client {
 
     /// A customer.
     pub fn customer(base: &str, customer_id: i64) -> Self {
-        let claims = Claims {
+        let claims = TokenClaims {
             user_id: Some(json!(customer_id)),
             ..claims()
         };
@@ -130,7 +130,7 @@ impl Client {
 
     /// A staff member.
     pub fn staff(base: &str) -> Self {
-        let claims = Claims {
+        let claims = TokenClaims {
             user_id: Some(json!(1000)),
             is_staff: Some(json!(true)),
             ..claims()
@@ -140,7 +140,7 @@ impl Client {
 
     /// A peer service.
     pub fn service(base: &str) -> Self {
-        let claims = Claims {
+        let claims = TokenClaims {
             sub: Some(json!("shipping")),
             role: Some(json!("service")),
             ..claims()

@@ -54,7 +54,7 @@ impl Issuer {
 
     /// With a shared secret.
     pub fn by_secret(secret: &[u8]) -> Self {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+        let key = hmac::VerificationKey::new(hmac::HMAC_SHA256, secret);
         Self {
             algorithm: "HS256",
             public_pem: String::new(),
@@ -164,7 +164,7 @@ impl Issuer {
 }
 
 /// The token settings of an environment.
-pub fn asked(settings: &[(&str, &str)]) -> auth::Settings {
+pub fn asked(settings: &[(&str, &str)]) -> auth::AuthSettings {
     let mut environment = Environment::default();
     environment.set("DATABASE_URL", "postgres://orders@127.0.0.1/orders");
     for (name, value) in settings {

@@ -1,4 +1,6 @@
-//! With what tokens are verified, and what a key must be like.
+//! The key that verifies tokens, and the checks of its strength.
+
+use std::time::Duration;
 
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rsa::{PublicEncryptingKey, PublicKey, PublicKeyComponents};
@@ -10,36 +12,48 @@ use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use super::key_ring::Pace;
-use super::sha256;
+use super::digest::sha256;
 
-/// Shorter secrets can be guessed.
+/// The least length of a secret, in bytes.
 pub const MIN_SECRET_BYTES: usize = 32;
-/// Shorter RSA keys can be broken, in bits.
+/// The least size of an RSA key, in bits.
 const MIN_RSA_BITS: usize = 2048;
 /// SHA-256 of the secret that the service's earlier documentation published.
 const PUBLISHED_SECRET: &str = "ec6295d057dd374c15c65209b4a525e552b4a92f442fa944a3ccb652eaebf318";
 
-/// With what tokens are verified. No `Debug`: a URL may carry a password.
+/// When published keys are fetched, and how long they stay valid.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyRefreshPolicy {
+    /// The interval of the background refresh.
+    pub refresh_every: Duration,
+    /// How long keys stay valid after that while the issuer is unavailable.
+    pub stale_for: Duration,
+    /// The least time between two fetches that are caused by tokens with unknown keys.
+    pub min_interval: Duration,
+    /// How long a token waits for keys.
+    pub max_wait: Duration,
+}
+
+/// The key that verifies tokens. No `Debug`, because a URL may contain a password.
 #[derive(Clone)]
-pub enum Key {
+pub enum VerificationKey {
     /// HS256.
     Secret(SecretString),
     /// RS256, ES256 or EdDSA.
     Public {
         /// PEM.
         pem: String,
-        /// Which of the three.
+        /// RS256, ES256 or EdDSA.
         algorithm: Algorithm,
     },
-    /// The same, with the keys that the issuer publishes as a JSON Web Key Set (RFC 7517).
+    /// RS256, ES256 or EdDSA with the keys that the issuer publishes as a JSON Web Key Set (RFC 7517).
     Published {
-        /// Where.
+        /// The URL of the key set.
         url: Url,
-        /// Which of the three: neither tokens nor published keys choose it.
+        /// The algorithm. Neither tokens nor published keys choose it.
         algorithm: Algorithm,
-        /// How often they are fetched.
-        pace: Pace,
+        /// When the keys are fetched.
+        policy: KeyRefreshPolicy,
     },
 }
 
@@ -49,31 +63,31 @@ pub enum KeyError {
     /// Too short.
     #[error("must be at least {MIN_SECRET_BYTES} bytes; make one with 'openssl rand -hex 32'")]
     TooShort,
-    /// Known to the world.
+    /// The secret of the earlier documentation.
     #[error(
         "is the secret that earlier documentation published; make one with 'openssl rand -hex 32'"
     )]
     Published,
-    /// Not a key for that algorithm.
+    /// Not a public key for that algorithm.
     #[error("is no public key in PEM for {0:?}")]
     NotAKey(Algorithm),
-    /// An RSA key that can be broken.
+    /// An RSA key of a size that is not accepted.
     #[error("is an RSA key of less than {MIN_RSA_BITS} bits, or of more than 8192")]
     RsaBits,
-    /// Not an algorithm that is supported with a public key.
+    /// Not a supported algorithm for a public key.
     #[error("{0:?} is not supported; use RS256, ES256 or EdDSA")]
     Algorithm(Algorithm),
 }
 
-/// Whether a key can be used.
-pub fn check_key(key: &Key) -> Result<(), KeyError> {
+/// Checks that a key is usable.
+pub fn check_key(key: &VerificationKey) -> Result<(), KeyError> {
     match key {
-        Key::Published { algorithm, .. } => check_algorithm(*algorithm),
+        VerificationKey::Published { algorithm, .. } => check_algorithm(*algorithm),
         pinned => decoding_key(pinned).map(|_| ()),
     }
 }
 
-/// Whether a secret may be used at all.
+/// Checks that a secret is long enough and not the published one.
 pub fn check_secret(secret: &SecretString) -> Result<(), KeyError> {
     let bytes = secret.expose_secret().as_bytes();
     if bytes.len() < MIN_SECRET_BYTES {
@@ -85,7 +99,7 @@ pub fn check_secret(secret: &SecretString) -> Result<(), KeyError> {
     Ok(())
 }
 
-/// Whether an algorithm goes with public keys.
+/// Checks that an algorithm uses public keys.
 pub(super) fn check_algorithm(algorithm: Algorithm) -> Result<(), KeyError> {
     match algorithm {
         Algorithm::RS256 | Algorithm::ES256 | Algorithm::EdDSA => Ok(()),
@@ -93,15 +107,15 @@ pub(super) fn check_algorithm(algorithm: Algorithm) -> Result<(), KeyError> {
     }
 }
 
-/// A key that does not change, and its algorithm.
-pub(super) fn decoding_key(key: &Key) -> Result<(DecodingKey, Algorithm), KeyError> {
+/// A pinned key and its algorithm.
+pub(super) fn decoding_key(key: &VerificationKey) -> Result<(DecodingKey, Algorithm), KeyError> {
     match key {
-        Key::Secret(secret) => {
+        VerificationKey::Secret(secret) => {
             check_secret(secret)?;
             let key = DecodingKey::from_secret(secret.expose_secret().as_bytes());
             Ok((key, Algorithm::HS256))
         }
-        Key::Public { pem, algorithm } => {
+        VerificationKey::Public { pem, algorithm } => {
             let read = match algorithm {
                 Algorithm::RS256 => DecodingKey::from_rsa_pem(pem.as_bytes()),
                 Algorithm::ES256 => DecodingKey::from_ec_pem(pem.as_bytes()),
@@ -112,12 +126,12 @@ pub(super) fn decoding_key(key: &Key) -> Result<(DecodingKey, Algorithm), KeyErr
             check_public(&key, *algorithm)?;
             Ok((key, *algorithm))
         }
-        Key::Published { algorithm, .. } => Err(KeyError::NotAKey(*algorithm)),
+        VerificationKey::Published { algorithm, .. } => Err(KeyError::NotAKey(*algorithm)),
     }
 }
 
-/// Whether a public key is one of that algorithm, and strong enough. The library looks only when it
-/// verifies, which would be too late to tell anybody.
+/// Checks that a public key fits the algorithm and is strong enough. The library checks only when it
+/// verifies a token, which would be too late for an error at startup.
 pub(super) fn check_public(key: &DecodingKey, algorithm: Algorithm) -> Result<(), KeyError> {
     let not_a_key = || KeyError::NotAKey(algorithm);
     let point_on = |curve: &'static dyn VerificationAlgorithm| {
