@@ -85,10 +85,10 @@ impl Verifier {
             VerificationKey::Published {
                 url,
                 algorithm,
-                pace,
+                policy,
             } => {
                 verification_key::check_algorithm(*algorithm)?;
-                let cache = KeyCache::new(source(url)?, *algorithm, *pace, metrics);
+                let cache = KeyCache::new(source(url)?, *algorithm, *policy, metrics);
                 (VerifierKeys::Published(Arc::new(cache)), *algorithm)
             }
             pinned => {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use order_service::config::{self, Config, Environment, Reader, VARIABLES};
+use order_service::config::{self, Config, Environment, SettingsReader, VARIABLES};
 
 const EXAMPLE: &str = include_str!("../../.env.example");
 
@@ -46,7 +46,7 @@ fn entries() -> BTreeMap<&'static str, Entry> {
 #[test]
 fn env_example_manual_and_program_have_the_same_variables() {
     let nothing = |_: &str| None;
-    let mut reader = Reader::new(&nothing);
+    let mut reader = SettingsReader::new(&nothing);
     let _ = Config::read(&mut reader);
     let _ = config::telemetry(&mut reader);
     let read: BTreeSet<&str> = reader.asked_for().iter().copied().collect();

@@ -166,13 +166,13 @@ async fn an_invalid_key_set_is_not_used() {
 async fn a_hostile_key_set_does_not_replace_the_current_one() {
     let issuer = Issuer::rs256();
     let host = KeyHost::start(&[]).await;
-    let pace = super::KeyRefreshPolicy {
-        rest: std::time::Duration::ZERO,
+    let policy = super::KeyRefreshPolicy {
+        min_interval: std::time::Duration::ZERO,
         ..QUIET
     };
     for (what, answer) in hostile(&issuer, "http://127.0.0.1:9/keys") {
         host.publish(&[issuer.jwk("one")]);
-        let verifier = verifier(&host, "RS256", pace);
+        let verifier = verifier(&host, "RS256", policy);
         assert_eq!(
             refusal(&verifier, &issuer.token_by("one")).await,
             None,
