@@ -56,7 +56,10 @@ pub async fn run(args: ReconcileArgs, environment: &Environment) -> ExitCode {
     }
 }
 
-async fn reconcile(args: &ReconcileArgs, environment: &Environment) -> Result<ReconciliationSummary> {
+async fn reconcile(
+    args: &ReconcileArgs,
+    environment: &Environment,
+) -> Result<ReconciliationSummary> {
     let mut environment = environment.or_dev();
     environment.fall_back("RUST_LOG", "off");
     init_logs(&environment)?;

@@ -10,7 +10,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use jsonwebtoken::Algorithm;
 use order_service::app::Error;
-use order_service::auth::{self, VerificationKey, KeysState, KeyRefreshPolicy, TokenError, Verifier};
+use order_service::auth::{
+    self, KeyRefreshPolicy, KeysState, TokenError, VerificationKey, Verifier,
+};
 use order_service::metrics::Metrics;
 use order_service::peers::{PeerLimits, PeerSettings, Peers};
 
@@ -127,7 +129,10 @@ async fn new_keys_are_fetched_on_demand_and_withdrawn_ones_end() {
     assert_eq!(host.asked(), 2);
     host.publish(&[new.jwk("new")]);
     let unknown = new.token_by("unknown");
-    assert_eq!(refusal(&verifier, &unknown).await, Some(TokenError::Invalid));
+    assert_eq!(
+        refusal(&verifier, &unknown).await,
+        Some(TokenError::Invalid)
+    );
     let withdrawn = old.token_by("old");
     assert_eq!(
         refusal(&verifier, &withdrawn).await,
@@ -135,7 +140,10 @@ async fn new_keys_are_fetched_on_demand_and_withdrawn_ones_end() {
     );
     // A key may change and keep its id.
     host.publish(&[old.jwk("new")]);
-    assert_eq!(refusal(&verifier, &unknown).await, Some(TokenError::Invalid));
+    assert_eq!(
+        refusal(&verifier, &unknown).await,
+        Some(TokenError::Invalid)
+    );
     assert_eq!(refusal(&verifier, &old.token_by("new")).await, None);
 }
 
@@ -210,7 +218,12 @@ fn key_fetches_for_tokens_are_thirty_seconds_apart() {
     };
     assert_eq!(url.as_str(), "https://users.example/keys?p=1");
     assert_eq!(algorithm, Algorithm::RS256);
-    let seconds = [policy.min_interval, policy.refresh_every, policy.stale_for, policy.max_wait];
+    let seconds = [
+        policy.min_interval,
+        policy.refresh_every,
+        policy.stale_for,
+        policy.max_wait,
+    ];
     assert_eq!(seconds.map(|time| time.as_secs()), [30, 300, 86_400, 5]);
 }
 

@@ -1,6 +1,6 @@
 //! Sign-in: the request to UserService and its responses.
 
-use order_service::auth::{SignInCredentials, SignInError, SignIn as _};
+use order_service::auth::{SignIn as _, SignInCredentials, SignInError};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 

@@ -54,7 +54,7 @@ impl Issuer {
 
     /// With a shared secret.
     pub fn by_secret(secret: &[u8]) -> Self {
-        let key = hmac::VerificationKey::new(hmac::HMAC_SHA256, secret);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
         Self {
             algorithm: "HS256",
             public_pem: String::new(),
