@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::{SignIn, Verifier};
 use crate::config::{Config, ListenAddress, ReconcileConfig};
-use crate::db::{self, Database, Replica};
+use crate::db::{self, ConnectionPool, Replica};
 use crate::http::{self, Cursors, Dependencies, Edge, HttpState};
 use crate::metrics::Metrics;
 use crate::notifications::{Notifications, WakeUp};
@@ -55,7 +55,7 @@ pub struct App {
     metrics_address: Option<SocketAddr>,
     orders: Orders,
     metrics: Arc<Metrics>,
-    database: Database,
+    database: ConnectionPool,
     shutdown: Shutdown,
     tasks: Tasks,
     drain: Duration,
@@ -95,7 +95,7 @@ impl Shutdown {
 
 /// Everything between the adapters and the tasks.
 struct Components {
-    database: Database,
+    database: ConnectionPool,
     verifier: Arc<Verifier>,
     users: Arc<dyn SignIn>,
     orders: Orders,
@@ -111,13 +111,14 @@ impl Components {
             Ok::<_, Error>(Arc::new(peers.issuer(url.clone())?))
         })?;
         let users = Arc::new(peers.users(config.user_service.clone())?);
-        let database = Database::new(config.database.clone(), config.limits, metrics.clone())?;
+        let database =
+            ConnectionPool::new(config.database.clone(), config.limits, metrics.clone())?;
         let replica = config.database_read.clone().map(|options| {
-            let limits = db::Limits {
+            let limits = db::PoolSettings {
                 takes_standby: true,
                 ..config.limits
             };
-            Database::new(options, limits, metrics.clone()).map(Replica::new)
+            ConnectionPool::new(options, limits, metrics.clone()).map(Replica::new)
         });
         let (notifications, wake_ups) = Notifications::new();
         let orders = Orders::new(
@@ -321,7 +322,7 @@ fn listen(requested: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
 pub fn reconciliation(config: ReconcileConfig) -> Result<Reconciliation, Error> {
     let metrics = Arc::new(Metrics::new()?);
     let peers = Peers::new(config.peers, metrics.clone())?;
-    let database = Database::new(config.database, config.limits, metrics.clone())?;
+    let database = ConnectionPool::new(config.database, config.limits, metrics.clone())?;
     let (notifications, _) = Notifications::new();
     let fulfilments = SagaExecutor::new(
         database.clone(),

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
-use crate::db::pool::{Limits, Pooler};
+use crate::db::pool::{PoolSettings, Pooler};
 use crate::domain::money::{Currency, Money, MoneyError, parse_decimal};
 use crate::domain::order::PricingRules;
 use crate::domain::saga::RetryPolicy;
@@ -47,7 +47,7 @@ pub struct Config {
     /// The connection to a standby that lists are read from, if any.
     pub database_read: Option<PgConnectOptions>,
     /// The limits of the connection pools.
-    pub limits: Limits,
+    pub limits: PoolSettings,
     /// How tokens are verified.
     pub auth: auth::AuthSettings,
     /// The key that signs list cursors.
@@ -143,11 +143,11 @@ impl Config {
     }
 }
 
-fn pool_limits(reader: &mut SettingsReader<'_>) -> Option<Limits> {
+fn pool_limits(reader: &mut SettingsReader<'_>) -> Option<PoolSettings> {
     let max_connections = reader.number("DATABASE_MAX_CONNECTIONS", 2..=1000);
     let acquire_timeout = milliseconds(reader, "DATABASE_WAIT_MS", 100..=10_000);
     let pooler = pooler(reader);
-    Some(Limits {
+    Some(PoolSettings {
         max_connections: usize::try_from(max_connections?).ok()?,
         acquire_timeout: acquire_timeout?,
         pooler: pooler?,

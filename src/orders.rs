@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use crate::db::{Database, OrderReads, Replica};
+use crate::db::{ConnectionPool, OrderLoader, Replica};
 use crate::domain::ids::{CustomerId, OrderId};
 use crate::domain::order::{Order, PricingRules};
 use crate::domain::principal::{Principal, Role};
@@ -33,7 +33,7 @@ mod timeline;
 mod update_status;
 
 pub use crate::db::events::EventPage;
-pub use crate::db::order_list::{Listing, StatusCount};
+pub use crate::db::order_list::{OrderPage, StatusCount};
 pub use crate::db::sagas::SagaStatus;
 pub use cancel::Cancelled;
 pub use details::Tracking;
@@ -65,8 +65,8 @@ pub struct OrdersSettings {
 /// The use cases. Cheap to clone.
 #[derive(Clone)]
 pub struct Orders {
-    db: Database,
-    reads: OrderReads,
+    db: ConnectionPool,
+    loader: OrderLoader,
     replica: Option<Replica>,
     metrics: Arc<Metrics>,
     notifications: Notifications,
@@ -78,7 +78,7 @@ pub struct Orders {
 impl Orders {
     /// The use cases over a database. Lists are read from the replica, if there is one.
     pub fn new(
-        db: Database,
+        db: ConnectionPool,
         replica: Option<Replica>,
         metrics: Arc<Metrics>,
         notifications: Notifications,
@@ -86,7 +86,7 @@ impl Orders {
     ) -> Self {
         let live = LiveHub::new(settings.live, metrics.clone());
         Self {
-            reads: OrderReads::new(db.clone()),
+            loader: OrderLoader::new(db.clone()),
             db,
             replica,
             metrics,
@@ -121,7 +121,7 @@ impl Orders {
     }
 
     async fn find(&self, owner: Option<CustomerId>, order_id: OrderId) -> Result<Order, Error> {
-        let found = self.reads.find(owner, order_id).await?;
+        let found = self.loader.find(owner, order_id).await?;
         found.ok_or(Error::NotFound(order_id))
     }
 }

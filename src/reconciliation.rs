@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::db::Database;
+use crate::db::ConnectionPool;
 use crate::metrics::Metrics;
 use crate::peers::Peers;
 use crate::saga::SagaExecutor;
@@ -44,7 +44,7 @@ pub struct ReconciliationSettings {
 /// Compares orders with ledgers. Cheap to clone.
 #[derive(Clone)]
 pub struct Reconciliation {
-    db: Database,
+    db: ConnectionPool,
     peers: Peers,
     sagas: SagaExecutor,
     metrics: Arc<Metrics>,
@@ -55,7 +55,7 @@ impl Reconciliation {
     /// Builds it from its parts. Pass the peer clients of the saga worker, so that both share bulkheads,
     /// circuit breakers and retry budgets.
     pub fn new(
-        db: Database,
+        db: ConnectionPool,
         peers: Peers,
         sagas: SagaExecutor,
         metrics: Arc<Metrics>,

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::db::Database;
+use crate::db::ConnectionPool;
 use crate::domain::saga::RetryPolicy;
 use crate::metrics::Metrics;
 use crate::notifications::Notifications;
@@ -44,7 +44,7 @@ pub struct SagaSettings {
 /// Executes sagas. Cheap to clone.
 #[derive(Clone)]
 pub struct SagaExecutor {
-    db: Database,
+    db: ConnectionPool,
     peers: Arc<Peers>,
     metrics: Arc<Metrics>,
     notifications: Notifications,
@@ -54,7 +54,7 @@ pub struct SagaExecutor {
 impl SagaExecutor {
     /// An executor over its parts.
     pub fn new(
-        db: Database,
+        db: ConnectionPool,
         peers: Peers,
         metrics: Arc<Metrics>,
         notifications: Notifications,

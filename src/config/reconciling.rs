@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 
-use crate::db::pool::Limits;
+use crate::db::pool::PoolSettings;
 use crate::{peers, reconciliation, saga};
 
 use super::{
@@ -24,7 +24,7 @@ pub struct ReconcileConfig {
     /// The connection to the database.
     pub database: PgConnectOptions,
     /// The limits of the connection pool.
-    pub limits: Limits,
+    pub limits: PoolSettings,
     /// The peer clients.
     pub peers: peers::PeerSettings,
     /// The settings of sagas.

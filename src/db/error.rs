@@ -1,36 +1,37 @@
-//! What can go wrong with the database, sorted by what the caller can do about it.
+//! Errors of the database, sorted by what the caller can do about them.
 
-/// Why the database did not do what was asked.
+/// An error of the database.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It is away, overloaded or restarting. It has not done what was asked.
+    /// The database is unreachable, overloaded or restarting. The work has not been done.
     #[error("the database is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The connection broke or is of no use, or time ran out: nothing is known about a write that
-    /// was under way.
+    /// The connection was lost or is unusable, or the time limit has passed. The outcome of a write is
+    /// unknown.
     #[error("the connection to the database was lost")]
     Lost(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// It gave up in favour of another transaction; the same may be tried again at once.
+    /// A conflict with another transaction: a serialization failure, a deadlock or a lock timeout. The work
+    /// was rolled back and may be retried.
     #[error("the database preferred another transaction")]
     Conflict(#[source] sqlx::Error),
-    /// The tables are not those that this program was made for.
+    /// The schema is older than this program requires.
     #[error("the tables are not up to date: run 'order-service migrate'")]
     NotMigrated,
-    /// A row holds what this version of the program cannot read.
+    /// A row holds a value that this release does not know.
     #[error("column {column} of order {order_id} holds an unknown value")]
     Unreadable {
-        /// Which column.
+        /// The column.
         column: &'static str,
-        /// Of which order.
+        /// The order.
         order_id: i64,
     },
-    /// Everything else: a fault of ours.
+    /// Any other error: a defect of this service.
     #[error("the database refused a statement")]
     Refused(#[source] sqlx::Error),
 }
 
 impl Error {
-    /// Whether it is the database's trouble, which passes, and no fault of ours.
+    /// Whether the error is transient, rather than a defect of this service.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unavailable(_) | Self::Lost(_) | Self::Conflict(_) | Self::NotMigrated => true,
@@ -38,8 +39,8 @@ impl Error {
         }
     }
 
-    /// The same once more, for somebody else who waited for it too.
-    pub(super) fn told_again(&self) -> Self {
+    /// A copy of the error, for another caller of the same statement.
+    pub(super) fn duplicate(&self) -> Self {
         match self {
             Self::Unavailable(cause) => Self::Unavailable(cause.to_string().into()),
             Self::Lost(cause) => Self::Lost(cause.to_string().into()),
@@ -56,54 +57,54 @@ impl From<sqlx::Error> for Error {
         use sqlx::Error as E;
         match &error {
             E::Io(_) | E::Tls(_) | E::Protocol(_) | E::WorkerCrashed => Self::Lost(error.into()),
-            E::Database(cause) => match cause.code().as_deref().map(Trouble::of) {
-                Some(Trouble::Conflict) => Self::Conflict(error),
-                Some(Trouble::Lost) => Self::Lost(error.into()),
-                Some(Trouble::Unavailable) => Self::Unavailable(error.into()),
-                Some(Trouble::Fault) | None => Self::Refused(error),
+            E::Database(cause) => match cause.code().as_deref().map(SqlState::of) {
+                Some(SqlState::Conflict) => Self::Conflict(error),
+                Some(SqlState::Lost) => Self::Lost(error.into()),
+                Some(SqlState::Unavailable) => Self::Unavailable(error.into()),
+                Some(SqlState::Defect) | None => Self::Refused(error),
             },
             _ => Self::Refused(error),
         }
     }
 }
 
-/// What an SQLSTATE says of the database's state.
+/// The meaning of an SQLSTATE code.
 #[derive(Debug, PartialEq, Eq)]
-enum Trouble {
+enum SqlState {
     Conflict,
     Lost,
     Unavailable,
-    Fault,
+    Defect,
 }
 
-impl Trouble {
+impl SqlState {
     fn of(code: &str) -> Self {
         match code {
-            // Serialization failure, deadlock, a lock that cannot be had in time.
+            // Serialization failure, deadlock, lock timeout.
             "40001" | "40P01" | "55P03" => Self::Conflict,
-            // Read-only after a failover; what was prepared is gone, or is somebody else's, behind
-            // a pooler. Another connection may lead further.
+            // Read-only after a failover; a prepared statement is missing or belongs to another client
+            // behind a pooler. Another connection may work.
             "25006" | "26000" | "42P05" => Self::Lost,
-            // The server said no before it began, or took back what it had begun: starting up, too
-            // many connections, out of disk or memory, cancelled by an administrator, a faulty disk.
+            // The server did not start the statement, or rolled it back: starting up, too many
+            // connections, out of disk or memory, cancelled by an administrator, a disk error.
             "57P03" | "57014" => Self::Unavailable,
             _ if code.starts_with("53") || code.starts_with("58") => Self::Unavailable,
-            // The session ended, perhaps after the commit: shutdown, crash, database dropped,
-            // idle for too long, a pooler without its server; or the outcome is told to be unknown.
+            // The session ended, perhaps after the commit: shutdown, crash, database dropped, idle
+            // timeout, a pooler without its server; or the server reports an unknown outcome.
             "40003" => Self::Lost,
             _ if code.starts_with("57P") || code.starts_with("08") => Self::Lost,
-            _ => Self::Fault,
+            _ => Self::Defect,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Trouble::{self, Conflict, Fault, Lost, Unavailable};
+    use super::SqlState::{self, Conflict, Defect, Lost, Unavailable};
 
     #[test]
     fn sqlstates_are_classified_by_the_fate_of_the_statement() {
-        for (trouble, codes) in [
+        for (state, codes) in [
             (Conflict, &["40001", "40P01", "55P03"][..]),
             (
                 Lost,
@@ -116,12 +117,12 @@ mod tests {
                 &["57P03", "53300", "53100", "53200", "57014", "58030"],
             ),
             (
-                Fault,
+                Defect,
                 &["23505", "23514", "42P01", "22003", "40002", "42501"],
             ),
         ] {
             for code in codes {
-                assert_eq!(Trouble::of(code), trouble, "{code}");
+                assert_eq!(SqlState::of(code), state, "{code}");
             }
         }
     }

@@ -1,5 +1,5 @@
 //! Optimistic concurrency: read, decide, and write only if the version is still the one that was read.
-//! No lock is held in between; when another writer was faster, the decision is made anew.
+//! No lock is held in between. If another writer was faster, the attempt starts again.
 
 /// How many attempts are made before the caller gets the conflict.
 const MAX_ATTEMPTS: usize = 5;

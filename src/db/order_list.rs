@@ -1,189 +1,176 @@
-//! Lists of orders, bounded whatever the size of the table: first the numbers of a page by an index,
-//! then these orders whole. How many there are is counted as far as that is cheap.
+//! Lists of orders, with bounded cost for any size of the table. A page is read in two steps: first its
+//! keys, from an index, then these orders with their lines. The count of a list is bounded.
 //!
-//! Where a list begins is a key, compared as a row, so that the thousandth page costs what the first
-//! one does, and an order placed meanwhile moves none.
+//! Pages use keyset pagination: a page starts behind a key, which is compared as a row. The thousandth page
+//! therefore costs as much as the first, and new orders do not shift pages.
 
 use sqlx::PgConnection;
 
 use crate::domain::order::Order;
 use crate::domain::search::{
-    MatchRank, OrderFilter, OrderListQuery, PagePosition, SortBy, SortDir, SortKey, SortValue,
+    MatchRank, OrderListQuery, PagePosition, SortBy, SortDir, SortKey, SortValue,
 };
 
 use super::Error;
-use super::orders::of_numbers;
+use super::orders::find_many;
 
+mod access_path;
 mod counts;
 mod filter;
-mod sources;
+mod scope;
 mod statements;
 
 pub use counts::{StatusCount, counts};
-use statements::Found;
+pub use scope::COUNT_LIMIT;
+use scope::{KeyPage, KeyRange, ListScope};
 
-/// How many matches are counted, and how many are gathered to be sorted.
-pub const CAP: i64 = 10_000;
-
-/// A part of a list.
+/// A page of a list of orders.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Listing {
-    /// How many orders the filter lets through, as far as they were counted.
+pub struct OrderPage {
+    /// The number of orders in the list, up to [`COUNT_LIMIT`].
     pub count: i64,
-    /// Whether there are more than were counted.
+    /// Whether the list may have more orders than `count`.
     pub count_capped: bool,
-    /// Those of this part.
+    /// The orders of this page.
     pub orders: Vec<Order>,
-    /// After which place the list goes on, if it does. There may be orders between the last one here
-    /// and it that the filter does not let through.
+    /// The key behind which the next page starts, if the list may go on. A bounded index scan may stop at
+    /// a key behind the last order of this page.
     pub next: Option<SortKey>,
-    /// Before which place the list has more, if it is known to have.
+    /// The key before which the previous page ends, if there is one.
     pub previous: Option<SortKey>,
 }
 
-/// A list without its beginning: what is asked of each order and how they are sorted.
-#[derive(Clone, Copy)]
-struct Scope<'a> {
-    filter: &'a OrderFilter,
-    /// Only what fits the search text so well.
-    rank: Option<MatchRank>,
-    sort_by: SortBy,
-    sort_dir: SortDir,
-}
-
-/// The keys of a part of a list.
-#[derive(Default)]
-struct Part {
-    count: i64,
-    count_capped: bool,
-    keys: Vec<SortKey>,
-    /// Where the search was given up, with fewer keys than were wanted.
-    stopped: Option<SortKey>,
-}
-
-/// Answers a search.
-pub async fn list(conn: &mut PgConnection, search: &OrderListQuery) -> Result<Listing, Error> {
-    let part = part(conn, search).await?;
-    assemble(conn, search, part).await
-}
-
-/// The orders of a part, without counting: for whoever reads the whole list.
-#[tracing::instrument(name = "db.orders.follow", skip_all)]
-pub async fn follow(conn: &mut PgConnection, search: &OrderListQuery) -> Result<Listing, Error> {
-    let wanted = i64::from(search.size) + 1;
-    let found = read(conn, search, 0, wanted, false).await?;
-    assemble(conn, search, found).await
-}
-
-async fn part(conn: &mut PgConnection, search: &OrderListQuery) -> Result<Part, Error> {
-    let wanted = i64::from(search.size) + 1;
-    let offset = match search.position {
-        PagePosition::Page(number) => i64::from(number.saturating_sub(1)) * i64::from(search.size),
+/// Reads a page, and counts the list.
+pub async fn list(conn: &mut PgConnection, query: &OrderListQuery) -> Result<OrderPage, Error> {
+    let offset = match query.position {
+        PagePosition::Page(number) => i64::from(number.saturating_sub(1)) * i64::from(query.size),
         _ => 0,
     };
-    read(conn, search, offset, wanted, true).await
+    let page = read_keys(conn, query, offset, true).await?;
+    assemble(conn, query, page).await
 }
 
-/// Reads keys in the direction of the place: for [`PagePosition::Before`] from there backwards.
-async fn read(
+/// Reads a page without a count, for a caller that reads the whole list page by page.
+#[tracing::instrument(name = "db.orders.follow", skip_all)]
+pub async fn follow(conn: &mut PgConnection, query: &OrderListQuery) -> Result<OrderPage, Error> {
+    let page = read_keys(conn, query, 0, false).await?;
+    assemble(conn, query, page).await
+}
+
+/// Reads the keys of a page and one more, which tells whether the list goes on. The keys of
+/// [`PagePosition::Before`] come in reverse order.
+async fn read_keys(
     conn: &mut PgConnection,
-    search: &OrderListQuery,
+    query: &OrderListQuery,
     offset: i64,
-    wanted: i64,
     counting: bool,
-) -> Result<Part, Error> {
-    let (from, backwards) = match search.position {
-        PagePosition::First | PagePosition::Page(_) => (None, false),
-        PagePosition::After(key) => (Some(key), false),
-        PagePosition::Before(key) => (Some(key), true),
+) -> Result<KeyPage, Error> {
+    let (after, sort_dir) = match query.position {
+        PagePosition::First | PagePosition::Page(_) => (None, query.sort_dir),
+        PagePosition::After(key) => (Some(key), query.sort_dir),
+        PagePosition::Before(key) => (Some(key), query.sort_dir.reversed()),
     };
-    let sort_dir = match backwards {
-        true => search.sort_dir.reversed(),
-        false => search.sort_dir,
-    };
-    let scope = Scope {
-        filter: &search.filter,
+    let scope = ListScope {
+        filter: &query.filter,
         rank: None,
-        sort_by: search.sort_by,
+        sort_by: query.sort_by,
         sort_dir,
     };
-    if search.sort_by != SortBy::Relevance {
-        let source = sources::choose(conn, scope).await?;
-        let find = Found {
-            from,
-            offset,
-            wanted,
-            counting,
-        };
-        return statements::find(conn, scope, &source, find).await;
+    let range = KeyRange {
+        after,
+        offset,
+        limit: i64::from(query.size) + 1,
+        counting,
+    };
+    match query.sort_by {
+        SortBy::Relevance => read_by_relevance(conn, scope, range).await,
+        _ => read_range(conn, scope, range).await,
     }
-    // One list for each rank, one after the other.
+}
+
+async fn read_range(
+    conn: &mut PgConnection,
+    scope: ListScope<'_>,
+    range: KeyRange,
+) -> Result<KeyPage, Error> {
+    let path = access_path::choose(conn, scope).await?;
+    statements::find(conn, scope, &path, range).await
+}
+
+/// A list by relevance is one list per rank, one after the other.
+async fn read_by_relevance(
+    conn: &mut PgConnection,
+    scope: ListScope<'_>,
+    range: KeyRange,
+) -> Result<KeyPage, Error> {
     let mut ranks = MatchRank::ALL;
-    if sort_dir == SortDir::Asc {
+    if scope.sort_dir == SortDir::Asc {
         ranks.reverse();
     }
-    let mut whole = Part::default();
+    let mut page = KeyPage::default();
     for rank in ranks {
-        let begun = from.map(|key| key.value);
-        let passed = match (begun, sort_dir) {
-            (Some(SortValue::Relevance(begun)), SortDir::Desc) => rank < begun,
-            (Some(SortValue::Relevance(begun)), SortDir::Asc) => rank > begun,
+        let start = range.after.map(|key| key.value);
+        let is_behind = match (start, scope.sort_dir) {
+            (Some(SortValue::Relevance(start)), SortDir::Desc) => rank < start,
+            (Some(SortValue::Relevance(start)), SortDir::Asc) => rank > start,
             _ => false,
         };
-        let missing = offset + wanted - i64::try_from(whole.keys.len()).unwrap_or(i64::MAX);
-        let done = passed || missing <= 0 || whole.stopped.is_some();
-        if done && !counting {
+        let read = i64::try_from(page.keys.len()).unwrap_or(i64::MAX);
+        let missing = range.offset + range.limit - read;
+        let is_complete = is_behind || missing <= 0 || page.stopped_at.is_some();
+        if is_complete && !range.counting {
             continue;
         }
-        let scope = Scope {
+        let scope = ListScope {
             rank: Some(rank),
             ..scope
         };
-        let source = sources::choose(conn, scope).await?;
-        let find = Found {
-            from: from.filter(|key| key.value == SortValue::Relevance(rank)),
+        let range = KeyRange {
+            after: range
+                .after
+                .filter(|key| key.value == SortValue::Relevance(rank)),
             offset: 0,
-            wanted: if done { 0 } else { missing },
-            counting,
+            limit: if is_complete { 0 } else { missing },
+            counting: range.counting,
         };
-        let part = statements::find(conn, scope, &source, find).await?;
-        whole.count += part.count;
-        whole.count_capped |= part.count_capped;
-        whole.keys.extend(part.keys);
-        whole.stopped = whole.stopped.or(part.stopped);
+        let part = read_range(conn, scope, range).await?;
+        page.count += part.count;
+        page.count_capped |= part.count_capped;
+        page.keys.extend(part.keys);
+        page.stopped_at = page.stopped_at.or(part.stopped_at);
     }
-    let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-    whole.keys.drain(..offset.min(whole.keys.len()));
-    Ok(whole)
+    let offset = usize::try_from(range.offset).unwrap_or(usize::MAX);
+    page.keys.drain(..offset.min(page.keys.len()));
+    Ok(page)
 }
 
-/// Makes a part whole: its orders, and where the list goes on.
+/// Reads the orders of a page, and determines the keys of its neighbours.
 async fn assemble(
     conn: &mut PgConnection,
-    search: &OrderListQuery,
-    mut part: Part,
-) -> Result<Listing, Error> {
-    let size = usize::try_from(search.size).unwrap_or(usize::MAX);
-    let more = part.keys.len() > size;
-    part.keys.truncate(size);
-    let onwards = match more {
-        true => part.keys.last().copied(),
-        false => part.stopped,
+    query: &OrderListQuery,
+    mut page: KeyPage,
+) -> Result<OrderPage, Error> {
+    let size = usize::try_from(query.size).unwrap_or(usize::MAX);
+    let has_more = page.keys.len() > size;
+    page.keys.truncate(size);
+    let onwards = match has_more {
+        true => page.keys.last().copied(),
+        false => page.stopped_at,
     };
-    let nearest = part.keys.first().copied();
-    let (next, previous) = match search.position {
+    let nearest = page.keys.first().copied();
+    let (next, previous) = match query.position {
         PagePosition::First | PagePosition::Page(_) => (onwards, None),
         PagePosition::After(_) => (onwards, nearest),
         PagePosition::Before(_) => {
-            part.keys.reverse();
+            page.keys.reverse();
             (nearest, onwards)
         }
     };
-    let ids: Vec<i64> = part.keys.iter().map(|key| key.order_id).collect();
-    Ok(Listing {
-        count: part.count.min(CAP),
-        count_capped: part.count_capped || part.count > CAP,
-        orders: of_numbers(conn, &ids).await?,
+    let ids: Vec<i64> = page.keys.iter().map(|key| key.order_id).collect();
+    Ok(OrderPage {
+        count: page.count.min(COUNT_LIMIT),
+        count_capped: page.count_capped || page.count > COUNT_LIMIT,
+        orders: find_many(conn, &ids).await?,
         next,
         previous,
     })

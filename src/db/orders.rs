@@ -19,7 +19,7 @@ use super::Error;
 use super::change::change_order;
 use super::events::Columns;
 use super::idempotency::IdempotencyKey;
-use super::rows::{gather, joined};
+use super::rows::{collect_orders, joined};
 
 /// What goes with an order when it is placed.
 pub struct Placement<'a> {
@@ -194,28 +194,28 @@ fn placed_order(
     })
 }
 
-/// An order with its lines; `None` when there is none of that number or it is not `owner`'s.
+/// An order with its lines; `None` when it does not exist or is not `owner`'s.
 #[tracing::instrument(name = "db.orders.find", skip_all)]
 pub async fn find(
     conn: &mut PgConnection,
     owner: Option<CustomerId>,
     order_id: OrderId,
 ) -> Result<Option<Order>, Error> {
-    let found = of_numbers(conn, &[order_id.0]).await?.pop();
+    let found = find_many(conn, &[order_id.0]).await?.pop();
     Ok(found.filter(|order| owned_by(order, owner)))
 }
 
-/// Whether an order is `owner`'s; everybody's, if none is named.
+/// Whether the order belongs to `owner`; `None` may read every order.
 pub(super) fn owned_by(order: &Order, owner: Option<CustomerId>) -> bool {
     owner.is_none_or(|owner| order.customer_id == owner)
 }
 
-/// The orders of these numbers, in the same order.
+/// The orders with these ids, in the same sequence.
 ///
-/// The numbers stand in a query of their own so that the planner does not see how many they are: it would
-/// else plan anew each time there are fewer than it takes for usual, for the same plan.
-pub async fn of_numbers(conn: &mut PgConnection, numbers: &[i64]) -> Result<Vec<Order>, Error> {
-    if numbers.is_empty() {
+/// A subquery hides the array length from the planner. Otherwise it would plan anew for each short array,
+/// with the same result.
+pub async fn find_many(conn: &mut PgConnection, ids: &[i64]) -> Result<Vec<Order>, Error> {
+    if ids.is_empty() {
         return Ok(Vec::new());
     }
     let rows = joined!(
@@ -226,22 +226,18 @@ pub async fn of_numbers(conn: &mut PgConnection, numbers: &[i64]) -> Result<Vec<
         where o.order_id = any((select $1::bigint[])::bigint[])
         order by o.order_id, i.order_item_id
         ",
-        numbers
+        ids
     )
     .fetch(conn);
-    let orders = gather(rows).await?;
+    let orders = collect_orders(rows).await?;
     let mut orders: HashMap<i64, Order> = orders
         .into_iter()
         .map(|order| (order.order_id.0, order))
         .collect();
-    Ok(numbers
-        .iter()
-        .filter_map(|number| orders.remove(number))
-        .collect())
+    Ok(ids.iter().filter_map(|id| orders.remove(id)).collect())
 }
 
-/// The version of an order, without reading it; `None` when there is none of that number or it is not
-/// `owner`'s.
+/// The version of an order; `None` when it does not exist or is not `owner`'s.
 #[tracing::instrument(name = "db.orders.version", skip_all)]
 pub async fn version(
     conn: &mut PgConnection,
@@ -261,8 +257,8 @@ pub async fn version(
     Ok(version)
 }
 
-/// Writes a new state and what led to it, unless the order has changed since it was read: then
-/// nothing is written and the answer is `false`.
+/// Writes a new state and its events, if the order is still at the version that was read (optimistic
+/// concurrency); otherwise writes nothing and returns `false`.
 #[tracing::instrument(name = "db.orders.advance", skip_all)]
 pub async fn advance(
     conn: &mut PgConnection,

@@ -1,5 +1,5 @@
-//! The table `periodic_tasks`: what one replica does for all of them now and then. It is claimed as
-//! fulfilments are: by a lease, by the database's clock, with an epoch that rises.
+//! The table `periodic_tasks`: tasks that one replica runs for all. A task is claimed like a saga: with a
+//! lease by the database's clock, and an epoch as fencing token.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use time::OffsetDateTime;
 
 use super::Error;
 
-/// What came of a task when it was last done to its end.
+/// The last complete run of a task.
 #[derive(Clone, Debug)]
-pub struct Done {
-    /// When.
+pub struct CompletedTask {
+    /// The end of the run.
     pub finished_at: OffsetDateTime,
-    /// What came of it, in the task's own form.
+    /// The result, in the task's own format.
     pub result: Value,
 }
 
-/// Claims a task that is due, or has not been finished for `every`, or whose holder let the lease run
-/// out. `None`: it is somebody else's, or it is too early.
+/// Claims a task that is due, was last completed more than `every` ago, or whose lease has expired. Returns
+/// the epoch; `None` when another replica holds the task, or it is not due.
 #[tracing::instrument(name = "db.periodic_tasks.claim", skip_all)]
 pub async fn claim(
     conn: &mut PgConnection,
@@ -44,7 +44,7 @@ pub async fn claim(
     Ok(epoch)
 }
 
-/// Lets a claim's lease start anew; `false` when it has been superseded.
+/// Renews a lease; `false` when another replica has claimed the task since.
 #[tracing::instrument(name = "db.periodic_tasks.renew", skip_all)]
 pub async fn renew(
     conn: &mut PgConnection,
@@ -66,10 +66,10 @@ pub async fn renew(
     Ok(renewed.rows_affected() > 0)
 }
 
-/// Gives a claim back, with what came of the task if it was done to its end, to be done again after
-/// `next`. Does nothing when it has been superseded.
+/// Releases a claim; the task is due again after `next`. `result` is set after a complete run. Does nothing
+/// when another replica has claimed the task since.
 #[tracing::instrument(name = "db.periodic_tasks.give_back", skip_all)]
-pub async fn give_back(
+pub async fn release(
     conn: &mut PgConnection,
     name: &str,
     epoch: i64,
@@ -93,11 +93,11 @@ pub async fn give_back(
     Ok(())
 }
 
-/// What came of a task when it was last done to its end; `None`: it never was.
+/// The last complete run of a task; `None` before the first.
 #[tracing::instrument(name = "db.periodic_tasks.last", skip_all)]
-pub async fn last(conn: &mut PgConnection, name: &str) -> Result<Option<Done>, Error> {
-    let done = sqlx::query_as!(
-        Done,
+pub async fn last(conn: &mut PgConnection, name: &str) -> Result<Option<CompletedTask>, Error> {
+    let completed = sqlx::query_as!(
+        CompletedTask,
         r#"
         select finished_at as "finished_at!", result as "result!" from periodic_tasks
         where name = $1 and finished_at is not null
@@ -106,5 +106,5 @@ pub async fn last(conn: &mut PgConnection, name: &str) -> Result<Option<Done>, E
     )
     .fetch_optional(conn)
     .await?;
-    Ok(done)
+    Ok(completed)
 }

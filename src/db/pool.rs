@@ -1,8 +1,5 @@
-//! A bounded pool of connections that costs nothing to use: no ping when a connection is taken or
-//! given back, unless it lay idle for long. It is used by `run!` alone.
-//!
-//! sqlx's own pool pings at every release, which measures as dear as a short query itself; hence
-//! deadpool around sqlx's connections.
+//! The connection pool: deadpool with sqlx's connections, used by `run!` alone. It pings a connection only
+//! after a long idle time. sqlx's own pool pings at every release, which costs as much as a short query.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,89 +12,89 @@ use crate::metrics::Metrics;
 
 use super::Error;
 
-/// After how much time without use a connection is asked whether it still lives.
-const TRUSTED_FOR: Duration = Duration::from_secs(30);
-/// How long it may take to answer.
+/// The idle time after which a connection is pinged before use.
+const PING_AFTER: Duration = Duration::from_secs(30);
+/// The timeout of a ping.
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
-/// From when on a statement is logged as slow.
+/// The duration from which a statement is logged as slow.
 const SLOW_STATEMENT: Duration = Duration::from_secs(1);
 
-/// Why a connection to a standby is of no use.
+/// The error of a connection to a standby where a primary is required.
 const STANDBY: &str = "the server is a standby, which only reads";
 
-/// How the pool is sized, and what it is connected to.
+/// The size of the pool, and the kind of server.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// How many connections at most.
+pub struct PoolSettings {
+    /// The largest number of connections.
     pub max_connections: usize,
-    /// How long to wait for one, and for one to be made.
+    /// The timeout of the wait for a free connection, and of opening one.
     pub acquire_timeout: Duration,
-    /// Who stands between the pool and the database.
+    /// The external pooler between this pool and the database.
     pub pooler: Pooler,
-    /// Whether a server will do that only reads.
+    /// Whether the server may be a read-only standby.
     pub takes_standby: bool,
 }
 
-/// Who stands between the pool and the database.
+/// An external pooler between this pool and the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pooler {
-    /// Nobody, or one that keeps to one server connection for as long as the client stays.
+    /// None, or one in session mode: a client keeps its server connection.
     None,
-    /// One that may change the server connection after each transaction, as PgBouncer does in
-    /// transaction mode. Work is done in a transaction, and nothing stays prepared after it.
+    /// One in transaction mode, such as PgBouncer: the server connection may change after each transaction.
+    /// Work runs in a transaction, and no statement stays prepared after it.
     Transaction,
 }
 
-/// Where connections come from. Cheap to clone.
+/// The connection pool of one database. Cheap to clone.
 #[derive(Clone)]
-pub struct Database {
+pub struct ConnectionPool {
     pool: managed::Pool<Connector>,
     pooler: Pooler,
     metrics: Arc<Metrics>,
 }
 
-/// How much of the pool is in use.
+/// The connections of the pool by state.
 #[derive(Clone, Copy, Debug)]
-pub struct Usage {
-    /// Connections that are open.
+pub struct PoolUsage {
+    /// Open connections.
     pub open: usize,
-    /// Connections that are open and wait for work.
+    /// Open connections that are not in use.
     pub idle: usize,
     /// Callers that wait for a connection.
     pub waiting: usize,
 }
 
-impl Database {
-    /// A pool that connects when the first connection is asked for.
+impl ConnectionPool {
+    /// A pool without connections; the first use opens one.
     pub fn new(
         options: PgConnectOptions,
-        limits: Limits,
+        settings: PoolSettings,
         metrics: Arc<Metrics>,
     ) -> Result<Self, managed::BuildError> {
         let options = options
             .log_statements(tracing::log::LevelFilter::Off)
             .log_slow_statements(tracing::log::LevelFilter::Warn, SLOW_STATEMENT)
-            // Results are binary, so it changes nothing; PgBouncer would refuse it.
+            // Results are binary, so the parameter has no effect, and PgBouncer rejects it.
             .extra_float_digits(None);
-        let takes_standby = limits.takes_standby;
+        let takes_standby = settings.takes_standby;
         let pool = managed::Pool::builder(Connector {
             options,
             takes_standby,
         })
-        .max_size(limits.max_connections)
-        .wait_timeout(Some(limits.acquire_timeout))
-        .create_timeout(Some(limits.acquire_timeout))
+        .max_size(settings.max_connections)
+        .wait_timeout(Some(settings.acquire_timeout))
+        .create_timeout(Some(settings.acquire_timeout))
         .runtime(deadpool::Runtime::Tokio1)
         .build()?;
         Ok(Self {
             pool,
-            pooler: limits.pooler,
+            pooler: settings.pooler,
             metrics,
         })
     }
 
-    /// Takes a connection; an older one than that is closed and passed over.
-    pub(super) async fn take(
+    /// Acquires a connection opened after this time; older ones are closed.
+    pub(super) async fn acquire(
         &self,
         opened_after: Option<Instant>,
     ) -> Result<managed::Object<Connector>, Error> {
@@ -113,53 +110,52 @@ impl Database {
         }
     }
 
-    /// Takes out of the pool what came back in the middle of its work.
-    pub(super) fn drop_unfinished(&self) {
-        self.pool.retain(|pooled, _| !pooled.at_work);
+    /// Closes the connections that returned while in use.
+    pub(super) fn drop_in_use(&self) {
+        self.pool.retain(|pooled, _| !pooled.in_use);
     }
 
-    /// Takes everything out of the pool that is not at work: where one connection broke, the others
-    /// may be as dead.
+    /// Closes all idle connections: when one connection broke, the others are probably broken too.
     pub(super) fn drop_idle(&self) {
         self.pool.retain(|_, _| false);
     }
 
-    /// Counts work that is done again.
-    pub(super) fn count_repeat(&self, reason: &str) {
+    /// Counts a retry.
+    pub(super) fn count_retry(&self, reason: &str) {
         self.metrics.db_repeats.with_label_values(&[reason]).inc();
     }
 
-    /// Who stands between the pool and the database.
+    /// The external pooler.
     pub(super) fn pooler(&self) -> Pooler {
         self.pooler
     }
 
-    /// How much of the pool is in use.
-    pub fn usage(&self) -> Usage {
+    /// The connections by state.
+    pub fn usage(&self) -> PoolUsage {
         let status = self.pool.status();
-        Usage {
+        PoolUsage {
             open: status.size,
             idle: status.available,
             waiting: status.waiting,
         }
     }
 
-    /// Closes the pool; whoever waits for a connection is turned away.
+    /// Closes the pool. Callers that wait for a connection get an error.
     pub fn close(&self) {
         self.pool.close();
     }
 }
 
-/// Opens connections, to a server that writes unless a standby will do, and vouches for idle ones.
+/// Opens connections, and checks idle ones before they are used again.
 pub(super) struct Connector {
     options: PgConnectOptions,
     takes_standby: bool,
 }
 
 impl Connector {
-    /// Opens a connection. A standby is refused before it is asked anything else: it may lag behind, and
-    /// what it does not show so far would look lost. Once is enough, since a primary does not become
-    /// one without ending its sessions.
+    /// Opens a connection. Unless a standby is allowed, a connection to one is an error: it may lag, and
+    /// rows that it lacks would look lost. One check per connection suffices, because a primary ends its
+    /// sessions before it becomes a standby.
     async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
         let mut connection = PgConnection::connect_with(&self.options).await?;
         if self.takes_standby {
@@ -176,45 +172,49 @@ impl Connector {
     }
 }
 
-/// A connection and what is known of its health.
-pub(super) struct Pooled {
+/// A connection and its health.
+pub(super) struct PooledConnection {
     pub connection: PgConnection,
-    /// Whether somebody works with it, or has left it in the middle.
-    pub at_work: bool,
+    /// Set while work uses the connection, and still set if the work was cancelled.
+    pub in_use: bool,
     opened_at: Instant,
-    trusted_at: Instant,
+    checked_at: Instant,
 }
 
 impl managed::Manager for Connector {
-    type Type = Pooled;
+    type Type = PooledConnection;
     type Error = Error;
 
-    async fn create(&self) -> Result<Pooled, Error> {
-        // Before it is: what broke while it was being opened may have broken it too.
+    async fn create(&self) -> Result<PooledConnection, Error> {
+        // The start of opening: an outage during it may have broken this connection too.
         let opened_at = Instant::now();
         let connection = self
             .connect()
             .await
             .map_err(|error| Error::Unavailable(error.into()))?;
-        Ok(Pooled {
+        Ok(PooledConnection {
             connection,
             opened_at,
-            trusted_at: Instant::now(),
-            at_work: false,
+            checked_at: Instant::now(),
+            in_use: false,
         })
     }
 
-    async fn recycle(&self, pooled: &mut Pooled, _: &managed::Metrics) -> RecycleResult<Error> {
-        if pooled.at_work {
-            return Err(RecycleError::message("left in the middle of its work"));
+    async fn recycle(
+        &self,
+        pooled: &mut PooledConnection,
+        _: &managed::Metrics,
+    ) -> RecycleResult<Error> {
+        if pooled.in_use {
+            return Err(RecycleError::message("returned while in use"));
         }
-        if pooled.trusted_at.elapsed() > TRUSTED_FOR {
+        if pooled.checked_at.elapsed() > PING_AFTER {
             tokio::time::timeout(PING_TIMEOUT, pooled.connection.ping())
                 .await
                 .map_err(|_| RecycleError::message("no answer to a ping"))?
                 .map_err(Error::from)?;
         }
-        pooled.trusted_at = Instant::now();
+        pooled.checked_at = Instant::now();
         Ok(())
     }
 }

@@ -1,54 +1,54 @@
-//! A standby that lists are read from, so that they cost the primary nothing. What it shows may be a
-//! little old; where that matters, nobody asks it.
+//! A standby for lists, which relieves the primary. A standby lags slightly, so reads that must be current use
+//! the primary. A small circuit breaker skips a failing standby for a while.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Database, Error, OrderReads};
+use super::{ConnectionPool, Error, OrderLoader};
 
-/// How long a standby in trouble is left alone, so that not every list waits for it first.
-const REST: Duration = Duration::from_secs(5);
+/// The time for which a failing standby is skipped, so that not every list waits for it first.
+const COOLDOWN: Duration = Duration::from_secs(5);
 
-/// A standby, and whether it is of use at present. Cheap to clone.
+/// A standby and its circuit breaker. Cheap to clone.
 #[derive(Clone)]
 pub struct Replica {
-    reads: OrderReads,
-    resting_since: Arc<Mutex<Option<Instant>>>,
+    loader: OrderLoader,
+    failed_at: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Replica {
-    /// One that is trusted so far.
-    pub fn new(database: Database) -> Self {
+    /// A standby that is read through this pool.
+    pub fn new(pool: ConnectionPool) -> Self {
         Self {
-            reads: OrderReads::new(database),
-            resting_since: Arc::default(),
+            loader: OrderLoader::new(pool),
+            failed_at: Arc::default(),
         }
     }
 
-    /// Reads from the standby, unless it is left alone.
-    pub fn reads(&self) -> Option<&OrderReads> {
-        let since = *self.since();
-        since
-            .is_none_or(|since| since.elapsed() > REST)
-            .then_some(&self.reads)
+    /// Reads from the standby; `None` while it is skipped.
+    pub fn loader(&self) -> Option<&OrderLoader> {
+        let failed_at = *self.failed_at();
+        failed_at
+            .is_none_or(|failed_at| failed_at.elapsed() > COOLDOWN)
+            .then_some(&self.loader)
     }
 
-    /// Whether the primary should be asked instead, after this error.
+    /// Records an error of the standby. Returns whether the caller should read from the primary instead.
     pub fn falls_back(&self, error: &Error) -> bool {
         if !error.is_transient() {
             return false;
         }
-        // It cancels what keeps it from following; that is over at once.
+        // A standby cancels queries that conflict with WAL replay; the next query may succeed.
         if !matches!(error, Error::Conflict(_)) {
-            *self.since() = Some(Instant::now());
+            *self.failed_at() = Some(Instant::now());
         }
-        self.reads.database().count_repeat("standby");
+        self.loader.pool().count_retry("standby");
         tracing::warn!(error = error as &dyn std::error::Error, "standby not read");
         true
     }
 
-    fn since(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        self.resting_since
+    fn failed_at(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.failed_at
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,42 +1,41 @@
-//! How work with the database is done: with a connection on loan, within a time limit, and repeated
-//! where the database was in trouble that may have passed.
+//! Runs work with a connection of the pool, within a time limit. Retries it on a serialization failure, a
+//! deadlock or a lost connection.
 
 use std::time::{Duration, Instant};
 
 use deadpool::managed::Object;
 use sqlx::postgres::PgConnection;
 
-use super::pool::{Connector, Pooler};
-use super::{Database, Error};
+use super::Error;
+use super::pool::{ConnectionPool, Connector, Pooler};
 
-/// How long a piece of work may take, with the wait for its connection and all repeats.
+/// The time limit of work, including the wait for a connection and all retries.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
-/// How often work is repeated that gave way to another transaction.
-const CONFLICT_REPEATS: u32 = 5;
-/// The longest pause before the first such repeat; it doubles with each further one.
-const CONFLICT_PAUSE: Duration = Duration::from_millis(10);
+/// The number of retries after conflicts with other transactions.
+const MAX_CONFLICT_RETRIES: u32 = 5;
+/// The longest pause before the first such retry; it doubles with each further one (full jitter).
+const CONFLICT_BACKOFF: Duration = Duration::from_millis(10);
 
-/// Does work with a connection: `run!(database, |conn| find(conn, order_id)).await`. It is the only
-/// way to one, so that nobody can forget the time limit, nor what is to be done when the database is
-/// in trouble.
+/// Runs work with a connection: `run!(pool, |conn| find(conn, order_id)).await`. This is the only way to a
+/// connection, so that all work has the time limit and the retries.
 ///
-/// Work that gave way to another transaction has left no trace, and is repeated after a short pause.
-/// Work whose connection was lost is repeated once, on a fresh connection; nobody knows whether it
-/// was done before. Hence it has to be *fenced*: done again, it must change nothing more. Reads
-/// are; a write is if it names what it expects, as a placement names its identity and others the
-/// order's version or the claim's epoch.
+/// After a conflict with another transaction, the database has rolled the work back; it is retried with
+/// backoff. After a lost connection, it is unknown whether the work was committed; it is retried once, on a
+/// new connection. Work must therefore be *idempotent*: reads are, and a write is when its statement names
+/// what it expects: a placement its identity, other writes the order's version (optimistic concurrency) or
+/// the lease's epoch (a fencing token).
 ///
-/// A macro, because the future of a closure that borrows both its connection and its surroundings
-/// cannot be shown to be `Send`.
+/// A macro, because the compiler cannot prove `Send` for the future of a closure that borrows both its
+/// connection and its environment.
 macro_rules! run {
-    ($database:expr, |$conn:ident| $work:expr) => {
-        $database.limited(async {
-            let mut attempts = $database.attempts();
+    ($pool:expr, |$conn:ident| $work:expr) => {
+        $pool.with_time_limit(async {
+            let mut attempts = $pool.attempts();
             loop {
-                let mut loan = attempts.begin().await?;
-                let $conn = loan.connection();
+                let mut acquired = attempts.begin().await?;
+                let $conn = acquired.connection();
                 let result = $work.await;
-                if let Some(result) = attempts.end(loan, result).await {
+                if let Some(result) = attempts.end(acquired, result).await {
                     break result;
                 }
             }
@@ -46,9 +45,9 @@ macro_rules! run {
 
 pub(crate) use run;
 
-impl Database {
-    /// Gives work its time limit. Use [`run!`].
-    pub(crate) async fn limited<T>(
+impl ConnectionPool {
+    /// Runs work within the time limit. Use [`run!`].
+    pub(crate) async fn with_time_limit<T>(
         &self,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
@@ -60,56 +59,57 @@ impl Database {
             })
     }
 
-    /// The attempts at a piece of work. Use [`run!`].
+    /// Starts the attempts of one unit of work. Use [`run!`].
     pub(crate) fn attempts(&self) -> Attempts<'_> {
         Attempts {
-            database: self,
+            pool: self,
             conflicts: 0,
             lost_at: None,
         }
     }
 }
 
-/// The attempts at a piece of work.
+/// The attempts of one unit of work.
 pub struct Attempts<'a> {
-    database: &'a Database,
+    pool: &'a ConnectionPool,
     conflicts: u32,
     lost_at: Option<Instant>,
 }
 
 impl<'a> Attempts<'a> {
-    /// Takes a connection for the next attempt.
-    pub async fn begin(&mut self) -> Result<Loan<'a>, Error> {
+    /// Acquires a connection for the next attempt.
+    pub async fn begin(&mut self) -> Result<AcquiredConnection<'a>, Error> {
         loop {
-            let begun = Loan::begin(self.database, self.lost_at).await;
-            if let Some(result) = self.judge(begun).await {
+            let acquired = AcquiredConnection::acquire(self.pool, self.lost_at).await;
+            if let Some(result) = self.unless_retried(acquired).await {
                 return result;
             }
         }
     }
 
-    /// Ends an attempt: gives its result, or nothing if there is to be another one.
+    /// Ends an attempt, and returns its result; `None` when the work is to be retried.
     pub async fn end<T>(
         &mut self,
-        loan: Loan<'a>,
+        acquired: AcquiredConnection<'a>,
         result: Result<T, Error>,
     ) -> Option<Result<T, Error>> {
-        let result = loan.end(result).await;
-        self.judge(result).await
+        let result = acquired.release(result).await;
+        self.unless_retried(result).await
     }
 
-    async fn judge<T>(&mut self, result: Result<T, Error>) -> Option<Result<T, Error>> {
+    /// The result, unless its error allows another attempt. Waits for the backoff in that case.
+    async fn unless_retried<T>(&mut self, result: Result<T, Error>) -> Option<Result<T, Error>> {
         match result {
-            Err(Error::Conflict(_)) if self.conflicts < CONFLICT_REPEATS => {
-                let longest = CONFLICT_PAUSE * 2_u32.pow(self.conflicts);
+            Err(Error::Conflict(_)) if self.conflicts < MAX_CONFLICT_RETRIES => {
+                let longest = CONFLICT_BACKOFF * 2_u32.pow(self.conflicts);
                 self.conflicts += 1;
-                self.database.count_repeat("conflict");
+                self.pool.count_retry("conflict");
                 tokio::time::sleep(longest.mul_f64(rand::random())).await;
                 None
             }
             Err(Error::Lost(_)) if self.lost_at.is_none() => {
                 self.lost_at = Some(Instant::now());
-                self.database.count_repeat("lost");
+                self.pool.count_retry("lost");
                 None
             }
             result => Some(result),
@@ -117,30 +117,33 @@ impl<'a> Attempts<'a> {
     }
 }
 
-/// A connection on loan from the pool.
-pub struct Loan<'a> {
+/// A connection acquired from the pool.
+pub struct AcquiredConnection<'a> {
     pooled: Object<Connector>,
-    // Dropped after the connection, when that is back in the pool.
-    leaving: Leaving<'a>,
+    // Dropped last, after the connection has returned to the pool.
+    guard: ReleaseGuard<'a>,
 }
 
-impl<'a> Loan<'a> {
-    async fn begin(database: &'a Database, opened_after: Option<Instant>) -> Result<Self, Error> {
-        let leaving = Leaving {
-            database,
-            finished: false,
+impl<'a> AcquiredConnection<'a> {
+    async fn acquire(
+        pool: &'a ConnectionPool,
+        opened_after: Option<Instant>,
+    ) -> Result<Self, Error> {
+        let guard = ReleaseGuard {
+            pool,
+            is_released: false,
         };
-        let mut pooled = database.take(opened_after).await?;
-        pooled.at_work = true;
-        let mut loan = Self { pooled, leaving };
-        if database.pooler() == Pooler::Transaction {
-            let begun = sqlx::raw_sql("begin").execute(loan.connection()).await;
+        let mut pooled = pool.acquire(opened_after).await?;
+        pooled.in_use = true;
+        let mut acquired = Self { pooled, guard };
+        if pool.pooler() == Pooler::Transaction {
+            let begun = sqlx::raw_sql("begin").execute(acquired.connection()).await;
             return match begun {
-                Ok(_) => Ok(loan),
-                Err(error) => loan.end(Err(error.into())).await,
+                Ok(_) => Ok(acquired),
+                Err(error) => acquired.release(Err(error.into())).await,
             };
         }
-        Ok(loan)
+        Ok(acquired)
     }
 
     /// The connection itself.
@@ -148,26 +151,25 @@ impl<'a> Loan<'a> {
         &mut self.pooled.connection
     }
 
-    async fn end<T>(mut self, mut result: Result<T, Error>) -> Result<T, Error> {
-        let database = self.leaving.database;
+    async fn release<T>(mut self, mut result: Result<T, Error>) -> Result<T, Error> {
+        let pool = self.guard.pool;
         let is_lost = matches!(result, Err(Error::Lost(_)));
-        if database.pooler() == Pooler::Transaction && !is_lost {
+        if pool.pooler() == Pooler::Transaction && !is_lost {
             let ended = end_transaction(self.connection(), result.is_ok()).await;
             result = ended.and(result);
         }
         if matches!(result, Err(Error::Lost(_))) {
-            database.drop_idle();
+            pool.drop_idle();
         } else {
-            self.pooled.at_work = false;
-            self.leaving.finished = true;
+            self.pooled.in_use = false;
+            self.guard.is_released = true;
         }
         result
     }
 }
 
-/// Closes what was prepared, so that the next transaction may meet another server connection, and
-/// ends this one. Closing by the protocol, since PgBouncer keeps accounts of that, where it knows of
-/// prepared statements at all.
+/// Ends the transaction, and first closes the prepared statements, because the next transaction may use
+/// another server connection. The protocol's close message is used, because PgBouncer tracks it.
 async fn end_transaction(connection: &mut PgConnection, commits: bool) -> Result<(), Error> {
     use sqlx::Connection as _;
     connection.clear_cached_statements().await?;
@@ -176,17 +178,17 @@ async fn end_transaction(connection: &mut PgConnection, commits: bool) -> Result
     Ok(())
 }
 
-/// Sees to it that a connection is closed which came back in the middle of its work, because it
-/// broke, the time was up or nobody waits any more: it may hold locks, and answers that nobody wants.
-struct Leaving<'a> {
-    database: &'a Database,
-    finished: bool,
+/// Closes a connection that returns to the pool without a release, because it broke, the time was up or the
+/// work was cancelled: it may hold locks and unread results.
+struct ReleaseGuard<'a> {
+    pool: &'a ConnectionPool,
+    is_released: bool,
 }
 
-impl Drop for Leaving<'_> {
+impl Drop for ReleaseGuard<'_> {
     fn drop(&mut self) {
-        if !self.finished {
-            self.database.drop_unfinished();
+        if !self.is_released {
+            self.pool.drop_in_use();
         }
     }
 }

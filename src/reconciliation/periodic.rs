@@ -97,7 +97,7 @@ impl Reconciliation {
         } else {
             interval.min(RETRY_INTERVAL)
         };
-        run!(self.db, |conn| periodic_tasks::give_back(
+        run!(self.db, |conn| periodic_tasks::release(
             conn,
             TASK,
             epoch,

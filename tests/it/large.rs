@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use order_service::db::Error;
-use order_service::db::order_list::{CAP, counts, list};
+use order_service::db::order_list::{COUNT_LIMIT, counts, list};
 use order_service::domain::ids::CustomerId;
 use order_service::domain::money::Currency;
 use order_service::domain::search::{
@@ -363,7 +363,7 @@ async fn counts_are_exact_up_to_a_limit_and_marked_beyond_it() {
     };
     let all = list(&mut conn, &of(OrderFilter::default())).await.unwrap();
     assert!(orders > 10_000);
-    assert_eq!((all.count, all.count_capped), (CAP, true));
+    assert_eq!((all.count, all.count_capped), (COUNT_LIMIT, true));
     let failed = OrderFilter {
         shipping_statuses: vec![ShippingStatus::Failed],
         ..OrderFilter::default()
@@ -391,7 +391,7 @@ async fn the_desk_counts_like_lists() {
             .unwrap();
         assert_eq!(
             (counted.count, counted.is_capped),
-            (all.min(CAP), all > CAP),
+            (all.min(COUNT_LIMIT), all > COUNT_LIMIT),
             "{}",
             counted.status
         );

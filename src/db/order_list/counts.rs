@@ -1,27 +1,27 @@
-//! How many orders stand where.
+//! The number of orders per status.
 
 use sqlx::PgConnection;
 
 use crate::db::Error;
 use crate::domain::status::{OrderStatus, Status as _};
 
-use super::CAP;
+use super::scope::COUNT_LIMIT;
 
-/// How many orders have a status.
+/// The number of orders with a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StatusCount {
-    /// Which one.
+    /// The status.
     pub status: OrderStatus,
-    /// How many, as far as they were counted.
+    /// The number of orders, up to [`COUNT_LIMIT`].
     pub count: i64,
     /// Whether there may be more.
     pub is_capped: bool,
 }
 
-/// How many of the newest orders are looked at for a status that has no index.
+/// The number of newest orders that are read for a status without an index.
 const NEWEST: i64 = 50_000;
 
-/// The orders of each status, counted as far as lists count.
+/// Counts the orders of each status, up to [`COUNT_LIMIT`].
 #[tracing::instrument(name = "db.orders.counts", skip_all)]
 pub async fn counts(conn: &mut PgConnection) -> Result<Vec<StatusCount>, Error> {
     let counted = sqlx::query!(
@@ -51,7 +51,7 @@ pub async fn counts(conn: &mut PgConnection) -> Result<Vec<StatusCount>, Error> 
             (select count(*) from (select from orders order by created_at desc, order_id desc limit $2) o)
             else $2 end
         "#,
-        CAP + 1,
+        COUNT_LIMIT + 1,
         NEWEST,
     )
     .fetch_all(conn)
@@ -66,8 +66,8 @@ pub async fn counts(conn: &mut PgConnection) -> Result<Vec<StatusCount>, Error> 
         let has_index = status != OrderStatus::Delivered;
         StatusCount {
             status,
-            count: count.min(CAP),
-            is_capped: count > CAP || !(has_index || all_seen),
+            count: count.min(COUNT_LIMIT),
+            is_capped: count > COUNT_LIMIT || !(has_index || all_seen),
         }
     };
     Ok(OrderStatus::ALL.iter().map(count).collect())

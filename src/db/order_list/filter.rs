@@ -1,19 +1,18 @@
-//! What is asked of an order, as conditions on the row `o` of `orders`. Whatever is not in that row is
-//! a scalar subquery by the order's number, which the planner cannot turn into a join over the whole
-//! of another table.
+//! The filter as SQL conditions on the row `o` of `orders`. Conditions on other tables are scalar subqueries
+//! by order id, which the planner cannot turn into a join over a whole table.
 
 use sqlx::{Postgres, QueryBuilder};
 
 use crate::domain::search::{MatchRank, OrderFilter};
 use crate::domain::status::{OrderStatus, Status};
 
-/// A search text shorter than this has no trigram of its own: it is not looked for within words.
+/// The shortest text that is searched as a substring: a shorter one has no trigram for the index.
 pub const MIN_PART_CHARS: usize = 3;
 
-/// The statuses of orders that are not decided so far.
+/// The open order statuses.
 pub const OPEN: [OrderStatus; 2] = [OrderStatus::Pending, OrderStatus::Cancelling];
 
-/// Appends every condition of the filter, and that the search text fits so well.
+/// Appends every condition of the filter, and the rank of the search text.
 pub fn push(query: &mut QueryBuilder<Postgres>, filter: &OrderFilter, rank: Option<MatchRank>) {
     if let Some(customer_id) = filter.customer_id {
         query.push(" and o.customer_id = ").push_bind(customer_id.0);
@@ -50,7 +49,7 @@ pub fn push(query: &mut QueryBuilder<Postgres>, filter: &OrderFilter, rank: Opti
     }
 }
 
-/// Appends the bounds of when it was accepted.
+/// Appends the bounds of the time of acceptance.
 pub fn push_created(query: &mut QueryBuilder<Postgres>, filter: &OrderFilter) {
     if let Some(from) = filter.created_from {
         query.push(" and o.created_at >= ").push_bind(from);
@@ -60,7 +59,7 @@ pub fn push_created(query: &mut QueryBuilder<Postgres>, filter: &OrderFilter) {
     }
 }
 
-/// Appends the bounds of what it comes to.
+/// Appends the bounds of the order total.
 pub fn push_total(query: &mut QueryBuilder<Postgres>, filter: &OrderFilter) {
     if let Some(min) = filter.min_total {
         query.push(" and o.order_total >= ").push_bind(min);
@@ -70,7 +69,7 @@ pub fn push_total(query: &mut QueryBuilder<Postgres>, filter: &OrderFilter) {
     }
 }
 
-/// Appends that a status is, or is not, one of these; nothing when there are none.
+/// Appends that a status is (`wanted`) or is not one of these; nothing for an empty list.
 pub fn push_statuses<S: Status>(
     query: &mut QueryBuilder<Postgres>,
     column: &str,
@@ -88,15 +87,15 @@ pub fn push_statuses<S: Status>(
         .push(")");
 }
 
-/// Appends how well the text fits the order: a number as in [`MatchRank`], null when it does not.
+/// Appends the order's [`MatchRank`] for the text as an integer; null without a match.
 fn push_rank(query: &mut QueryBuilder<Postgres>, text: &str) {
-    let number = text.parse::<i64>().ok();
+    let id = text.parse::<i64>().ok();
     query
         .push("least(case when o.tracking_no = ")
         .push_bind(text.to_owned());
-    if let Some(number) = number {
-        query.push(" or o.order_id = ").push_bind(number);
-        query.push(" or o.customer_id = ").push_bind(number);
+    if let Some(id) = id {
+        query.push(" or o.order_id = ").push_bind(id);
+        query.push(" or o.customer_id = ").push_bind(id);
     }
     query.push(" then 0 end, (select min(case");
     for (rank, pattern) in patterns(text) {
@@ -107,15 +106,15 @@ fn push_rank(query: &mut QueryBuilder<Postgres>, text: &str) {
             .push(") or lower(i.name) like lower(")
             .push_bind(pattern);
         query.push(")");
-        if let (Some(number), MatchRank::Exact) = (number, rank) {
-            query.push(" or i.product_id = ").push_bind(number);
+        if let (Some(id), MatchRank::Exact) = (id, rank) {
+            query.push(" or i.product_id = ").push_bind(id);
         }
         query.push(format_args!(" then {}", rank as i32));
     }
     query.push(" end) from order_items i where i.order_id = o.order_id))");
 }
 
-/// The patterns by which a text is looked for in SKUs and names.
+/// The LIKE patterns of a text for SKUs and names, best rank first.
 pub fn patterns(text: &str) -> impl Iterator<Item = (MatchRank, String)> {
     let literal = escape_like(text);
     let is_long = text.chars().count() >= MIN_PART_CHARS;
@@ -128,7 +127,7 @@ pub fn patterns(text: &str) -> impl Iterator<Item = (MatchRank, String)> {
     .chain(part)
 }
 
-/// Takes the meaning of wildcards from a text that is to be found as it is.
+/// Escapes the wildcards of LIKE.
 fn escape_like(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,8 +1,8 @@
-//! The statements that find the numbers of a list. The only place, with its neighbours, where SQL is
-//! put together at run time; every value is bound, never written into the text.
+//! The statements that read the keys of a list. Only this module builds SQL at run time; every value is a
+//! bind parameter, never part of the text.
 //!
-//! Only walks along all orders, a customer's or those of one status are kept prepared. Of anything else
-//! the best plan depends on the values, and a generic plan would be kept for all of them.
+//! Only index scans of all orders, of one customer or of one status stay prepared. The best plan of any
+//! other statement depends on its values, and a prepared statement would keep one generic plan.
 
 use rust_decimal::Decimal;
 use sqlx::{PgConnection, Postgres, QueryBuilder};
@@ -12,29 +12,16 @@ use crate::db::Error;
 use crate::domain::search::{OrderFilter, SortBy, SortDir, SortKey, SortValue};
 use crate::domain::status::Status as _;
 
+use super::access_path::{AccessPath, IS_ACTIVE, IndexLookup, IndexScan, push_lookup};
 use super::filter;
-use super::sources::{Few, IS_ACTIVE, Source, Walk, push_few};
-use super::{CAP, Part, Scope};
+use super::scope::{COUNT_LIMIT, KeyPage, KeyRange, ListScope};
 
-/// How many rows a walk looks at.
-const MAX_WALK: i64 = 50_000;
-/// The same where each has to be looked up in another table.
-const MAX_DEEP_WALK: i64 = 10_000;
+/// The largest number of rows that an index scan reads.
+const MAX_SCAN: i64 = 50_000;
+/// The same if the filter reads another table for each row.
+const MAX_DEEP_SCAN: i64 = 10_000;
 
-/// Which keys are wanted.
-#[derive(Clone, Copy)]
-pub struct Found {
-    /// Behind which one.
-    pub from: Option<SortKey>,
-    /// After how many others.
-    pub offset: i64,
-    /// How many.
-    pub wanted: i64,
-    /// Whether to count all that the filter lets through.
-    pub counting: bool,
-}
-
-/// A number and what it is sorted by.
+/// An id and its sort columns.
 #[derive(sqlx::FromRow)]
 struct KeyRow {
     order_id: i64,
@@ -50,43 +37,44 @@ struct CountedRow {
     order_total: Option<Decimal>,
 }
 
-/// Finds keys and counts.
+/// Reads keys by an access path, and counts the list.
 pub async fn find(
     conn: &mut PgConnection,
-    scope: Scope<'_>,
-    source: &Source,
-    found: Found,
-) -> Result<Part, Error> {
-    match source {
-        Source::Few(few) => gather(conn, scope, few, found).await,
-        Source::Walk(walk) => along(conn, scope, *walk, found).await,
+    scope: ListScope<'_>,
+    path: &AccessPath,
+    range: KeyRange,
+) -> Result<KeyPage, Error> {
+    match path {
+        AccessPath::Lookup(lookup) => look_up(conn, scope, lookup, range).await,
+        AccessPath::Scan(index) => scan(conn, scope, *index, range).await,
     }
 }
 
-/// Gathers the orders of a condition that few meet, and sorts them.
-async fn gather(
+/// Looks the orders of one condition up, and sorts them.
+async fn look_up(
     conn: &mut PgConnection,
-    scope: Scope<'_>,
-    few: &Few,
-    found: Found,
-) -> Result<Part, Error> {
-    let mut query = QueryBuilder::new("with few as materialized (select distinct order_id from (");
-    push_few(&mut query, few, scope.filter);
-    // The limit keeps the planner from reading all orders to join these few.
+    scope: ListScope<'_>,
+    lookup: &IndexLookup,
+    range: KeyRange,
+) -> Result<KeyPage, Error> {
+    let mut query =
+        QueryBuilder::new("with looked_up as materialized (select distinct order_id from (");
+    push_lookup(&mut query, lookup, scope.filter);
+    // The limit keeps the planner from a join that reads all orders.
     query.push(
-        ") few), matches as materialized (\
-         select o.order_id, o.created_at, o.order_total from few, \
-         lateral (select * from orders where orders.order_id = few.order_id limit 1) o where true",
+        ") looked_up), matches as materialized (\
+         select o.order_id, o.created_at, o.order_total from looked_up, \
+         lateral (select * from orders where orders.order_id = looked_up.order_id limit 1) o where true",
     );
     filter::push(&mut query, scope.filter, scope.rank);
     query.push(
         ") select (select count(*) from matches) as count, o.order_id, o.created_at, o.order_total \
          from (select) once left join (select * from matches o where true",
     );
-    push_from(&mut query, scope, found.from);
+    push_keyset(&mut query, scope, range.after);
     push_order(&mut query, scope);
-    query.push(" limit ").push_bind(found.wanted);
-    query.push(" offset ").push_bind(found.offset);
+    query.push(" limit ").push_bind(range.limit);
+    query.push(" offset ").push_bind(range.offset);
     query.push(") o on true");
     push_order(&mut query, scope);
     let rows: Vec<CountedRow> = query
@@ -95,25 +83,25 @@ async fn gather(
         .fetch_all(conn)
         .await?;
     let (count, keys) = counted(scope, rows);
-    Ok(Part {
+    Ok(KeyPage {
         count,
         count_capped: false,
         keys,
-        stopped: None,
+        stopped_at: None,
     })
 }
 
-/// Walks along an index in the order of the list, no further than a bound, and counts meanwhile.
-async fn along(
+/// Scans an index in the list's order, up to a bound, and counts the list.
+async fn scan(
     conn: &mut PgConnection,
-    scope: Scope<'_>,
-    walk: Walk,
-    found: Found,
-) -> Result<Part, Error> {
-    let rest = rest(scope, walk);
+    scope: ListScope<'_>,
+    index: IndexScan,
+    range: KeyRange,
+) -> Result<KeyPage, Error> {
+    let uncovered = uncovered(scope, index);
     let mut query = QueryBuilder::new("select ");
-    if found.counting {
-        push_count(&mut query, scope, walk, rest.as_ref());
+    if range.counting {
+        push_count(&mut query, scope, index, uncovered.as_ref());
     } else {
         query.push("0::bigint");
     }
@@ -121,81 +109,86 @@ async fn along(
     query
         .push("select o.order_id, ")
         .push(sorted_columns(scope));
-    push_reached(&mut query, scope, walk, found.from, rest.as_ref());
+    push_matches(&mut query, scope, index, range.after, uncovered.as_ref());
     push_order(&mut query, scope);
-    // Written into the text, since a plan that is kept cannot know that a bound limit is small.
-    query.push(format_args!(" limit {}", found.wanted));
-    if found.offset > 0 {
-        query.push(format_args!(" offset {}", found.offset));
+    // Part of the text: the plan of a prepared statement would not know that a bound limit is small.
+    query.push(format_args!(" limit {}", range.limit));
+    if range.offset > 0 {
+        query.push(format_args!(" offset {}", range.offset));
     }
     query.push(") o on true");
     push_order(&mut query, scope);
-    let is_plain = rest.is_none() && found.offset == 0 && !is_bounded(scope.filter);
+    let stays_prepared = uncovered.is_none() && range.offset == 0 && !is_bounded(scope.filter);
     let rows: Vec<CountedRow> = query
         .build_query_as()
-        .persistent(is_plain)
+        .persistent(stays_prepared)
         .fetch_all(&mut *conn)
         .await?;
     let (count, keys) = counted(scope, rows);
-    let is_short = i64::try_from(keys.len()).unwrap_or(i64::MAX) < found.wanted;
-    let (mut count_capped, mut stopped) = (!found.counting || count > CAP, None);
-    if let Some(rest) = &rest {
-        let reach = reach(rest);
+    let is_short = i64::try_from(keys.len()).unwrap_or(i64::MAX) < range.limit;
+    let (mut count_capped, mut stopped_at) = (!range.counting || count > COUNT_LIMIT, None);
+    if let Some(uncovered) = &uncovered {
+        let scan_limit = scan_limit(uncovered);
         if !count_capped {
-            let (scope, from) = (counting(scope), None);
-            count_capped = stop(conn, scope, walk, from, reach).await?.is_some();
+            let scope = counting(scope);
+            count_capped = scan_end(conn, scope, index, None, scan_limit)
+                .await?
+                .is_some();
         }
         if is_short {
-            stopped = stop(conn, scope, walk, found.from, reach).await?;
+            stopped_at = scan_end(conn, scope, index, range.after, scan_limit).await?;
         }
     }
-    Ok(Part {
+    Ok(KeyPage {
         count,
         count_capped,
         keys,
-        stopped,
+        stopped_at,
     })
 }
 
-/// Appends the rows of a walk that are let through, as far as it reaches.
-fn push_reached(
+/// Appends the scanned rows that match, up to the bound of the scan.
+fn push_matches(
     query: &mut QueryBuilder<Postgres>,
-    scope: Scope<'_>,
-    walk: Walk,
-    from: Option<SortKey>,
-    rest: Option<&OrderFilter>,
+    scope: ListScope<'_>,
+    index: IndexScan,
+    after: Option<SortKey>,
+    uncovered: Option<&OrderFilter>,
 ) {
-    let Some(rest) = rest else {
+    let Some(uncovered) = uncovered else {
         query.push(" from orders o where true");
-        push_walk(query, scope, walk, from);
+        push_scan(query, scope, index, after);
         return;
     };
     query.push(" from (select * from orders o where true");
-    push_walk(query, scope, walk, from);
+    push_scan(query, scope, index, after);
     push_order(query, scope);
-    query.push(format_args!(" limit {}) o where true", reach(rest)));
-    filter::push(query, rest, scope.rank);
+    query.push(format_args!(
+        " limit {}) o where true",
+        scan_limit(uncovered)
+    ));
+    filter::push(query, uncovered, scope.rank);
 }
 
-/// Appends how many are let through, counted up to a limit.
+/// Appends the count of matches, up to the limit.
 fn push_count(
     query: &mut QueryBuilder<Postgres>,
-    scope: Scope<'_>,
-    walk: Walk,
-    rest: Option<&OrderFilter>,
+    scope: ListScope<'_>,
+    index: IndexScan,
+    uncovered: Option<&OrderFilter>,
 ) {
     query.push("(select count(*) from (select");
-    push_reached(query, counting(scope), walk, None, rest);
-    query.push(format_args!(" limit {}) counted)", CAP + 1));
+    push_matches(query, counting(scope), index, None, uncovered);
+    query.push(format_args!(" limit {}) counted)", COUNT_LIMIT + 1));
 }
 
-/// Along which index a walk counts. The newest lie together in the table; those of one total are all
-/// over it.
-fn counting(scope: Scope<'_>) -> Scope<'_> {
+/// The sort order in which a scan counts. By default the newest orders first, because they lie together in
+/// the table.
+fn counting(scope: ListScope<'_>) -> ListScope<'_> {
     let is_bound = scope.filter.min_total.or(scope.filter.max_total).is_some();
     match scope.sort_by {
         SortBy::Total if is_bound => scope,
-        _ => Scope {
+        _ => ListScope {
             sort_by: SortBy::CreatedAt,
             sort_dir: SortDir::Desc,
             ..scope
@@ -208,7 +201,7 @@ fn is_bounded(filter: &OrderFilter) -> bool {
         || filter.min_total.or(filter.max_total).is_some()
 }
 
-fn counted(scope: Scope<'_>, rows: Vec<CountedRow>) -> (i64, Vec<SortKey>) {
+fn counted(scope: ListScope<'_>, rows: Vec<CountedRow>) -> (i64, Vec<SortKey>) {
     let count = rows.first().map_or(0, |row| row.count);
     let keys = rows.into_iter().filter_map(|row| {
         let row = KeyRow {
@@ -221,20 +214,20 @@ fn counted(scope: Scope<'_>, rows: Vec<CountedRow>) -> (i64, Vec<SortKey>) {
     (count, keys.collect())
 }
 
-/// Where a walk of that length ends; `None` when the list ends before.
-async fn stop(
+/// The key at which a scan of `scan_limit` rows ends; `None` when the index ends before.
+async fn scan_end(
     conn: &mut PgConnection,
-    scope: Scope<'_>,
-    walk: Walk,
-    from: Option<SortKey>,
-    reach: i64,
+    scope: ListScope<'_>,
+    index: IndexScan,
+    after: Option<SortKey>,
+    scan_limit: i64,
 ) -> Result<Option<SortKey>, Error> {
     let mut query = QueryBuilder::new("select o.order_id, ");
     query.push(sorted_columns(scope));
     query.push(" from orders o where true");
-    push_walk(&mut query, scope, walk, from);
+    push_scan(&mut query, scope, index, after);
     push_order(&mut query, scope);
-    query.push(format_args!(" limit 1 offset {}", reach - 1));
+    query.push(format_args!(" limit 1 offset {}", scan_limit - 1));
     let row: Option<KeyRow> = query
         .build_query_as()
         .persistent(false)
@@ -243,46 +236,47 @@ async fn stop(
     Ok(row.map(|row| key(scope, row)))
 }
 
-fn reach(rest: &OrderFilter) -> i64 {
-    let looks_elsewhere =
-        rest.sku.is_some() || rest.search.is_some() || rest.needs_attention.is_some();
+fn scan_limit(uncovered: &OrderFilter) -> i64 {
+    let looks_elsewhere = uncovered.sku.is_some()
+        || uncovered.search.is_some()
+        || uncovered.needs_attention.is_some();
     if looks_elsewhere {
-        MAX_DEEP_WALK
+        MAX_DEEP_SCAN
     } else {
-        MAX_WALK
+        MAX_SCAN
     }
 }
 
-/// What is left of the filter beside what the walk knows itself; `None` for nothing.
-fn rest(scope: Scope<'_>, walk: Walk) -> Option<OrderFilter> {
-    let mut rest = scope.filter.clone();
-    match walk {
-        Walk::All => {}
-        Walk::Customer => rest.customer_id = None,
-        Walk::Active(_) => rest.order_statuses.clear(),
+/// The part of the filter that the index does not cover; `None` when it covers all.
+fn uncovered(scope: ListScope<'_>, index: IndexScan) -> Option<OrderFilter> {
+    let mut uncovered = scope.filter.clone();
+    match index {
+        IndexScan::All => {}
+        IndexScan::Customer => uncovered.customer_id = None,
+        IndexScan::Active(_) => uncovered.order_statuses.clear(),
     }
     match scope.sort_by {
-        SortBy::CreatedAt => (rest.created_from, rest.created_to) = (None, None),
-        SortBy::Total => (rest.min_total, rest.max_total) = (None, None),
+        SortBy::CreatedAt => (uncovered.created_from, uncovered.created_to) = (None, None),
+        SortBy::Total => (uncovered.min_total, uncovered.max_total) = (None, None),
         SortBy::OrderId | SortBy::Relevance => {}
     }
-    (rest != OrderFilter::default()).then_some(rest)
+    (uncovered != OrderFilter::default()).then_some(uncovered)
 }
 
-/// Appends what the walk knows itself, and where it begins.
-fn push_walk(
+/// Appends the conditions that the index covers, and the start of the scan.
+fn push_scan(
     query: &mut QueryBuilder<Postgres>,
-    scope: Scope<'_>,
-    walk: Walk,
-    from: Option<SortKey>,
+    scope: ListScope<'_>,
+    index: IndexScan,
+    after: Option<SortKey>,
 ) {
-    match walk {
-        Walk::All => {}
-        Walk::Customer => {
-            let number = scope.filter.customer_id.map(|customer_id| customer_id.0);
-            query.push(" and o.customer_id = ").push_bind(number);
+    match index {
+        IndexScan::All => {}
+        IndexScan::Customer => {
+            let customer_id = scope.filter.customer_id.map(|customer_id| customer_id.0);
+            query.push(" and o.customer_id = ").push_bind(customer_id);
         }
-        Walk::Active(status) => {
+        IndexScan::Active(status) => {
             query
                 .push(format_args!(" and {IS_ACTIVE} and o.order_status = "))
                 .push_bind(status.as_str());
@@ -293,12 +287,12 @@ fn push_walk(
         SortBy::Total => filter::push_total(query, scope.filter),
         SortBy::OrderId | SortBy::Relevance => {}
     }
-    push_from(query, scope, from);
+    push_keyset(query, scope, after);
 }
 
-/// Appends that an order comes behind a key.
-fn push_from(query: &mut QueryBuilder<Postgres>, scope: Scope<'_>, from: Option<SortKey>) {
-    let Some(SortKey { value, order_id }) = from else {
+/// Appends the keyset condition: the row comes behind a key.
+fn push_keyset(query: &mut QueryBuilder<Postgres>, scope: ListScope<'_>, after: Option<SortKey>) {
+    let Some(SortKey { value, order_id }) = after else {
         return;
     };
     let operator = match scope.sort_dir {
@@ -306,16 +300,16 @@ fn push_from(query: &mut QueryBuilder<Postgres>, scope: Scope<'_>, from: Option<
         SortDir::Desc => "<",
     };
     match value {
-        SortValue::CreatedAt(moment) => {
+        SortValue::CreatedAt(created_at) => {
             query.push(format_args!(" and (o.created_at, o.order_id) {operator} ("));
-            query.push_bind(moment).push(", ");
+            query.push_bind(created_at).push(", ");
             query.push_bind(order_id).push(")");
         }
-        SortValue::Total(amount) => {
+        SortValue::Total(total) => {
             query.push(format_args!(
                 " and (o.order_total, o.order_id) {operator} ("
             ));
-            query.push_bind(amount).push(", ");
+            query.push_bind(total).push(", ");
             query.push_bind(order_id).push(")");
         }
         SortValue::OrderId | SortValue::Relevance(_) => {
@@ -325,7 +319,7 @@ fn push_from(query: &mut QueryBuilder<Postgres>, scope: Scope<'_>, from: Option<
     }
 }
 
-fn push_order(query: &mut QueryBuilder<Postgres>, scope: Scope<'_>) {
+fn push_order(query: &mut QueryBuilder<Postgres>, scope: ListScope<'_>) {
     let direction = match scope.sort_dir {
         SortDir::Asc => "asc",
         SortDir::Desc => "desc",
@@ -342,8 +336,8 @@ fn push_order(query: &mut QueryBuilder<Postgres>, scope: Scope<'_>) {
     query.push(format_args!("o.order_id {direction}"));
 }
 
-/// The column that is sorted by and nothing for the other one, so that the index alone will do.
-fn sorted_columns(scope: Scope<'_>) -> &'static str {
+/// The sort column, and null for the other one, so that an index-only scan is possible.
+fn sorted_columns(scope: ListScope<'_>) -> &'static str {
     match scope.sort_by {
         SortBy::CreatedAt => "o.created_at, null::numeric as order_total",
         SortBy::Total => "null::timestamptz as created_at, o.order_total",
@@ -353,10 +347,10 @@ fn sorted_columns(scope: Scope<'_>) -> &'static str {
     }
 }
 
-fn key(scope: Scope<'_>, row: KeyRow) -> SortKey {
+fn key(scope: ListScope<'_>, row: KeyRow) -> SortKey {
     let value = match (scope.sort_by, row.created_at, row.order_total) {
-        (SortBy::CreatedAt, Some(moment), _) => SortValue::CreatedAt(moment),
-        (SortBy::Total, _, Some(amount)) => SortValue::Total(amount),
+        (SortBy::CreatedAt, Some(created_at), _) => SortValue::CreatedAt(created_at),
+        (SortBy::Total, _, Some(total)) => SortValue::Total(total),
         (SortBy::Relevance, ..) => scope.rank.map_or(SortValue::OrderId, SortValue::Relevance),
         _ => SortValue::OrderId,
     };

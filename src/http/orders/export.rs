@@ -18,7 +18,7 @@ use crate::domain::search::{OrderListQuery, PagePosition};
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
 use crate::http::query::QueryParameters;
-use crate::orders::{Error, Listing, Orders};
+use crate::orders::{Error, OrderPage, Orders};
 
 use super::params::{FilterParams, FormatParams};
 use super::search::{FILTERS, filter, sorting};
@@ -150,7 +150,7 @@ struct Export {
 
 impl Export {
     /// Sends batches until the list ends or the client disconnects.
-    async fn run(mut self, first: Listing, mut sender: Sender<Bytes, ExportError>) {
+    async fn run(mut self, first: OrderPage, mut sender: Sender<Bytes, ExportError>) {
         let mut listing = first;
         let mut header = true;
         loop {

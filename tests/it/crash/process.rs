@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, Once};
 
 use order_service::config::Config;
-use order_service::db::Database;
+use order_service::db::ConnectionPool;
 use order_service::failpoints::POINTS;
 use order_service::metrics::Metrics;
 use order_service::notifications::Notifications;
@@ -111,7 +111,7 @@ fn watch_failpoints() {
 pub struct SimulatedProcess {
     pub watch: Arc<FailpointWatch>,
     runtime: Option<Runtime>,
-    database: Database,
+    database: ConnectionPool,
     metrics: Arc<Metrics>,
     peers: Peers,
     config: Config,
@@ -147,7 +147,7 @@ impl SimulatedProcess {
         Self {
             watch,
             runtime: Some(runtime),
-            database: Database::new(options, limits, metrics.clone()).unwrap(),
+            database: ConnectionPool::new(options, limits, metrics.clone()).unwrap(),
             peers: Peers::new(config.peers.clone(), metrics.clone()).unwrap(),
             metrics,
             config: config.clone(),

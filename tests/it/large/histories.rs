@@ -1,8 +1,8 @@
 //! The first pages of many customers' lists in one batched statement.
 
 use order_service::db::Error;
-use order_service::db::histories::{Newest, newest};
-use order_service::db::order_list::{Listing, list};
+use order_service::db::order_list::{OrderPage, list};
+use order_service::db::recent_orders::{RecentOrders, recent_orders};
 use order_service::domain::ids::CustomerId;
 use order_service::domain::search::{OrderFilter, OrderListQuery, PagePosition, SortBy, SortDir};
 use sqlx::{Executor as _, PgConnection};
@@ -29,10 +29,12 @@ pub(super) fn history(customer: i64) -> OrderListQuery {
 pub(super) async fn asked_by(
     conn: &mut PgConnection,
     customers: &[i64],
-) -> Result<Vec<Listing>, Error> {
+) -> Result<Vec<OrderPage>, Error> {
     let asked = customers.iter().map(|customer| history(*customer));
-    let asked: Vec<_> = asked.filter_map(|search| Newest::of(&search)).collect();
-    newest(conn, &asked).await
+    let asked: Vec<_> = asked
+        .filter_map(|search| RecentOrders::of(&search))
+        .collect();
+    recent_orders(conn, &asked).await
 }
 
 /// With few customers, a scan of all orders looks cheap to the planner; for a customer without
@@ -56,7 +58,7 @@ async fn batched_lists_use_the_index_on_customers() {
     let told = told(asked_by(&mut conn, &[1, 99])).await;
     let index = "Index Scan Backward using orders_customer_created_idx";
     assert!(told.contains(index), "{told}");
-    assert!(!told.contains("Rows Removed by OrderFilter"), "{told}");
+    assert!(!told.contains("Rows Removed by Filter"), "{told}");
 }
 
 #[tokio::test]
@@ -68,8 +70,8 @@ async fn batched_lists_equal_separate_ones() {
             ..history(customer)
         })
         .into();
-    let asked: Vec<_> = searches.iter().filter_map(Newest::of).collect();
-    let together = newest(&mut conn, &asked).await.unwrap();
+    let asked: Vec<_> = searches.iter().filter_map(RecentOrders::of).collect();
+    let together = recent_orders(&mut conn, &asked).await.unwrap();
     assert_eq!(together.len(), searches.len());
     for (search, found) in searches.iter().zip(together) {
         let alone = list(&mut conn, search).await.unwrap();

@@ -1,5 +1,5 @@
-//! The beginnings of customers' histories: the list that most people ask for, read by one statement with
-//! its orders, and for many customers at once.
+//! The first page of a customer's orders, newest first: the most frequent list. One statement reads the
+//! pages of many customers, orders included.
 
 use futures_util::TryStreamExt as _;
 use sqlx::PgConnection;
@@ -10,21 +10,21 @@ use crate::domain::search::{
 };
 
 use super::Error;
-use super::order_list::{CAP, Listing};
-use super::rows::{add, joined};
+use super::order_list::{COUNT_LIMIT, OrderPage};
+use super::rows::{joined, push_row};
 
-/// The newest orders of a customer.
+/// The first page of one customer's orders, newest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Newest {
+pub struct RecentOrders {
     customer_id: CustomerId,
     size: u32,
 }
 
-impl Newest {
-    /// What a search asks for, unless that is something else.
-    pub fn of(search: &OrderListQuery) -> Option<Self> {
-        let customer_id = search.filter.customer_id?;
-        let wanted = OrderListQuery {
+impl RecentOrders {
+    /// This page, if the query asks for exactly it.
+    pub fn of(query: &OrderListQuery) -> Option<Self> {
+        let customer_id = query.filter.customer_id?;
+        let first_page = OrderListQuery {
             filter: OrderFilter {
                 customer_id: Some(customer_id),
                 ..OrderFilter::default()
@@ -32,40 +32,43 @@ impl Newest {
             sort_by: SortBy::CreatedAt,
             sort_dir: SortDir::Desc,
             position: PagePosition::First,
-            size: search.size,
+            size: query.size,
         };
-        (*search == wanted).then_some(Self {
+        (*query == first_page).then_some(Self {
             customer_id,
-            size: search.size,
+            size: query.size,
         })
     }
 
-    /// Tells of a history what its count and its orders say.
-    fn told(self, mut listing: Listing) -> Listing {
-        if listing.count > i64::from(self.size) {
-            listing.next = listing.orders.last().map(|order| SortKey {
+    /// Completes a page: the next key, and the bounded count.
+    fn complete(self, mut page: OrderPage) -> OrderPage {
+        if page.count > i64::from(self.size) {
+            page.next = page.orders.last().map(|order| SortKey {
                 value: SortValue::CreatedAt(order.created_at),
                 order_id: order.order_id.0,
             });
         }
-        listing.count_capped = listing.count > CAP;
-        listing.count = listing.count.min(CAP);
-        listing
+        page.count_capped = page.count > COUNT_LIMIT;
+        page.count = page.count.min(COUNT_LIMIT);
+        page
     }
 }
 
-/// What the statement below says in figures, so that the planner knows how little it reads.
-const _: () = assert!(CAP == 10_000 && MAX_PAGE_SIZE == 100);
+/// The statement below contains these limits as literals, so that the planner knows how few rows it reads.
+const _: () = assert!(COUNT_LIMIT == 10_000 && MAX_PAGE_SIZE == 100);
 
-/// The beginnings of these histories, in the same order.
+/// The pages of these keys, in their order.
 ///
-/// What is asked for stands in queries of its own, for the reason that is told at
-/// [`of_numbers`](super::orders::of_numbers). The customer is asked for as a range, and sorted by, so that no
-/// index but the customer's will do: of a shop with few customers, the planner would else walk along all
-/// orders, to the end for a customer who has none.
-pub async fn newest(conn: &mut PgConnection, asked: &[Newest]) -> Result<Vec<Listing>, Error> {
-    let customers: Vec<i64> = asked.iter().map(|newest| newest.customer_id.0).collect();
-    let sizes: Vec<i64> = asked.iter().map(|newest| i64::from(newest.size)).collect();
+/// Subqueries hide the array lengths from the planner, as in [`find_many`](super::orders::find_many). The
+/// customer is compared as a range and is part of the sort order, so that only the index on customers fits.
+/// Otherwise, in a shop with few customers, the planner would scan all orders by time, to the end for a
+/// customer without orders.
+pub async fn recent_orders(
+    conn: &mut PgConnection,
+    keys: &[RecentOrders],
+) -> Result<Vec<OrderPage>, Error> {
+    let customers: Vec<i64> = keys.iter().map(|key| key.customer_id.0).collect();
+    let sizes: Vec<i64> = keys.iter().map(|key| i64::from(key.size)).collect();
     let mut rows = joined!(
         r#"asked.place as "place?", counted.count as "count?""#,
         "
@@ -96,17 +99,15 @@ pub async fn newest(conn: &mut PgConnection, asked: &[Newest]) -> Result<Vec<Lis
         &sizes
     )
     .fetch(conn);
-    let mut listings = vec![Listing::default(); asked.len()];
+    let mut pages = vec![OrderPage::default(); keys.len()];
     while let Some(row) = rows.try_next().await? {
         let place = row.place.and_then(|place| usize::try_from(place - 1).ok());
-        let Some(listing) = place.and_then(|place| listings.get_mut(place)) else {
+        let Some(page) = place.and_then(|place| pages.get_mut(place)) else {
             continue;
         };
-        listing.count = row.count.unwrap_or_default();
-        add(&mut listing.orders, row)?;
+        page.count = row.count.unwrap_or_default();
+        push_row(&mut page.orders, row)?;
     }
-    let listings = asked.iter().zip(listings);
-    Ok(listings
-        .map(|(newest, listing)| newest.told(listing))
-        .collect())
+    let pages = keys.iter().zip(pages);
+    Ok(pages.map(|(key, page)| key.complete(page)).collect())
 }

@@ -1,9 +1,8 @@
-//! Where the orders of a list are taken from: a few that an index knows, to be sorted, or an index in
-//! the list's own order, to be walked until the page is full.
+//! The access path of a list: an index lookup, whose rows are then sorted, or an index scan in the list's
+//! own order, which ends when the page is full.
 //!
-//! An index that finds no more than [`CAP`] orders is the better way, however far apart they lie in the
-//! list. Where each of them finds more, matches are dense enough to be met on a walk, which is bounded
-//! all the same.
+//! A lookup that finds at most [`COUNT_LIMIT`] orders is cheaper, however far apart they lie in the list.
+//! If every lookup finds more, matches are dense enough for a scan. The scan is bounded all the same.
 
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 
@@ -12,14 +11,15 @@ use crate::domain::search::{MatchRank, OrderFilter, SortBy};
 use crate::domain::status::{OrderStatus, PaymentStatus, ShippingStatus, Status};
 
 use super::filter::{self, MIN_PART_CHARS, OPEN, patterns};
-use super::{CAP, Scope};
+use super::scope::{COUNT_LIMIT, ListScope};
 
-/// How many SKUs a text may find; one that finds more is met on a walk.
+/// The largest number of SKUs that a search text may match in a lookup; with more, the list is scanned.
 const MAX_TERMS: i64 = 1_000;
 
-/// The condition of the index of what is under way, word for word, so that the planner knows it again.
+/// The condition of the partial index on active orders. The text is the same as in the index definition, so
+/// that the planner recognizes it.
 pub const IS_ACTIVE: &str = "o.order_status in ('PENDING', 'CONFIRMED', 'SHIPPED', 'CANCELLING')";
-/// The order statuses that have an index.
+/// The statuses of the partial index on active orders.
 const ACTIVE: [OrderStatus; 4] = [
     OrderStatus::Pending,
     OrderStatus::Confirmed,
@@ -35,62 +35,65 @@ const RARE_SHIPPING: [ShippingStatus; 4] = [
     ShippingStatus::Unknown,
 ];
 
-/// Where orders are taken from.
-pub enum Source {
-    /// The orders that this finds, gathered and sorted.
-    Few(Few),
-    /// An index in the order of the list.
-    Walk(Walk),
+/// The way to the keys of a list.
+pub enum AccessPath {
+    /// Look up the orders of one condition, and sort them.
+    Lookup(IndexLookup),
+    /// Scan an index in the list's order.
+    Scan(IndexScan),
 }
 
-/// The part of the filter that an index in the order of the list knows itself.
+/// An index in the list's order, by the part of the filter that it covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Walk {
-    /// Nothing but the bounds of what is sorted by.
+pub enum IndexScan {
+    /// All orders, within the bounds of the sort column.
     All,
-    /// One customer's orders, by when they were accepted.
+    /// One customer's orders, by time of acceptance.
     Customer,
-    /// The orders of one status under way, by when they were accepted.
+    /// The orders of one active status, by time of acceptance.
     Active(OrderStatus),
 }
 
-/// A condition that has an index.
+/// A condition of the filter that has an index.
 #[derive(Clone, Debug)]
-pub enum Few {
-    /// A customer's orders.
+pub enum IndexLookup {
+    /// The customer's orders.
     Customer,
-    /// Those under way, in these statuses.
+    /// Active orders in these statuses.
     Active(Vec<OrderStatus>),
-    /// Those that came to one of these statuses, which few do.
+    /// Orders that reached one of these rare statuses.
     Rare(Vec<String>),
-    /// Those whose fulfilment waits for a person.
+    /// Orders whose saga is stuck.
     NeedsAttention,
-    /// Those with a SKU.
+    /// Orders with the SKU.
     Sku,
-    /// What the search text finds.
+    /// Orders that match the search text.
     Search(String, Option<MatchRank>),
-    /// Those accepted within bounds.
+    /// Orders accepted within the bounds.
     Created,
-    /// Those of a total within bounds.
+    /// Orders with a total within the bounds.
     Total,
 }
 
-/// Chooses by looking: counts what each index finds, up to a limit.
-pub async fn choose(conn: &mut PgConnection, scope: Scope<'_>) -> Result<Source, Error> {
-    let walk = walk(scope);
-    if walk == Walk::Customer {
-        return Ok(Source::Walk(walk));
+/// Chooses the access path: counts the rows of each lookup, up to a limit.
+pub async fn choose(conn: &mut PgConnection, scope: ListScope<'_>) -> Result<AccessPath, Error> {
+    let scan = index_scan(scope);
+    if scan == IndexScan::Customer {
+        return Ok(AccessPath::Scan(scan));
     }
     let mut candidates = candidates(scope);
     if candidates.is_empty() {
-        return Ok(Source::Walk(walk));
+        return Ok(AccessPath::Scan(scan));
     }
     let mut query = QueryBuilder::new("select array[");
-    for (index, few) in candidates.iter().enumerate() {
+    for (index, lookup) in candidates.iter().enumerate() {
         query.push(if index == 0 { "" } else { ", " });
         query.push("(select count(*) from (select from (");
-        push_few(&mut query, few, scope.filter);
-        query.push(format_args!(") few limit {}) counted)", CAP + 1));
+        push_lookup(&mut query, lookup, scope.filter);
+        query.push(format_args!(
+            ") looked_up limit {}) counted)",
+            COUNT_LIMIT + 1
+        ));
     }
     query.push("]");
     let counts: Vec<i64> = query
@@ -100,56 +103,58 @@ pub async fn choose(conn: &mut PgConnection, scope: Scope<'_>) -> Result<Source,
         .await?;
     let best = counts.iter().enumerate().min_by_key(|(_, count)| **count);
     Ok(match best {
-        Some((index, count)) if *count <= CAP => Source::Few(candidates.swap_remove(index)),
-        _ => Source::Walk(walk),
+        Some((index, count)) if *count <= COUNT_LIMIT => {
+            AccessPath::Lookup(candidates.swap_remove(index))
+        }
+        _ => AccessPath::Scan(scan),
     })
 }
 
-/// The index to walk in the order of the list.
-fn walk(scope: Scope<'_>) -> Walk {
+/// The index to scan in the list's order.
+fn index_scan(scope: ListScope<'_>) -> IndexScan {
     if scope.sort_by != SortBy::CreatedAt {
-        return Walk::All;
+        return IndexScan::All;
     }
     match (
         scope.filter.customer_id,
         scope.filter.order_statuses.as_slice(),
     ) {
-        (Some(_), _) => Walk::Customer,
-        (None, [status]) if ACTIVE.contains(status) => Walk::Active(*status),
-        _ => Walk::All,
+        (Some(_), _) => IndexScan::Customer,
+        (None, [status]) if ACTIVE.contains(status) => IndexScan::Active(*status),
+        _ => IndexScan::All,
     }
 }
 
-/// Every condition of the filter that has an index.
-fn candidates(scope: Scope<'_>) -> Vec<Few> {
+/// The conditions of the filter that have an index.
+fn candidates(scope: ListScope<'_>) -> Vec<IndexLookup> {
     let filter = scope.filter;
     let mut found = Vec::new();
     if filter.customer_id.is_some() {
-        found.push(Few::Customer);
+        found.push(IndexLookup::Customer);
     }
     if is_within(&filter.order_statuses, &ACTIVE) {
-        found.push(Few::Active(filter.order_statuses.clone()));
+        found.push(IndexLookup::Active(filter.order_statuses.clone()));
     }
     if filter.open == Some(true) {
-        found.push(Few::Active(OPEN.to_vec()));
+        found.push(IndexLookup::Active(OPEN.to_vec()));
     }
     found.extend(rare("order", &filter.order_statuses, &RARE));
     found.extend(rare("payment", &filter.payment_statuses, &RARE_PAYMENT));
     found.extend(rare("shipping", &filter.shipping_statuses, &RARE_SHIPPING));
     if filter.needs_attention == Some(true) {
-        found.push(Few::NeedsAttention);
+        found.push(IndexLookup::NeedsAttention);
     }
     if filter.sku.is_some() {
-        found.push(Few::Sku);
+        found.push(IndexLookup::Sku);
     }
     if let Some(text) = &filter.search {
-        found.push(Few::Search(text.clone(), scope.rank));
+        found.push(IndexLookup::Search(text.clone(), scope.rank));
     }
     if filter.created_from.or(filter.created_to).is_some() && scope.sort_by != SortBy::CreatedAt {
-        found.push(Few::Created);
+        found.push(IndexLookup::Created);
     }
     if filter.min_total.or(filter.max_total).is_some() && scope.sort_by != SortBy::Total {
-        found.push(Few::Total);
+        found.push(IndexLookup::Total);
     }
     found
 }
@@ -158,76 +163,76 @@ fn is_within<S: Status>(statuses: &[S], known: &[S]) -> bool {
     !statuses.is_empty() && statuses.iter().all(|status| known.contains(status))
 }
 
-fn rare<S: Status>(kind: &str, statuses: &[S], known: &[S]) -> Option<Few> {
+fn rare<S: Status>(kind: &str, statuses: &[S], known: &[S]) -> Option<IndexLookup> {
     let name = |status: &S| format!("{kind}:{}", status.as_str());
-    is_within(statuses, known).then(|| Few::Rare(statuses.iter().map(name).collect()))
+    is_within(statuses, known).then(|| IndexLookup::Rare(statuses.iter().map(name).collect()))
 }
 
-/// Appends a query for the numbers of these orders, some of them twice. It may find more than the
-/// condition lets through, never less.
-pub fn push_few(query: &mut QueryBuilder<Postgres>, few: &Few, filter: &OrderFilter) {
-    match few {
-        Few::Customer => {
-            let number = filter.customer_id.map(|customer_id| customer_id.0);
+/// Appends a query for the ids of a lookup. The ids may repeat, and include every match of the condition
+/// and possibly more.
+pub fn push_lookup(query: &mut QueryBuilder<Postgres>, lookup: &IndexLookup, filter: &OrderFilter) {
+    match lookup {
+        IndexLookup::Customer => {
+            let customer_id = filter.customer_id.map(|customer_id| customer_id.0);
             query
                 .push("select o.order_id from orders o where o.customer_id = ")
-                .push_bind(number);
+                .push_bind(customer_id);
             filter::push_created(query, filter);
         }
-        Few::Active(statuses) => {
+        IndexLookup::Active(statuses) => {
             query.push(format_args!(
                 "select o.order_id from orders o where {IS_ACTIVE}"
             ));
             filter::push_statuses(query, "order_status", statuses, true);
         }
-        Few::Rare(statuses) => {
+        IndexLookup::Rare(statuses) => {
             query
                 .push("select order_id from rare_statuses where status = any(")
                 .push_bind(statuses.clone())
                 .push(")");
         }
-        Few::NeedsAttention => {
+        IndexLookup::NeedsAttention => {
             query.push(
                 "select order_id from fulfilments \
                  where phase in ('doing', 'recalling', 'undoing', 'stuck') and phase = 'stuck'",
             );
         }
-        Few::Sku => {
+        IndexLookup::Sku => {
             query
                 .push("select order_id from order_items where sku collate \"C\" = ")
                 .push_bind(filter.sku.clone());
         }
-        Few::Search(text, rank) => push_search(query, text, *rank),
-        Few::Created => {
+        IndexLookup::Search(text, rank) => push_search(query, text, *rank),
+        IndexLookup::Created => {
             query.push("select o.order_id from orders o where true");
             filter::push_created(query, filter);
         }
-        Few::Total => {
+        IndexLookup::Total => {
             query.push("select o.order_id from orders o where true");
             filter::push_total(query, filter);
         }
     }
 }
 
-/// Each way of finding an order has its own index; together they are a union of numbers.
+/// Each kind of match has its own index; the query is the union of their ids.
 fn push_search(query: &mut QueryBuilder<Postgres>, text: &str, rank: Option<MatchRank>) {
     let is_exact = rank.is_none_or(|rank| rank == MatchRank::Exact);
     if is_exact {
         query
             .push("select order_id from orders where tracking_no = ")
             .push_bind(text.to_owned());
-        if let Ok(number) = text.parse::<i64>() {
-            query.push(" union all select ").push_bind(number);
+        if let Ok(id) = text.parse::<i64>() {
+            query.push(" union all select ").push_bind(id);
             query
                 .push(" union all select order_id from orders where customer_id = ")
-                .push_bind(number);
+                .push_bind(id);
             query
                 .push(" union all select order_id from order_items where product_id = ")
-                .push_bind(number);
+                .push_bind(id);
         }
         query.push(" union all ");
     }
-    // The widest pattern finds what the narrower ones do.
+    // The widest pattern includes the matches of the narrower ones.
     let wanted = rank.unwrap_or(if text.chars().count() < MIN_PART_CHARS {
         MatchRank::Prefix
     } else {
@@ -247,7 +252,7 @@ fn push_search(query: &mut QueryBuilder<Postgres>, text: &str, rank: Option<Matc
         .push(") or lower(name) like lower(")
         .push_bind(pattern);
     query.push("))");
-    // What fits better belongs to a rank before, which is another list.
+    // Better matches belong to an earlier rank, which is a list of its own.
     let better = patterns(text).filter(|(found, _)| rank.is_some_and(|rank| *found < rank));
     if let Some((_, pattern)) = better.last() {
         query
@@ -265,6 +270,6 @@ fn push_search(query: &mut QueryBuilder<Postgres>, text: &str, rank: Option<Matc
          union all \
          select 0 from generate_series(1, {}) where (select count(*) from terms) > {MAX_TERMS})",
         MAX_TERMS + 1,
-        CAP + 1,
+        COUNT_LIMIT + 1,
     ));
 }
