@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::domain::cart::Cart;
+use crate::domain::cart::{Cart, CartLine};
 use crate::domain::event::{Actor, OrderEvent};
 use crate::domain::ids::{CustomerId, OrderId};
 use crate::domain::money::Currency;
@@ -21,20 +21,19 @@ use super::events::Columns;
 use super::idempotency::IdempotencyKey;
 use super::rows::{collect_orders, joined};
 
-/// What goes with an order when it is placed.
+/// An order to place.
 pub struct Placement<'a> {
-    /// What was bought.
+    /// The cart.
     pub cart: &'a Cart,
     /// The currency of its amounts.
     pub currency: Currency,
-    /// Who placed it.
+    /// The originator of the first event.
     pub actor: &'a Actor,
     /// The caller's idempotency key, if there is one.
     pub key: Option<&'a IdempotencyKey>,
-    /// The random identity from which the keys sent to peers derive.
+    /// The random identity of the saga, from which its idempotency keys at the peers derive.
     pub identity: Uuid,
-    /// How long this process keeps the fulfilment to itself, or `None` to leave it to whoever
-    /// comes first.
+    /// The lease of this process on the saga; `None` leaves the saga to the next claim.
     pub lease: Option<std::time::Duration>,
 }
 
@@ -45,11 +44,37 @@ struct PlacedRow {
     sku: String,
 }
 
-/// The index that lets an identity be placed once.
-const ONCE: &str = "fulfilments_identity_key";
+/// The lines of a cart as columns.
+struct LineColumns {
+    product_ids: Vec<Option<i64>>,
+    skus: Vec<String>,
+    names: Vec<Option<String>>,
+    quantities: Vec<i32>,
+    unit_prices: Vec<Decimal>,
+    line_totals: Vec<Decimal>,
+}
 
-/// Commits order, lines, event, key and fulfilment in one round trip. `None`: the key was used, or
-/// the identity placed, before, and nothing was written.
+impl LineColumns {
+    fn new(lines: &[CartLine]) -> Self {
+        Self {
+            product_ids: lines.iter().map(|line| line.product_id).collect(),
+            skus: lines.iter().map(|line| line.sku.clone()).collect(),
+            names: lines.iter().map(|line| line.name.clone()).collect(),
+            quantities: lines
+                .iter()
+                .map(|line| line.quantity.cast_signed())
+                .collect(),
+            unit_prices: lines.iter().map(|line| line.unit_price.decimal()).collect(),
+            line_totals: lines.iter().map(|line| line.line_total.decimal()).collect(),
+        }
+    }
+}
+
+/// The unique index on the saga's identity.
+const IDENTITY_KEY: &str = "fulfilments_identity_key";
+
+/// Commits an order, its lines, first event, idempotency key and saga in one statement. Writes nothing and
+/// returns `None` when the key was used before or the identity was placed before.
 #[tracing::instrument(name = "db.orders.place", skip_all)]
 pub async fn place(
     conn: &mut PgConnection,
@@ -63,65 +88,11 @@ pub async fn place(
         identity,
         lease,
     } = *placement;
-    let product_ids: Vec<Option<i64>> = cart.lines.iter().map(|line| line.product_id).collect();
-    let skus: Vec<String> = cart.lines.iter().map(|line| line.sku.clone()).collect();
-    let names: Vec<Option<String>> = cart.lines.iter().map(|line| line.name.clone()).collect();
-    let quantities: Vec<i32> = cart
-        .lines
-        .iter()
-        .map(|line| line.quantity.cast_signed())
-        .collect();
-    let unit_prices: Vec<Decimal> = cart
-        .lines
-        .iter()
-        .map(|line| line.unit_price.decimal())
-        .collect();
-    let line_totals: Vec<Decimal> = cart
-        .lines
-        .iter()
-        .map(|line| line.line_total.decimal())
-        .collect();
+    let lines = LineColumns::new(&cart.lines);
     let state = OrderState::placed();
-    let rows = sqlx::query_as!(
+    let rows = sqlx::query_file_as!(
         PlacedRow,
-        r#"
-        with key as (
-            insert into idempotency_keys (scope, operation, key, fingerprint, order_id)
-            select $1, $2, $3, $4, nextval('orders_order_id_seq') where $3::text is not null
-            on conflict do nothing
-            returning order_id
-        ), fresh as (
-            select order_id from key
-            union all
-            select nextval('orders_order_id_seq') where $3::text is null
-        ), placed as (
-            insert into orders (order_id, customer_id, order_status, payment_status, shipping_status,
-                currency, subtotal, tax, shipping_fee, order_total, payment_method, shipping_address)
-            select order_id, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15 from fresh
-            returning order_id, created_at
-        ), lines as (
-            insert into order_items (order_id, product_id, sku, name, quantity, unit_price, line_total)
-            select placed.order_id, line.product_id, line.sku, line.name, line.quantity, line.unit_price,
-                line.line_total
-            from placed, unnest($16::bigint[], $17::text[], $25::text[], $18::integer[], $19::numeric[],
-                $20::numeric[])
-                with ordinality as line (product_id, sku, name, quantity, unit_price, line_total, place)
-            order by line.place
-            returning order_item_id, sku
-        ), event as (
-            insert into order_events (order_id, seq, code, actor)
-            select order_id, 1, $21, $22 from placed
-        ), fulfilment as (
-            insert into fulfilments (order_id, identity, epoch, step, leased, due_at)
-            select order_id, $23, $26, 'reserve_stock', $24::float8 is not null,
-                now() + make_interval(secs => coalesce($24, 0))
-            from placed
-        )
-        select placed.order_id as "order_id!", placed.created_at as "created_at!",
-            lines.order_item_id as "order_item_id!", lines.sku as "sku!"
-        from placed, lines
-        order by lines.order_item_id
-        "#,
+        "src/db/orders/place.sql",
         key.map(|key| key.scope.as_str()),
         key.map(|key| key.operation),
         key.map(|key| key.key.as_str()),
@@ -137,28 +108,28 @@ pub async fn place(
         cart.totals.order_total.decimal(),
         cart.payment_method,
         cart.shipping_address,
-        &product_ids as &[Option<i64>],
-        &skus,
-        &quantities,
-        &unit_prices,
-        &line_totals,
+        &lines.product_ids as &[Option<i64>],
+        &lines.skus,
+        &lines.quantities,
+        &lines.unit_prices,
+        &lines.line_totals,
         OrderEvent::OrderPlaced.code(),
         actor.as_str(),
         identity,
         lease.map(|lease| lease.as_secs_f64()),
-        &names as &[Option<String>],
+        &lines.names as &[Option<String>],
         first_epoch(identity),
     )
     .fetch_all(conn)
     .await;
     match rows {
         Ok(rows) => Ok(placed_order(cart, currency, state, &rows)),
-        Err(sqlx::Error::Database(cause)) if cause.constraint() == Some(ONCE) => Ok(None),
+        Err(sqlx::Error::Database(cause)) if cause.constraint() == Some(IDENTITY_KEY) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
 
-/// The order as it now stands in the database. A SKU occurs once in a cart, so it names its line.
+/// The placed order. A SKU occurs once in a cart, so it identifies its line.
 fn placed_order(
     cart: &Cart,
     currency: Currency,
