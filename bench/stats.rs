@@ -50,6 +50,11 @@ impl Sample {
     }
 
     /// The quantile of the latency, in milliseconds; 0.5 is the median.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an index into the latencies"
+    )]
     pub fn quantile_ms(&self, share: f64) -> f64 {
         let last = self.latencies.len().saturating_sub(1);
         let at = (last as f64 * share).round() as usize;

@@ -53,7 +53,7 @@ pub(super) fn roles(reader: &mut SettingsReader<'_>) -> Option<Roles> {
 
 fn claim(text: &str) -> Result<String, String> {
     if TAKEN.contains(&text) {
-        return Err("is a claim with another meaning".to_owned());
+        return Err("is a claim that says something else".to_owned());
     }
     Ok(text.to_owned())
 }

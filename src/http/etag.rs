@@ -181,6 +181,7 @@ fn parse(text: &str) -> Option<TagCondition> {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "compared with an option")]
     fn listed(tags: &[(bool, &str)]) -> Option<TagCondition> {
         let listed = tags.iter().map(|&(is_weak, opaque)| ListedTag {
             is_weak,

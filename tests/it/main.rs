@@ -12,9 +12,10 @@
 )]
 #![expect(
     clippy::too_many_lines,
-    clippy::cognitive_complexity,
     clippy::struct_excessive_bools,
     clippy::many_single_char_names,
+    clippy::case_sensitive_file_extension_comparisons,
+    clippy::unused_async,
     reason = "a test is one sequence of steps, and a model one state"
 )]
 #![expect(

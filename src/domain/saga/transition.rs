@@ -68,7 +68,7 @@ impl Saga {
         }
         match plan {
             Plan::Undone if status != OrderStatus::Cancelled => {
-                events.push(OrderEvent::OrderCancelled)
+                events.push(OrderEvent::OrderCancelled);
             }
             Plan::Stuck { step, .. } if self.plan != plan => {
                 events.push(OrderEvent::InterventionRequired { step, reason });

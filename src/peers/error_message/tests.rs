@@ -67,7 +67,7 @@ fn arbitrary_bytes_are_read_without_panic() {
                 let dice = (seed >> 33) as usize;
                 *b"<>!-/&;\"{}[]:,\\s\xC3\xA9\xE2\x80\xAE\xF0\x9F\xFF\x00 a"
                     .get(dice % 32)
-                    .unwrap_or(&(dice as u8))
+                    .unwrap_or(&dice.to_le_bytes()[0])
             })
             .collect();
         let reason = read(&bytes).unwrap_or_default();

@@ -90,7 +90,7 @@ impl SagaExecutor {
                 .await;
             match answer {
                 CallOutcome::Success(()) => {
-                    events.push(OrderEvent::ShipmentCancelled { shipment_id })
+                    events.push(OrderEvent::ShipmentCancelled { shipment_id });
                 }
                 other => return Err(result_of(other, |()| StepResult::done([]), |_| None)),
             }

@@ -188,7 +188,7 @@ async fn a_database_crash_under_load_loses_no_acknowledged_order() {
     let environment = impatient(&server.url("postgres"), &sandbox);
     let service = Service::start(&environment).await;
 
-    let customers = Customers::start(&[service.base.clone()]);
+    let customers = Customers::start(std::slice::from_ref(&service.base));
     for _ in 0..2 {
         until_charged(&sandbox, ORDERS).await;
         crash(&folder.path().join("postgres")).await;

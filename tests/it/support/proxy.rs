@@ -62,7 +62,7 @@ impl Route {
     /// The server has ended. A silent route never tells its client.
     async fn end(&self) {
         if self.is_silent() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }
