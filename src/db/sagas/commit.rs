@@ -37,10 +37,27 @@ pub async fn commit(
     actor: &Actor,
     wait: Option<Duration>,
 ) -> Result<CommitResult, Error> {
+    let events = Columns::new(&transition.events, actor);
+    Ok(
+        match write(conn, before, transition, &events, wait).await? {
+            (true, Some(version)) => CommitResult::Committed(version),
+            (true, None) => CommitResult::Conflict,
+            (false, _) => CommitResult::Superseded,
+        },
+    )
+}
+
+/// Whether the claim holds, and the order's new version if the transition was written.
+async fn write(
+    conn: &mut PgConnection,
+    before: &Saga,
+    transition: &Transition,
+    events: &Columns,
+    wait: Option<Duration>,
+) -> Result<(bool, Option<i32>), Error> {
     let after = &transition.saga;
     let plan = PlanColumns::of(after.plan);
     let goes_on = transition.next_run == NextRun::Now;
-    let events = Columns::new(&transition.events, actor);
     let state = &after.order.state;
     let row = change_order!(
         guard: "held as (
@@ -90,11 +107,7 @@ pub async fn commit(
     )
     .fetch_one(conn)
     .await?;
-    Ok(match (row.held, row.version) {
-        (true, Some(version)) => CommitResult::Committed(version),
-        (true, None) => CommitResult::Conflict,
-        (false, _) => CommitResult::Superseded,
-    })
+    Ok((row.held, row.version))
 }
 
 /// Leaves a cancel request with the saga, and stores the caller's idempotency key in the same statement;
