@@ -40,18 +40,18 @@ pub fn order_service(folder: &Path, arguments: &[&str]) -> Command {
 
 /// The result of a command.
 #[derive(Debug)]
-pub struct Ended {
+pub struct CommandResult {
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
 
-pub async fn end(mut command: Command) -> Ended {
+pub async fn end(mut command: Command) -> CommandResult {
     let output = timeout(PATIENCE, command.output())
         .await
         .expect("no end")
         .unwrap();
-    Ended {
+    CommandResult {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
@@ -59,7 +59,7 @@ pub async fn end(mut command: Command) -> Ended {
 }
 
 /// Runs a command to its end in a new folder.
-async fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Ended {
+async fn run(arguments: &[&str], settings: &[(&str, &str)]) -> CommandResult {
     let folder = folder();
     let mut command = order_service(folder.path(), arguments);
     command.envs(settings.iter().copied());

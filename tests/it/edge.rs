@@ -64,7 +64,7 @@ fn authorization(client: &Client) -> String {
 
 /// The value of a metric.
 async fn metric(app: &TestApp, sample: &str) -> i64 {
-    let text = app.nobody().get("/metrics").await.text;
+    let text = app.anonymous().get("/metrics").await.text;
     let mut lines = text.lines();
     let line = lines.find_map(|line| line.strip_prefix(&format!("{sample} ")));
     line.unwrap_or_else(|| panic!("no {sample}"))

@@ -160,8 +160,8 @@ async fn a_stream_is_only_for_callers_who_may_see_the_order() {
     theirs.assert_problem(404, "not-found");
     let none = send(request(&app.customer(5), order_id + 1, None)).await;
     none.assert_problem(404, "not-found");
-    let nobody = send(request(&app.nobody(), order_id, None)).await;
-    nobody.assert_problem(401, "unauthenticated");
+    let anonymous = send(request(&app.anonymous(), order_id, None)).await;
+    anonymous.assert_problem(401, "unauthenticated");
     let mut staff = Subscriber::start(&app.staff(), order_id, None).await;
     let mut owner = Subscriber::start(&app.customer(5), order_id, None).await;
     for _ in 0..2 {

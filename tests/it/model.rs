@@ -32,19 +32,20 @@ use stateright::{Checker, HasDiscoveries, Model, Property};
 use action::Action;
 use peers::Parcel;
 use protocol::{OURS, Protocol, cancelled_at_once};
+use states::{has_everything, has_nothing, is_swept, reached, stands};
 use system::{FaultBudget, SystemState};
-use worker::{Stage, Worker};
 
 mod action;
 mod commit;
 mod peers;
 mod protocol;
 mod request;
+mod states;
 mod system;
 mod worker;
 
 /// One order, driven by a protocol, with bounded faults.
-struct Saga {
+struct SagaModel {
     protocol: Protocol,
     budget: FaultBudget,
 }
@@ -61,7 +62,7 @@ const ONCE: &str = "a reservation that lapsed is counted once";
 /// All safety properties.
 const ALWAYS: [&str; 6] = [ONE_CHARGE, CALLED_OFF, SWEPT, STANDS, PERSON, ONCE];
 
-impl Model for Saga {
+impl Model for SagaModel {
     type State = SystemState;
     type Action = Action;
 
@@ -111,75 +112,15 @@ impl Model for Saga {
     }
 }
 
-/// Interesting states, each of which must be reached.
-fn reached() -> Vec<Property<Saga>> {
-    vec![
-        Property::sometimes("an order stands", |_, state| stands(state)),
-        Property::sometimes("an order is called off", |_, state| is_swept(state)),
-        Property::sometimes(
-            "a worker does not know that it is superseded",
-            |_, state: &SystemState| {
-                state.workers.iter().any(|worker| {
-                    matches!(worker, Worker::Working { current, stage: Stage::Ended(_), .. }
-                    if current.epoch != state.row.now.epoch)
-                })
-            },
-        ),
-        Property::sometimes("two parcels are announced", |_, state: &SystemState| {
-            state.peers.live().count() == 2
-        }),
-        Property::sometimes("a surplus parcel was called back", |_, state| {
-            stands(state) && state.peers.parcels.contains(&Parcel::Cancelled)
-        }),
-        Property::sometimes("the sweep has something to do", |_, state: &SystemState| {
-            state.row.now.plan == Plan::Undone
-                && state.row.due
-                && state.is_settled()
-                && !has_nothing(state)
-        }),
-        Property::sometimes(
-            "the carrier keeps a parcel, and the order stands",
-            |_, state| stands(state) && state.peers.parcels.contains(&Parcel::Left),
-        ),
-        Property::sometimes("a person is needed", |_, state: &SystemState| {
-            matches!(state.row.now.plan, Plan::Stuck { .. })
-        }),
-    ]
-}
-
-fn stands(state: &SystemState) -> bool {
-    state.is_settled()
-        && state.row.now.plan == Plan::Completed
-        && state.row.followed
-        && !state.row.now.cancel_requested
-}
-
-fn has_everything(state: &SystemState) -> bool {
-    let peers = &state.peers;
-    peers.committed()
-        && peers.holding() == 1
-        && peers.taken().count() == 1
-        && peers.live().count() == 1
-}
-
-fn is_swept(state: &SystemState) -> bool {
-    state.is_settled() && state.row.now.plan == Plan::Undone && !state.row.due
-}
-
-fn has_nothing(state: &SystemState) -> bool {
-    let peers = &state.peers;
-    peers.holding() == 0 && peers.taken().count() == 0 && peers.live().count() == 0
-}
-
 /// Explores all states and prints their number.
 fn explore(
     name: &str,
     protocol: Protocol,
     budget: FaultBudget,
     until: HasDiscoveries,
-) -> impl Checker<Saga> {
+) -> impl Checker<SagaModel> {
     let begun = Instant::now();
-    let saga = Saga { protocol, budget };
+    let saga = SagaModel { protocol, budget };
     let checker = saga
         .checker()
         .finish_when(until)
@@ -195,7 +136,7 @@ fn explore(
 }
 
 #[track_caller]
-fn holds(name: &str, budget: FaultBudget, states: usize) -> impl Checker<Saga> {
+fn holds(name: &str, budget: FaultBudget, states: usize) -> impl Checker<SagaModel> {
     let checker = explore(name, OURS, budget, HasDiscoveries::AnyFailures);
     for property in ALWAYS {
         checker.assert_no_discovery(property);

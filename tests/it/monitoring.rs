@@ -99,11 +99,11 @@ async fn scrape() -> Samples {
     customer.details(order_id).await;
     customer.cancel(order_id).await;
     eventually("the tables are measured", async || {
-        let text = app.nobody().get("/metrics").await.text;
+        let text = app.anonymous().get("/metrics").await.text;
         text.contains("\nsagas_stuck{").then_some(())
     })
     .await;
-    let text = app.nobody().get("/metrics").await.text;
+    let text = app.anonymous().get("/metrics").await.text;
     let mut samples = Samples::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let (sample, _) = line.rsplit_once(' ').unwrap();

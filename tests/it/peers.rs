@@ -27,7 +27,7 @@ use order_service::peers::{
 use url::Url;
 use uuid::Uuid;
 
-use crate::support::scripted_server::{Reply, Scripted};
+use crate::support::scripted_server::{Scripted, ScriptedReply};
 
 const ORDER: OrderId = OrderId(42);
 const TAG: CallContext<'_> = CallContext {
@@ -39,9 +39,9 @@ const TAG: CallContext<'_> = CallContext {
 
 /// Records the observed calls.
 #[derive(Default)]
-struct Ended(Mutex<Vec<(&'static str, &'static str, &'static str)>>);
+struct ObservedCalls(Mutex<Vec<(&'static str, &'static str, &'static str)>>);
 
-impl CallObserver for Ended {
+impl CallObserver for ObservedCalls {
     fn breaker_is(&self, _: &'static str, _: bool) {}
 
     fn call_ended(
@@ -59,17 +59,17 @@ impl CallObserver for Ended {
 struct PeersFixture {
     server: Scripted,
     peers: Peers,
-    ended: Arc<Ended>,
+    ended: Arc<ObservedCalls>,
 }
 
 impl PeersFixture {
-    async fn new(script: impl IntoIterator<Item = Reply>) -> Self {
+    async fn new(script: impl IntoIterator<Item = ScriptedReply>) -> Self {
         Self::patient(script, Duration::from_secs(20)).await
     }
 
-    async fn patient(script: impl IntoIterator<Item = Reply>, timeout: Duration) -> Self {
+    async fn patient(script: impl IntoIterator<Item = ScriptedReply>, timeout: Duration) -> Self {
         let server = Scripted::start(script).await;
-        let ended = Arc::new(Ended::default());
+        let ended = Arc::new(ObservedCalls::default());
         let peers = peers_at(&server.url(), timeout, ended.clone());
         Self {
             server,
@@ -83,7 +83,7 @@ impl PeersFixture {
     }
 }
 
-fn peers_at(url: &Url, timeout: Duration, observer: Arc<Ended>) -> Peers {
+fn peers_at(url: &Url, timeout: Duration, observer: Arc<ObservedCalls>) -> Peers {
     let settings = PeerSettings {
         inventory: url.clone(),
         payment: url.clone(),

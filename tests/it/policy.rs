@@ -150,7 +150,7 @@ impl PolicyState {
                     (done, StepOutcome::Unclear),
                     (done, StepOutcome::NotSent),
                 ];
-                // A peer may refuse what it has done before, if nobody had heard of that.
+                // A peer may refuse what it has done before, if the answer was lost.
                 if done & bit(step) == 0 || doubt != Doubt::None {
                     attempts.push((done, StepOutcome::Refused));
                 }

@@ -11,7 +11,7 @@ use order_service::config::Environment;
 use sandbox::Operation;
 use serde_json::{Value, json};
 
-use crate::cli::{Ended, end, folder, order_service};
+use crate::cli::{CommandResult, end, folder, order_service};
 use crate::support::app::{TestApp, environment};
 use crate::support::client::cart;
 
@@ -214,7 +214,7 @@ pub async fn reconcile(environment: &Environment, arguments: &[&str]) -> Report 
     }
 }
 
-async fn command(environment: &Environment, arguments: &[&str]) -> Ended {
+async fn command(environment: &Environment, arguments: &[&str]) -> CommandResult {
     let folder = folder();
     let mut command = order_service(folder.path(), arguments);
     command.envs(environment.given());

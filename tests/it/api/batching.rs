@@ -23,7 +23,7 @@ async fn crowd(app: &TestApp, ask: impl AsyncFn(i64)) {
     let asking = join_all((0..CROWD).map(|number| ask(number)));
     let looking = async {
         eventually("all have come", async || {
-            let metrics = app.nobody().get("/metrics").await.text;
+            let metrics = app.anonymous().get("/metrics").await.text;
             let in_flight = format!("\nhttp_requests_in_flight {}\n", CROWD + 1);
             metrics.contains(&in_flight).then_some(())
         })

@@ -17,7 +17,7 @@ fn attributes(page: &str, name: &str) -> Vec<String> {
 #[tokio::test]
 async fn the_documentation_page_and_its_assets_are_served() {
     let app = TestApp::start().await;
-    let page = app.nobody().get("/orders-doc/").await;
+    let page = app.anonymous().get("/orders-doc/").await;
     assert_eq!(
         (page.status, page.header("content-type")),
         (200, Some("text/html; charset=utf-8"))
@@ -33,7 +33,7 @@ async fn the_documentation_page_and_its_assets_are_served() {
             asset.starts_with("/orders-doc/"),
             "works without the slash at the end: {asset}"
         );
-        let request = app.nobody().request(reqwest::Method::GET, &asset);
+        let request = app.anonymous().request(reqwest::Method::GET, &asset);
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 200, "{asset}");
         let content_type = response.headers()["content-type"]
@@ -49,7 +49,10 @@ async fn the_documentation_page_and_its_assets_are_served() {
         assert!(content_type.contains(expected), "{asset} is {content_type}");
         assert!(!response.bytes().await.unwrap().is_empty());
     }
-    let start = app.nobody().get("/orders-doc/swagger-initializer.js").await;
+    let start = app
+        .anonymous()
+        .get("/orders-doc/swagger-initializer.js")
+        .await;
     assert!(
         start.text.contains("/orders-doc/openapi.json"),
         "{}",
@@ -60,7 +63,7 @@ async fn the_documentation_page_and_its_assets_are_served() {
 #[tokio::test]
 async fn the_openapi_document_is_public_json() {
     let app = TestApp::start().await;
-    let reply = app.nobody().get("/orders-doc/openapi.json").await;
+    let reply = app.anonymous().get("/orders-doc/openapi.json").await;
     assert_eq!(
         (reply.status, reply.header("content-type")),
         (200, Some("application/json"))
@@ -75,7 +78,7 @@ async fn the_openapi_document_is_public_json() {
 async fn every_problem_type_links_to_its_description() {
     let app = TestApp::start().await;
     for kind in order_service::http::ProblemKind::ALL {
-        let reply = app.nobody().get(kind.type_uri()).await;
+        let reply = app.anonymous().get(kind.type_uri()).await;
         assert_eq!(
             (reply.status, &reply.body["code"]),
             (200, &kind.code().into())

@@ -13,7 +13,7 @@ const CHECKS: [&str; 2] = ["/health/", "/health/ready/"];
 async fn a_service_with_its_database_is_healthy() {
     let app = TestApp::start().await;
     for path in CHECKS {
-        let reply = app.nobody().get(path).await;
+        let reply = app.anonymous().get(path).await;
         assert_eq!(
             (reply.status, reply.body["status"].as_str()),
             (200, Some("ok"))
@@ -21,14 +21,14 @@ async fn a_service_with_its_database_is_healthy() {
         assert_eq!(reply.body["components"]["database"]["status"], "ok");
         assert_eq!(reply.body["version"], env!("CARGO_PKG_VERSION"));
     }
-    let live = app.nobody().get("/health/live").await;
+    let live = app.anonymous().get("/health/live").await;
     assert_eq!((live.status, live.text.as_str()), (200, "ok"));
 }
 
 /// Live, not ready, and 503 on every route.
 async fn assert_unavailable(app: &TestApp) {
     for path in CHECKS {
-        let reply = app.nobody().get(path).await;
+        let reply = app.anonymous().get(path).await;
         assert_eq!(
             (reply.status, reply.body["status"].as_str()),
             (503, Some("unavailable"))
@@ -38,9 +38,9 @@ async fn assert_unavailable(app: &TestApp) {
             "unavailable"
         );
     }
-    assert_eq!(app.nobody().get("/health/live/").await.status, 200);
-    assert_eq!(app.nobody().get("/orders-doc/").await.status, 200);
-    assert_eq!(app.nobody().get("/metrics").await.status, 200);
+    assert_eq!(app.anonymous().get("/health/live/").await.status, 200);
+    assert_eq!(app.anonymous().get("/orders-doc/").await.status, 200);
+    assert_eq!(app.anonymous().get("/metrics").await.status, 200);
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn without_its_database_the_service_is_live_but_not_ready() {
         .place(&serde_json::json!({}))
         .await
         .assert_problem(400, "invalid-request");
-    app.nobody()
+    app.anonymous()
         .get("/v1/orders/")
         .await
         .assert_problem(401, "unauthenticated");
@@ -126,7 +126,7 @@ async fn a_valid_request_id_is_kept() {
     let longest = "x".repeat(128);
     for path in ["/health/", "/v1/orders/", "/nowhere", "/orders-doc/"] {
         let ask = async |id: &[u8]| {
-            let request = app.nobody().request(Method::GET, path);
+            let request = app.anonymous().request(Method::GET, path);
             let reply = send(request.header("X-Request-ID", id)).await;
             if reply.status >= 400 {
                 assert_eq!(
@@ -156,8 +156,8 @@ async fn a_valid_request_id_is_kept() {
             let made = ask(id).await;
             assert!(uuid::Uuid::try_parse(&made).is_ok(), "{path}: {made}");
         }
-        let first = app.nobody().get(path).await;
-        let second = app.nobody().get(path).await;
+        let first = app.anonymous().get(path).await;
+        let second = app.anonymous().get(path).await;
         assert_ne!(first.header("x-request-id"), second.header("x-request-id"));
     }
 }

@@ -34,7 +34,7 @@ fn registered() -> BTreeSet<String> {
 
 /// The samples of a scrape: name with labels, value.
 async fn scrape(app: &TestApp) -> BTreeMap<String, f64> {
-    let reply = app.nobody().get("/metrics").await;
+    let reply = app.anonymous().get("/metrics").await;
     assert_eq!(reply.status, 200);
     assert_eq!(
         reply.header("content-type"),
@@ -127,16 +127,18 @@ async fn label_cardinality_is_bounded() {
     }
     let before = scrape(&app).await.len();
     for round in 0..30 {
-        app.nobody().get(&format!("/nowhere/{round}")).await;
-        app.nobody().get(&format!("/orders-doc/{round}.js")).await;
+        app.anonymous().get(&format!("/nowhere/{round}")).await;
+        app.anonymous()
+            .get(&format!("/orders-doc/{round}.js"))
+            .await;
         app.customer(5)
             .get(&format!("/v1/orders/{}/details/", 1_000_000 + round))
             .await;
         app.customer(5).get(&format!("/v1/orders/x{round}/")).await;
         let method = Method::from_bytes(format!("BREW{round}").as_bytes()).unwrap();
-        send(app.nobody().request(method, "/health/")).await;
+        send(app.anonymous().request(method, "/health/")).await;
         send(
-            app.nobody()
+            app.anonymous()
                 .request(Method::GET, "/health/")
                 .header("x-request-id", round),
         )

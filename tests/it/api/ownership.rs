@@ -94,7 +94,7 @@ fn tokens() -> [Option<String>; 6] {
 fn callers(app: &TestApp) -> [Client; 6] {
     tokens().map(|token| match token {
         Some(token) => Client::with_token(&app.base, token),
-        None => app.nobody(),
+        None => app.anonymous(),
     })
 }
 
@@ -130,7 +130,7 @@ async fn call(client: &Client, method: &str, path: &str) -> Reply {
 
 /// The methods and paths of the served OpenAPI document.
 async fn documented(app: &TestApp) -> Vec<(String, String)> {
-    let document = app.nobody().get("/orders-doc/openapi.json").await.body;
+    let document = app.anonymous().get("/orders-doc/openapi.json").await.body;
     let mut found = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         let methods = item.as_object().unwrap().keys();

@@ -111,12 +111,12 @@ async fn an_unknown_path_is_a_404_problem_for_every_caller() {
         "/%00",
         "/%FF",
     ] {
-        for client in [app.nobody(), app.customer(5), app.staff()] {
+        for client in [app.anonymous(), app.customer(5), app.staff()] {
             let reply = client.get(path).await;
             reply.assert_problem(404, "not-found");
         }
     }
-    let reply = app.nobody().post("/nowhere", &json!({})).await;
+    let reply = app.anonymous().post("/nowhere", &json!({})).await;
     reply.assert_problem(404, "not-found");
 }
 
@@ -211,5 +211,5 @@ async fn odd_request_targets_are_answered_safely() {
             &line[..line.len().min(80)]
         );
     }
-    assert_eq!(app.nobody().get("/health/").await.status, 200);
+    assert_eq!(app.anonymous().get("/health/").await.status, 200);
 }

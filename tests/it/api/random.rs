@@ -350,7 +350,7 @@ async fn arbitrary_headers_never_make_a_request_fail() {
         proptest::collection::vec(0x80..=0xff_u8, 1..40),
     ];
     for value in samples(value) {
-        let request = app.nobody().request(Method::GET, "/v1/orders/");
+        let request = app.anonymous().request(Method::GET, "/v1/orders/");
         let reply = send(request.header("authorization", &value[..])).await;
         reply.assert_problem(401, "unauthenticated");
         assert_eq!(reply.header("www-authenticate"), Some("Bearer"));

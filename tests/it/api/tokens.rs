@@ -73,7 +73,7 @@ async fn the_customer_id_may_be_a_string_or_the_sub_claim() {
             json!({ "exp": now() - 5, "nbf": now() + 5 }),
         ),
         (
-            "claims that nobody asked for",
+            "unknown claims",
             json!({ "aud": ["x"], "iss": 7, "jti": {}, "iat": "x" }),
         ),
     ] {
@@ -139,7 +139,7 @@ async fn the_authorization_header_is_strict_except_for_case() {
     let app = TestApp::start().await;
     let token = signed(&claims(&json!({})));
     let ask = async |values: &[String]| {
-        let mut request = app.nobody().request(Method::GET, "/v1/orders/");
+        let mut request = app.anonymous().request(Method::GET, "/v1/orders/");
         for value in values {
             request = request.header("authorization", value);
         }
@@ -173,7 +173,7 @@ async fn the_authorization_header_is_strict_except_for_case() {
         format!("/v1/orders/?token={token}"),
         format!("/v1/orders/?access_token={token}"),
     ] {
-        app.nobody()
+        app.anonymous()
             .get(&path)
             .await
             .assert_problem(401, "unauthenticated");

@@ -156,7 +156,7 @@ async fn a_client_that_disconnects_in_mid_body_orders_nothing() {
         "{answer}"
     );
     assert_untouched(&app).await;
-    assert_eq!(app.nobody().get("/health/").await.status, 200);
+    assert_eq!(app.anonymous().get("/health/").await.status, 200);
 }
 
 #[tokio::test]

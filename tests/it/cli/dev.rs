@@ -167,8 +167,8 @@ async fn the_dev_banner_is_correct_and_ctrl_c_loses_nothing() {
     let folder = folder();
     let mut dev = Dev::start(folder.path(), &port_flags());
     let banner = Banner::read(&mut dev).await;
-    let nobody = Client::nobody("");
-    let request = nobody
+    let anonymous = Client::anonymous("");
+    let request = anonymous
         .request(Method::POST, &banner.url)
         .header("Authorization", &banner.header)
         .json(&banner.body);

@@ -73,7 +73,7 @@ async fn an_endless_conflict_is_a_503_without_effect() {
     placed.assert_problem(503, "unavailable");
     assert_eq!(placed.header("retry-after"), Some("1"));
     assert_eq!(failures(&mut conn).await, 6);
-    let metrics = app.nobody().get("/metrics").await.text;
+    let metrics = app.anonymous().get("/metrics").await.text;
     let repeats = "db_repeats_total{reason=\"conflict\"} 5";
     assert!(metrics.contains(repeats), "{metrics}");
     assert_eq!(app.stored_orders().await, 0);

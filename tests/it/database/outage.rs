@@ -57,9 +57,9 @@ async fn a_database_outage_is_a_quick_503_and_then_recovers() {
         reply.assert_problem(503, "unavailable");
         assert_eq!(reply.header("retry-after"), Some("1"));
     }
-    assert_eq!(app.nobody().get("/health/ready/").await.status, 503);
-    assert_eq!(app.nobody().get("/health/live/").await.status, 200);
-    assert_eq!(app.nobody().get("/metrics").await.status, 200);
+    assert_eq!(app.anonymous().get("/health/ready/").await.status, 503);
+    assert_eq!(app.anonymous().get("/health/live/").await.status, 200);
+    assert_eq!(app.anonymous().get("/metrics").await.status, 200);
     assert!(
         asked.elapsed() < Duration::from_secs(2),
         "{:?}",
@@ -67,7 +67,7 @@ async fn a_database_outage_is_a_quick_503_and_then_recovers() {
     );
     proxy.come_back().await;
     eventually("it is ready", async || {
-        let ready = app.nobody().get("/health/ready/").await;
+        let ready = app.anonymous().get("/health/ready/").await;
         (ready.status == 200).then_some(())
     })
     .await;
@@ -85,7 +85,7 @@ async fn an_unresponsive_database_times_out_at_the_limit() {
     proxy.fall_silent();
     let asked = Instant::now();
     let health = async {
-        assert_eq!(app.nobody().get("/health/ready/").await.status, 503);
+        assert_eq!(app.anonymous().get("/health/ready/").await.status, 503);
         assert!(
             asked.elapsed() < Duration::from_secs(5),
             "not ready so late"
@@ -130,6 +130,6 @@ async fn a_database_restart_between_requests_causes_no_error() {
             assert!(reply.status < 500, "{reply:?}");
         }
         proxy.come_back().await;
-        assert_eq!(app.nobody().get("/health/ready/").await.status, 200);
+        assert_eq!(app.anonymous().get("/health/ready/").await.status, 200);
     }
 }

@@ -68,7 +68,7 @@ async fn the_service_works_behind_a_transaction_mode_pooler() {
         ],
     )
     .await;
-    assert_eq!(app.nobody().get("/health/ready/").await.status, 200);
+    assert_eq!(app.anonymous().get("/health/ready/").await.status, 200);
     let customers = (1..=CUSTOMERS).map(async |number| {
         let mut placed = Vec::new();
         for turn in 0..TURNS {

@@ -77,7 +77,7 @@ async fn an_overloaded_service_sheds_load_and_answers_probes() {
     let overloaded = customer.details(1).await;
     overloaded.assert_problem(503, "overloaded");
     assert_eq!(overloaded.header("retry-after"), Some("1"));
-    assert_eq!(app.nobody().get("/health/live").await.status, 200);
+    assert_eq!(app.anonymous().get("/health/live").await.status, 200);
     assert_eq!(refused(&app, "overloaded").await, 1);
     proxy.come_back().await;
     for reply in waiting {

@@ -11,7 +11,7 @@ use crate::support::client::Client;
 #[tokio::test]
 async fn metrics_can_have_their_own_port() {
     let app = TestApp::with(&[("METRICS_PORT", "0")]).await;
-    let operators = Client::nobody(&app.metrics_base());
+    let operators = Client::anonymous(&app.metrics_base());
     for path in ["/metrics", "/health/", "/health/ready", "/health/live"] {
         assert_eq!(operators.get(path).await.status, 200, "{path}");
     }
@@ -26,12 +26,12 @@ async fn metrics_can_have_their_own_port() {
         assert_eq!(response.unwrap().status(), 404, "{path}");
     }
     let response = app
-        .nobody()
+        .anonymous()
         .request(reqwest::Method::GET, "/metrics")
         .send()
         .await;
     assert_eq!(response.unwrap().status(), 404);
-    assert_eq!(app.nobody().get("/health/").await.status, 200);
+    assert_eq!(app.anonymous().get("/health/").await.status, 200);
 }
 
 #[tokio::test]
@@ -39,7 +39,7 @@ async fn the_metrics_port_requires_the_metrics_token() {
     let settings = [("METRICS_PORT", "0"), ("METRICS_TOKEN", "let-me-in")];
     let app = TestApp::with(&settings).await;
     let base = app.metrics_base();
-    let stranger = Client::nobody(&base).get("/metrics").await;
+    let stranger = Client::anonymous(&base).get("/metrics").await;
     stranger.assert_problem(401, "unauthenticated");
     let known = Client::with_token(&base, "let-me-in".to_owned());
     assert_eq!(known.get("/metrics").await.status, 200);
@@ -49,7 +49,7 @@ async fn the_metrics_port_requires_the_metrics_token() {
 async fn the_metrics_port_answers_at_the_connection_limit() {
     let app = TestApp::with(&[("METRICS_PORT", "0"), ("MAX_CONNECTIONS", "1")]).await;
     let held = connect(&app.base).await;
-    let operators = Client::nobody(&app.metrics_base());
+    let operators = Client::anonymous(&app.metrics_base());
     let asked = timeout(Duration::from_secs(10), operators.get("/metrics")).await;
     assert_eq!(asked.expect("not answered").status, 200);
     drop(held);

@@ -73,10 +73,10 @@ async fn anonymous_callers_are_limited_by_address() {
     let (answered, _) = exhaust(&forged, LIST).await;
     assert!((3..10).contains(&answered), "{answered}");
     for (path, client) in [
-        (LIST, app.nobody()),
-        ("/nowhere/", app.nobody()),
+        (LIST, app.anonymous()),
+        ("/nowhere/", app.anonymous()),
         ("/orders-doc/openapi.json", forged),
-        ("/problems/not-found/", app.nobody()),
+        ("/problems/not-found/", app.anonymous()),
     ] {
         let (answered, reply) = exhaust(&client, path).await;
         assert!(answered < 3, "{path} was answered {answered} times");
@@ -85,25 +85,25 @@ async fn anonymous_callers_are_limited_by_address() {
     // Authenticated callers and health probes are not limited.
     assert_eq!(app.customer(5).get(LIST).await.status, 200);
     for _ in 0..20 {
-        assert_eq!(app.nobody().get("/health/").await.status, 200);
-        assert_eq!(app.nobody().get("/metrics").await.status, 200);
+        assert_eq!(app.anonymous().get("/health/").await.status, 200);
+        assert_eq!(app.anonymous().get("/metrics").await.status, 200);
     }
 }
 
 #[tokio::test]
 async fn a_trusted_proxy_names_the_client_address() {
     let ask = async |app: &TestApp, from: &'static str| {
-        let request = app.nobody().request(Method::GET, "/problems/not-found/");
+        let request = app.anonymous().request(Method::GET, "/problems/not-found/");
         send(request.header("x-forwarded-for", from)).await.status
     };
     let trusting = TestApp::with(&[TIGHT[0], TIGHT[1], ("TRUSTED_PROXIES", "127.0.0.0/8")]).await;
-    let trusting_nobody = TestApp::with(&TIGHT).await;
+    let without_trusted_proxies = TestApp::with(&TIGHT).await;
     let (mut of_trusting, mut of_other) = (Vec::new(), Vec::new());
     for from in [
         "1.1.1.1", "1.1.1.2", "1.1.1.3", "1.1.1.4", "1.1.1.5", "1.1.1.6",
     ] {
         of_trusting.push(ask(&trusting, from).await);
-        of_other.push(ask(&trusting_nobody, from).await);
+        of_other.push(ask(&without_trusted_proxies, from).await);
     }
     assert_eq!(of_trusting, [200; 6]);
     assert!(of_other.contains(&429), "{of_other:?}");

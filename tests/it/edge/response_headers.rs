@@ -44,7 +44,7 @@ async fn every_response_has_security_headers() {
     asked.push((Method::GET, "/orders-doc/".to_owned()));
     asked.push((Method::GET, "/sign-in/".to_owned()));
     for (method, path) in asked {
-        for client in [app.customer(5), app.nobody()] {
+        for client in [app.customer(5), app.anonymous()] {
             let reply = send(client.request(method.clone(), &path)).await;
             let header = |name: &str| reply.header(name).unwrap_or_default();
             let what = format!("{method} {path}: {reply:?}");
@@ -74,12 +74,12 @@ async fn every_response_has_security_headers() {
 #[tokio::test]
 async fn without_tls_there_is_no_hsts_header() {
     let app = TestApp::start().await;
-    let reply = app.nobody().get("/health/").await;
+    let reply = app.anonymous().get("/health/").await;
     assert_eq!(reply.header("strict-transport-security"), None);
 }
 
 fn preflight(app: &TestApp, origin: &str) -> reqwest::RequestBuilder {
-    app.nobody()
+    app.anonymous()
         .request(Method::OPTIONS, "/v1/orders/create/")
         .header("origin", origin)
         .header("access-control-request-method", "POST")
@@ -121,7 +121,7 @@ async fn cors_allows_configured_origins_to_read_all_responses() {
     assert_eq!(reply.header("access-control-allow-credentials"), None);
     let elsewhere = send(preflight(&app, "https://evil.example")).await;
     assert_eq!(elsewhere.header("access-control-allow-origin"), None);
-    for (client, status) in [(app.customer(5), 200), (app.nobody(), 401)] {
+    for (client, status) in [(app.customer(5), 200), (app.anonymous(), 401)] {
         let request = client.request(Method::GET, "/v1/orders/");
         let reply = send(request.header("origin", SITE)).await;
         assert_eq!(reply.status, status);
@@ -218,7 +218,7 @@ async fn pages_etagged_responses_and_streams_are_not_compressed() {
         );
         assert_eq!(encoding, None, "{path}");
     }
-    let (encoding, _) = gzipped(&app.nobody(), "/sign-in/", HTML).await;
+    let (encoding, _) = gzipped(&app.anonymous(), "/sign-in/", HTML).await;
     assert_eq!(encoding, None);
     let compressing = reqwest::header::HeaderValue::from_static("gzip");
     let request = crate::support::subscriber::request(&customer, order_id, None);

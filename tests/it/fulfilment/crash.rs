@@ -100,7 +100,7 @@ async fn a_process_about_to_stop_claims_nothing() {
     let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
     assert_eq!(placed.status, 202, "{placed:?}");
     let running = app.take();
-    let nobody = app.nobody();
+    let anonymous = app.anonymous();
     let mut conn = app.database.connection().await;
     // The saga is always due.
     let mut epoch = async || -> i64 {
@@ -116,7 +116,7 @@ async fn a_process_about_to_stop_claims_nothing() {
     };
     let looking = async {
         eventually("it is about to stop", async || {
-            (nobody.get("/health/ready/").await.status == 503).then_some(())
+            (anonymous.get("/health/ready/").await.status == 503).then_some(())
         })
         .await;
         eventually("the last claim is given back", async || {

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::app::TestApp;
 use crate::support::client::cart;
 use crate::support::ledger::{all_orders, violations};
-use crate::support::scripted_server::{Reply, Scripted};
+use crate::support::scripted_server::{Scripted, ScriptedReply};
 use crate::support::service::eventually;
 
 const FORWARD: [Operation; 4] = [
@@ -172,7 +172,7 @@ async fn the_circuit_breaker_spares_a_failing_peer_and_recovers() {
         assert_eq!(placed.status, 202, "{placed:?}");
     }
     eventually("the breaker opens", async || {
-        let metrics = app.nobody().get("/metrics").await.text;
+        let metrics = app.anonymous().get("/metrics").await.text;
         metrics
             .contains("peer_breaker_open{peer=\"shipping\"} 1")
             .then_some(())
@@ -259,13 +259,13 @@ async fn a_refund_in_doubt_is_repeated_under_its_key() {
 
 #[tokio::test]
 async fn a_charge_without_an_id_is_retried_until_it_is_listed() {
-    let charged = || Reply::json(201, json!({ "status": "SUCCESS" }));
+    let charged = || ScriptedReply::json(201, json!({ "status": "SUCCESS" }));
     let listed = json!([{ "payment_id": 9, "status": "SUCCESS", "amount": "10.00" }]);
     let payment = Scripted::start([
         charged(),
-        Reply::json(200, json!([])),
+        ScriptedReply::json(200, json!([])),
         charged(),
-        Reply::json(200, listed),
+        ScriptedReply::json(200, listed),
     ])
     .await;
     let url = payment.url().to_string();

@@ -100,7 +100,7 @@ async fn decisions_are_for_staff_and_need_a_reason() {
         .get("/v1/ops/orders/stuck")
         .await
         .assert_problem(403, "forbidden");
-    app.nobody()
+    app.anonymous()
         .get("/v1/ops/orders/stuck")
         .await
         .assert_problem(401, "unauthenticated");

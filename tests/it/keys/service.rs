@@ -17,7 +17,7 @@ async fn ask(app: &TestApp, token: &str) -> Reply {
 
 /// The value of a metric.
 async fn sample(app: &TestApp, name: &str) -> f64 {
-    let text = app.nobody().get("/metrics").await.text;
+    let text = app.anonymous().get("/metrics").await.text;
     let line = text
         .lines()
         .find_map(|line| line.strip_prefix(&format!("{name} ")));
@@ -26,7 +26,7 @@ async fn sample(app: &TestApp, name: &str) -> f64 {
 
 /// The status of the readiness response and the state of the keys in it.
 async fn readiness(app: &TestApp) -> (u16, String) {
-    let reply = app.nobody().get("/health/ready/").await;
+    let reply = app.anonymous().get("/health/ready/").await;
     let keys = &reply.body["components"]["token_keys"]["status"];
     (reply.status, keys.as_str().unwrap().to_owned())
 }
@@ -52,11 +52,11 @@ async fn without_its_issuer_the_service_starts_but_is_not_ready() {
     assert_eq!(reply.header("retry-after"), Some("5"));
     assert_eq!(reply.header("www-authenticate"), None);
     // Requests that no key could validate are refused as usual.
-    for (client, what) in [(app.nobody(), "none"), (app.customer(5), "HS256")] {
+    for (client, what) in [(app.anonymous(), "none"), (app.customer(5), "HS256")] {
         let reply = client.get("/v1/orders/").await;
         assert_eq!(reply.status, 401, "{what}");
     }
-    assert_eq!(app.nobody().get("/health/live/").await.status, 200);
+    assert_eq!(app.anonymous().get("/health/live/").await.status, 200);
     assert_eq!(sample(&app, "jwt_keys").await, 0.0);
     // Existing sessions stay signed in.
     let visitor = Visitor::with_cookie(&app, &format!("order_session={token}"));

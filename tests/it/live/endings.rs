@@ -17,7 +17,7 @@ use crate::support::subscriber::{Subscriber, ids, request};
 
 /// A gauge or counter without labels.
 async fn metric(app: &TestApp, name: &str) -> i64 {
-    let text = app.nobody().get("/metrics").await.text;
+    let text = app.anonymous().get("/metrics").await.text;
     let line = text
         .lines()
         .find_map(|line| line.strip_prefix(&format!("{name} ")));
@@ -76,7 +76,7 @@ async fn a_shutdown_ends_streams_after_it_stops_accepting() {
     let order_id = place(&app).await;
     let (customer, staff) = (app.customer(5), app.staff());
     let mut listener = Subscriber::start(&customer, order_id, Some(5)).await;
-    let nobody = app.nobody();
+    let anonymous = app.anonymous();
     let began = Instant::now();
     let stopped = async {
         app.stop().await;
@@ -84,7 +84,7 @@ async fn a_shutdown_ends_streams_after_it_stops_accepting() {
     };
     let heard = async {
         eventually("not ready", async || {
-            (nobody.get("/health/ready").await.status == 503).then_some(())
+            (anonymous.get("/health/ready").await.status == 503).then_some(())
         })
         .await;
         // New streams are accepted while load balancers drain the instance.

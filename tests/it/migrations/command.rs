@@ -3,13 +3,13 @@
 use order_service::db::MIGRATIONS;
 use sqlx::Executor as _;
 
-use crate::cli::{Ended, end, folder, order_service};
+use crate::cli::{CommandResult, end, folder, order_service};
 use crate::support::app::TestApp;
 use crate::support::database::TestDatabase;
 
 use super::empty_database;
 
-async fn command(database: &TestDatabase, arguments: &[&str]) -> Ended {
+async fn command(database: &TestDatabase, arguments: &[&str]) -> CommandResult {
     let folder = folder();
     let arguments = [&["migrate"], arguments].concat();
     let mut command = order_service(folder.path(), &arguments);
@@ -97,7 +97,7 @@ async fn older_release_runs_on_a_newer_schema() {
         let note = "note: a newer release has migrated this database up to 9999";
         assert!(migrated.stdout.contains(note), "{migrated:?}");
     }
-    let ready = app.nobody().get("/health/ready/").await;
+    let ready = app.anonymous().get("/health/ready/").await;
     assert_eq!(ready.status, 200, "{ready:?}");
 }
 

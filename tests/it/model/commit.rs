@@ -4,7 +4,7 @@
 use order_service::domain::saga::plan::{Plan, StepOutcome};
 
 use super::protocol::Protocol;
-use super::system::{Row, SystemState, spend};
+use super::system::{SagaRow, SystemState, spend};
 use super::worker::{Ending, Fulfilment, Stage, Unwritten, Worker};
 
 /// The values to write.
@@ -276,7 +276,7 @@ impl SystemState {
     }
 }
 
-impl Row {
+impl SagaRow {
     /// Whether a conditional write on this known state succeeds.
     fn is_as(&self, known: &Fulfilment, protocol: &Protocol) -> bool {
         (known.epoch == self.now.epoch || !protocol.fences)

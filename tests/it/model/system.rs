@@ -10,7 +10,7 @@ use super::worker::{Ending, Fulfilment, Stage, Worker};
 
 /// The row in `fulfilments`, with the relevant columns of `orders`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Row {
+pub struct SagaRow {
     pub now: Fulfilment,
     /// The state a failover may return to: without the last asynchronous commits.
     pub flushed: Fulfilment,
@@ -42,7 +42,7 @@ pub struct FaultBudget {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SystemState {
-    pub row: Row,
+    pub row: SagaRow,
     pub workers: [Worker; 2],
     /// Abandoned requests in flight.
     pub late: Vec<Call>,
@@ -70,7 +70,7 @@ impl SystemState {
             parcel: None,
         };
         Self {
-            row: Row {
+            row: SagaRow {
                 now,
                 flushed: now,
                 leased: true,

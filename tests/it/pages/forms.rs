@@ -87,7 +87,7 @@ async fn cross_origin_forms_change_nothing() {
             assert!(reply.text.contains("another site"), "{}", reply.text);
         }
         // A client that does not ask for HTML gets the problem as JSON.
-        let request = app.nobody().request(reqwest::Method::POST, "/sign-out/");
+        let request = app.anonymous().request(reqwest::Method::POST, "/sign-out/");
         let request = request.header("cookie", visitor.cookie());
         let reply = send(with_headers(request, headers)).await;
         reply.assert_problem(403, "forbidden");

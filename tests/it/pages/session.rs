@@ -161,9 +161,9 @@ async fn the_session_cookie_is_limited_to_pages_and_their_script() {
     let app = TestApp::with(AT_REST).await;
     let order_id = place(&app, 5).await;
     let visitor = Visitor::signed_in(&app, "customer5").await;
-    let nobody = app.nobody();
+    let anonymous = app.anonymous();
     let call = async |method: Method, path: String| {
-        let request = nobody
+        let request = anonymous
             .request(method, &path)
             .header(COOKIE, visitor.cookie());
         send(
@@ -191,12 +191,12 @@ async fn the_session_cookie_is_limited_to_pages_and_their_script() {
         reply.assert_problem(401, "unauthenticated");
     }
     // The Authorization header takes precedence over the cookie.
-    let request = nobody.request(Method::GET, &of("events"));
+    let request = anonymous.request(Method::GET, &of("events"));
     let request = request
         .header(COOKIE, visitor.cookie())
         .bearer_auth("wrong");
     assert_eq!(send(request).await.status, 401);
-    let request = nobody
+    let request = anonymous
         .request(Method::GET, &of("details"))
         .header("accept", HTML);
     let request = request

@@ -11,7 +11,8 @@ use super::*;
 
 #[tokio::test]
 async fn every_request_carries_key_trace_and_request_id() {
-    let fixture = PeersFixture::new([Reply::text(500, ""), Reply::text(500, "")]).await;
+    let fixture =
+        PeersFixture::new([ScriptedReply::text(500, ""), ScriptedReply::text(500, "")]).await;
     fixture.peers.payment.charge(TAG, &charge()).await;
     fixture.peers.shipping.find(TAG, ORDER).await;
 
@@ -123,10 +124,10 @@ async fn ids_are_escaped_in_paths_and_never_change_them() {
 #[tokio::test]
 async fn every_call_is_counted_once_by_outcome() {
     let fixture = PeersFixture::new([
-        Reply::json(201, json!({"status": "SUCCESS", "payment_id": 1})),
-        Reply::text(402, ""),
-        Reply::json(201, json!({"status": "SUCCESS", "order_id": 1})),
-        Reply::close(),
+        ScriptedReply::json(201, json!({"status": "SUCCESS", "payment_id": 1})),
+        ScriptedReply::text(402, ""),
+        ScriptedReply::json(201, json!({"status": "SUCCESS", "order_id": 1})),
+        ScriptedReply::close(),
     ])
     .await;
     for _ in 0..4 {
@@ -138,8 +139,11 @@ async fn every_call_is_counted_once_by_outcome() {
 
 #[tokio::test]
 async fn a_request_id_unfit_for_a_header_is_left_out() {
-    let fixture =
-        PeersFixture::new([Reply::json(201, json!({"status": "PAID", "payment_id": 1}))]).await;
+    let fixture = PeersFixture::new([ScriptedReply::json(
+        201,
+        json!({"status": "PAID", "payment_id": 1}),
+    )])
+    .await;
     let tag = CallContext {
         request_id: "a\r\nb",
         ..TAG
@@ -164,7 +168,7 @@ async fn every_call_has_a_span_with_status_and_outcome_only() {
         .with_writer(move || writer.clone())
         .finish();
     let body = json!({"status": "FAILED", "message": "card 4111 declined"});
-    let fixture = PeersFixture::new([Reply::json(201, body)]).await;
+    let fixture = PeersFixture::new([ScriptedReply::json(201, body)]).await;
     let payment = &fixture.peers.payment;
     let charge = charge();
     payment
@@ -209,7 +213,9 @@ fn an_unusable_base_url_is_refused() {
             connect_timeout: Duration::from_secs(1),
             limits: super::LIMITS,
         };
-        let error = Peers::new(settings, Arc::<Ended>::default()).err().unwrap();
+        let error = Peers::new(settings, Arc::<ObservedCalls>::default())
+            .err()
+            .unwrap();
         assert!(error.to_string().contains("payment"), "{error}");
     }
 }

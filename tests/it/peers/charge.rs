@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-async fn outcomes(table: Vec<(Reply, &'static str)>) {
+async fn outcomes(table: Vec<(ScriptedReply, &'static str)>) {
     let fixture = PeersFixture::new(table.iter().map(|(reply, _)| reply.clone())).await;
     for (reply, expected) in table {
         let answer = fixture.peers.payment.charge(TAG, &charge()).await;
@@ -26,7 +26,7 @@ async fn every_success_status_counts_as_done() {
     let table = words.into_iter().enumerate().map(|(at, word)| {
         let status = if at % 2 == 0 { 200 } else { 201 };
         (
-            Reply::json(status, json!({"status": word, "payment_id": 1})),
+            ScriptedReply::json(status, json!({"status": word, "payment_id": 1})),
             "yes",
         )
     });
@@ -53,8 +53,12 @@ async fn a_payment_id_is_found_in_every_position_and_type() {
         (json!({"status": "SUCCESS", "payment_id": null}), None),
         (json!({"status": "SUCCESS", "payment_id": ".."}), None),
     ];
-    let fixture =
-        PeersFixture::new(table.iter().map(|(body, _)| Reply::json(201, body.clone()))).await;
+    let fixture = PeersFixture::new(
+        table
+            .iter()
+            .map(|(body, _)| ScriptedReply::json(201, body.clone())),
+    )
+    .await;
     for (body, expected) in table {
         let answer = fixture.peers.payment.charge(TAG, &charge()).await;
         let CallOutcome::Success(ChargeReceipt { payment_id, .. }) = answer else {
@@ -67,7 +71,7 @@ async fn a_payment_id_is_found_in_every_position_and_type() {
 #[tokio::test]
 async fn a_payment_reference_is_kept() {
     let body = json!({"status": "SUCCESS", "payment": {"payment_id": 1, "reference": "ECI-1"}});
-    let fixture = PeersFixture::new([Reply::json(201, body)]).await;
+    let fixture = PeersFixture::new([ScriptedReply::json(201, body)]).await;
     let answer = fixture.peers.payment.charge(TAG, &charge()).await;
     let charged = ChargeReceipt {
         payment_id: Some("1".to_owned()),
@@ -79,24 +83,30 @@ async fn a_payment_reference_is_kept() {
 #[tokio::test]
 async fn a_decline_is_refused_with_status_402_or_201() {
     outcomes(vec![
-        (Reply::json(402, json!({"detail": "declined"})), "no"),
-        (Reply::text(402, ""), "no"),
         (
-            Reply::json(201, json!({"status": "FAILED", "payment_id": 9})),
+            ScriptedReply::json(402, json!({"detail": "declined"})),
             "no",
         ),
-        (Reply::json(200, json!({"status": false})), "no"),
-        (Reply::json(200, json!({"status": "declined"})), "no"),
+        (ScriptedReply::text(402, ""), "no"),
         (
-            Reply::json(
+            ScriptedReply::json(201, json!({"status": "FAILED", "payment_id": 9})),
+            "no",
+        ),
+        (ScriptedReply::json(200, json!({"status": false})), "no"),
+        (
+            ScriptedReply::json(200, json!({"status": "declined"})),
+            "no",
+        ),
+        (
+            ScriptedReply::json(
                 201,
                 json!({"success": true, "payment": {"status": "failed"}}),
             ),
             "no",
         ),
-        (Reply::json(400, json!({"error": "bad card"})), "no"),
+        (ScriptedReply::json(400, json!({"error": "bad card"})), "no"),
         (
-            Reply::json(
+            ScriptedReply::json(
                 422,
                 json!({"detail": [{"loc": ["body", "amount"], "msg": "too much"}]}),
             ),
@@ -109,20 +119,35 @@ async fn a_decline_is_refused_with_status_402_or_201() {
 #[tokio::test]
 async fn a_charge_without_a_clear_status_is_unclear() {
     outcomes(vec![
-        (Reply::json(201, json!({"payment_id": 9})), "unclear"),
         (
-            Reply::json(201, json!({"status": "PENDING", "payment_id": 9})),
+            ScriptedReply::json(201, json!({"payment_id": 9})),
             "unclear",
         ),
-        (Reply::json(200, json!({"status": "PROCESSING"})), "unclear"),
-        (Reply::json(200, json!({"status": "REFUNDED"})), "unclear"),
-        (Reply::json(200, json!({"status": null})), "unclear"),
-        (Reply::json(202, json!({"status": "SUCCESS"})), "unclear"),
-        (Reply::json(200, json!("SUCCESS")), "unclear"),
-        (Reply::text(204, ""), "unclear"),
-        (Reply::text(200, ""), "unclear"),
-        (Reply::text(200, "<html>Login</html>"), "unclear"),
-        (Reply::text(200, r#"{"status": "SUCCESS""#), "unclear"),
+        (
+            ScriptedReply::json(201, json!({"status": "PENDING", "payment_id": 9})),
+            "unclear",
+        ),
+        (
+            ScriptedReply::json(200, json!({"status": "PROCESSING"})),
+            "unclear",
+        ),
+        (
+            ScriptedReply::json(200, json!({"status": "REFUNDED"})),
+            "unclear",
+        ),
+        (ScriptedReply::json(200, json!({"status": null})), "unclear"),
+        (
+            ScriptedReply::json(202, json!({"status": "SUCCESS"})),
+            "unclear",
+        ),
+        (ScriptedReply::json(200, json!("SUCCESS")), "unclear"),
+        (ScriptedReply::text(204, ""), "unclear"),
+        (ScriptedReply::text(200, ""), "unclear"),
+        (ScriptedReply::text(200, "<html>Login</html>"), "unclear"),
+        (
+            ScriptedReply::text(200, r#"{"status": "SUCCESS""#),
+            "unclear",
+        ),
     ])
     .await;
 }
@@ -131,10 +156,15 @@ async fn a_charge_without_a_clear_status_is_unclear() {
 async fn a_status_outside_the_contract_is_unclear() {
     let mut table: Vec<_> = [401, 403, 404, 405, 408, 409, 425, 429, 500, 502, 503, 504]
         .into_iter()
-        .map(|status| (Reply::json(status, json!({"detail": "no"})), "unclear"))
+        .map(|status| {
+            (
+                ScriptedReply::json(status, json!({"detail": "no"})),
+                "unclear",
+            )
+        })
         .collect();
-    table.push((Reply::text(400, ""), "unclear"));
-    table.push((Reply::text(422, ""), "unclear"));
+    table.push((ScriptedReply::text(400, ""), "unclear"));
+    table.push((ScriptedReply::text(422, ""), "unclear"));
     outcomes(table).await;
 }
 
@@ -145,7 +175,7 @@ async fn a_charge_with_another_amount_or_order_is_wrong() {
         body.as_object_mut()
             .unwrap()
             .extend(more.as_object().unwrap().clone());
-        Reply::json(201, body)
+        ScriptedReply::json(201, body)
     };
     outcomes(vec![
         (said(json!({"amount": "100.11"})), "wrong"),
@@ -163,7 +193,7 @@ async fn a_charge_with_another_amount_or_order_is_wrong() {
 async fn amounts_and_order_ids_may_be_numbers_or_strings() {
     let said = |body: &str| {
         let body = format!(r#"{{"status": "SUCCESS", "payment_id": 9, {body}}}"#);
-        (Reply::text(201, body), "yes")
+        (ScriptedReply::text(201, body), "yes")
     };
     outcomes(vec![
         said(r#""amount": 100.1"#),

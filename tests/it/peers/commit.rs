@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 
-async fn outcomes(repeat: bool, table: Vec<(Reply, &'static str)>) {
+async fn outcomes(repeat: bool, table: Vec<(ScriptedReply, &'static str)>) {
     let fixture = PeersFixture::new(table.iter().map(|(reply, _)| reply.clone())).await;
     for (reply, expected) in table {
         let inventory = &fixture.peers.inventory;
@@ -20,32 +20,38 @@ async fn a_first_commit_needs_an_explicit_success() {
         false,
         vec![
             (
-                Reply::json(200, json!({"success": true, "shipped_items": 2})),
+                ScriptedReply::json(200, json!({"success": true, "shipped_items": 2})),
                 "yes",
             ),
-            (Reply::json(200, json!({"shipped_items": 2})), "yes"),
-            (Reply::json(200, json!({"status": "shipped"})), "yes"),
+            (ScriptedReply::json(200, json!({"shipped_items": 2})), "yes"),
             (
-                Reply::json(200, json!({"success": false, "message": "expired"})),
+                ScriptedReply::json(200, json!({"status": "shipped"})),
+                "yes",
+            ),
+            (
+                ScriptedReply::json(200, json!({"success": false, "message": "expired"})),
                 "no",
             ),
             (
-                Reply::json(400, json!({"detail": "reservation has expired"})),
+                ScriptedReply::json(400, json!({"detail": "reservation has expired"})),
                 "no",
             ),
-            (Reply::json(400, json!({"detail": "already shipped"})), "no"),
-            (Reply::text(404, ""), "no"),
             (
-                Reply::json(200, json!({"success": true, "order_id": 41})),
+                ScriptedReply::json(400, json!({"detail": "already shipped"})),
+                "no",
+            ),
+            (ScriptedReply::text(404, ""), "no"),
+            (
+                ScriptedReply::json(200, json!({"success": true, "order_id": 41})),
                 "wrong",
             ),
-            (Reply::json(200, json!({})), "unclear"),
+            (ScriptedReply::json(200, json!({})), "unclear"),
             (
-                Reply::json(200, json!({"success": true, "status": "PARTIAL"})),
+                ScriptedReply::json(200, json!({"success": true, "status": "PARTIAL"})),
                 "unclear",
             ),
-            (Reply::text(409, "busy"), "unclear"),
-            (Reply::text(500, ""), "unclear"),
+            (ScriptedReply::text(409, "busy"), "unclear"),
+            (ScriptedReply::text(500, ""), "unclear"),
         ],
     )
     .await;
@@ -57,25 +63,25 @@ async fn a_repeated_commit_that_finds_nothing_counts_as_done() {
         true,
         vec![
             (
-                Reply::json(404, json!({"detail": "no such reservation"})),
+                ScriptedReply::json(404, json!({"detail": "no such reservation"})),
                 "yes",
             ),
             (
-                Reply::json(400, json!({"detail": "Reservation already shipped"})),
+                ScriptedReply::json(400, json!({"detail": "Reservation already shipped"})),
                 "yes",
             ),
             (
-                Reply::json(
+                ScriptedReply::json(
                     200,
                     json!({"success": false, "message": "already committed"}),
                 ),
                 "yes",
             ),
             (
-                Reply::json(400, json!({"detail": "reservation has expired"})),
+                ScriptedReply::json(400, json!({"detail": "reservation has expired"})),
                 "no",
             ),
-            (Reply::text(503, ""), "unclear"),
+            (ScriptedReply::text(503, ""), "unclear"),
         ],
     )
     .await;

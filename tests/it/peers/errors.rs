@@ -9,30 +9,39 @@ use super::*;
 async fn every_error_format_yields_a_clean_reason() {
     let page = "<html><head><title>Oops</title></head><body><h1>No\nstock</h1></body></html>";
     let table = [
-        (Reply::json(409, json!({"detail": "no stock"})), "no stock"),
         (
-            Reply::json(
+            ScriptedReply::json(409, json!({"detail": "no stock"})),
+            "no stock",
+        ),
+        (
+            ScriptedReply::json(
                 422,
                 json!({"detail": [{"loc": ["body", "items"], "msg": "empty"}]}),
             ),
             "body.items: empty",
         ),
-        (Reply::json(409, json!({"error": "no stock"})), "no stock"),
         (
-            Reply::json(400, json!({"sku": ["unknown"]})),
+            ScriptedReply::json(409, json!({"error": "no stock"})),
+            "no stock",
+        ),
+        (
+            ScriptedReply::json(400, json!({"sku": ["unknown"]})),
             "sku: unknown",
         ),
         (
-            Reply::json(
+            ScriptedReply::json(
                 409,
                 json!({"code": "GONE", "message": "no stock", "correlationId": "c"}),
             ),
             "GONE: no stock",
         ),
-        (Reply::text(409, "no\u{7} stock\r\n"), "no stock"),
-        (Reply::text(409, page), "answered 409 with an HTML page"),
+        (ScriptedReply::text(409, "no\u{7} stock\r\n"), "no stock"),
         (
-            Reply::text(409, b"no \xFF\xC3 stock".to_vec()),
+            ScriptedReply::text(409, page),
+            "answered 409 with an HTML page",
+        ),
+        (
+            ScriptedReply::text(409, b"no \xFF\xC3 stock".to_vec()),
             "no \u{fffd}\u{fffd} stock",
         ),
     ];
@@ -50,12 +59,12 @@ async fn every_error_format_yields_a_clean_reason() {
 
 #[tokio::test]
 async fn a_long_reason_is_truncated() {
-    let fixture = PeersFixture::new([Reply::text(402, "ü".repeat(10_000))]).await;
+    let fixture = PeersFixture::new([ScriptedReply::text(402, "ü".repeat(10_000))]).await;
     let answer = fixture.peers.payment.charge(TAG, &charge()).await;
     assert_eq!(reason(&answer).chars().count(), 200);
 }
 
-async fn waits(reply: Reply) -> Option<Duration> {
+async fn waits(reply: ScriptedReply) -> Option<Duration> {
     let fixture = PeersFixture::new([reply]).await;
     let answer = fixture.peers.payment.charge(TAG, &charge()).await;
     let CallOutcome::Retryable(CallFailure { retry_after, .. }) = answer else {
@@ -67,7 +76,7 @@ async fn waits(reply: Reply) -> Option<Duration> {
 #[tokio::test]
 async fn a_busy_peers_retry_after_is_kept() {
     for status in [429, 503] {
-        let busy = || Reply::json(status, json!({"detail": "busy"}));
+        let busy = || ScriptedReply::json(status, json!({"detail": "busy"}));
         let after = |value: &str| waits(busy().header("retry-after", value));
         assert_eq!(after("7").await, Some(Duration::from_secs(7)));
         assert_eq!(after("86400").await, Some(Duration::from_secs(3600)));
@@ -81,7 +90,7 @@ async fn a_busy_peers_retry_after_is_kept() {
         let broken = busy().header("retry-after", "7").half();
         assert_eq!(waits(broken).await, Some(Duration::from_secs(7)));
     }
-    let other = Reply::text(500, "").header("retry-after", "7");
+    let other = ScriptedReply::text(500, "").header("retry-after", "7");
     assert_eq!(waits(other).await, None);
 }
 
@@ -89,7 +98,7 @@ async fn a_busy_peers_retry_after_is_kept() {
 async fn refused_credentials_are_reported_as_such() {
     for status in [401, 403] {
         let fixture =
-            PeersFixture::new([Reply::json(status, json!({"detail": "bad token"}))]).await;
+            PeersFixture::new([ScriptedReply::json(status, json!({"detail": "bad token"}))]).await;
         let answer = fixture.peers.payment.charge(TAG, &charge()).await;
         let expected = format!("answered {status} and refused our credentials: bad token");
         assert_eq!(reason(&answer), expected);

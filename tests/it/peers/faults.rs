@@ -7,11 +7,11 @@ use super::*;
 
 const SHORT: Duration = Duration::from_millis(200);
 
-fn paid() -> Reply {
-    Reply::json(201, json!({"status": "SUCCESS", "payment_id": 1}))
+fn paid() -> ScriptedReply {
+    ScriptedReply::json(201, json!({"status": "SUCCESS", "payment_id": 1}))
 }
 
-async fn unclear(reply: Reply, timeout: Duration, telling: &str) {
+async fn unclear(reply: ScriptedReply, timeout: Duration, telling: &str) {
     let fixture = PeersFixture::patient([reply, paid()], timeout).await;
     let answer = fixture.peers.payment.charge(TAG, &charge()).await;
     assert_eq!(answer.label(), "unclear");
@@ -24,7 +24,7 @@ const LONG: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn a_silent_peer_is_unclear_after_the_deadline() {
-    unclear(Reply::silence(), SHORT, "200 ms").await;
+    unclear(ScriptedReply::silence(), SHORT, "200 ms").await;
 }
 
 #[tokio::test]
@@ -34,12 +34,12 @@ async fn the_deadline_covers_the_body() {
 
 #[tokio::test]
 async fn a_closed_connection_is_unclear() {
-    unclear(Reply::close(), LONG, "broke before an answer").await;
+    unclear(ScriptedReply::close(), LONG, "broke before an answer").await;
 }
 
 #[tokio::test]
 async fn a_reset_connection_is_unclear() {
-    unclear(Reply::reset(), LONG, "broke before an answer").await;
+    unclear(ScriptedReply::reset(), LONG, "broke before an answer").await;
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn a_truncated_success_is_unclear() {
 
 #[tokio::test]
 async fn a_truncated_rejection_is_unclear() {
-    let declined = Reply::json(402, json!({"detail": "declined"}));
+    let declined = ScriptedReply::json(402, json!({"detail": "declined"}));
     unclear(declined.half(), LONG, "broke off").await;
 }
 
@@ -58,21 +58,26 @@ async fn a_body_above_the_size_limit_is_unclear() {
     let mut body = r#"{"status": "SUCCESS", "payment_id": 1, "rest": ""#.to_owned();
     body += &"x".repeat(256 * 1024);
     body += r#""}"#;
-    unclear(Reply::text(201, body), LONG, "more than 256 KiB").await;
+    unclear(ScriptedReply::text(201, body), LONG, "more than 256 KiB").await;
 }
 
 #[tokio::test]
 async fn a_body_just_below_the_size_limit_is_read() {
     let start = r#"{"status": "SUCCESS", "payment_id": 1, "rest": ""#;
     let body = format!("{start}{}\"}}", "x".repeat(256 * 1024 - start.len() - 2));
-    let fixture = PeersFixture::new([Reply::text(201, body)]).await;
+    let fixture = PeersFixture::new([ScriptedReply::text(201, body)]).await;
     let answer = fixture.peers.payment.charge(TAG, &charge()).await;
     assert_eq!(answer.label(), "yes");
 }
 
 #[tokio::test]
 async fn deeply_nested_json_is_unclear() {
-    unclear(Reply::text(200, "[".repeat(100_000)), LONG, "answered 200").await;
+    unclear(
+        ScriptedReply::text(200, "[".repeat(100_000)),
+        LONG,
+        "answered 200",
+    )
+    .await;
 }
 
 #[tokio::test]

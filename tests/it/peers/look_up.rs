@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::*;
 
 async fn payments(body: Value) -> CallOutcome<Vec<PaymentRecord>> {
-    let fixture = PeersFixture::new([Reply::json(200, body)]).await;
+    let fixture = PeersFixture::new([ScriptedReply::json(200, body)]).await;
     fixture.peers.payment.find(TAG, ORDER).await
 }
 
 async fn shipments(body: Value) -> CallOutcome<Vec<ShipmentRecord>> {
-    let fixture = PeersFixture::new([Reply::json(200, body)]).await;
+    let fixture = PeersFixture::new([ScriptedReply::json(200, body)]).await;
     fixture.peers.shipping.find(TAG, ORDER).await
 }
 
@@ -91,8 +91,8 @@ async fn a_response_without_a_list_is_unclear() {
         assert_eq!(answer.label(), "unclear", "{body}");
     }
     let fixture = PeersFixture::new([
-        Reply::json(404, json!({"detail": "none"})),
-        Reply::text(500, ""),
+        ScriptedReply::json(404, json!({"detail": "none"})),
+        ScriptedReply::text(500, ""),
     ])
     .await;
     for _ in 0..2 {

@@ -37,7 +37,7 @@ fn targets(fixture: &PeersFixture) -> Vec<String> {
 
 #[tokio::test]
 async fn lists_are_paginated_by_link_or_by_page_number() {
-    let page = |body| Reply::json(200, body);
+    let page = |body| ScriptedReply::json(200, body);
     for (script, expected) in [
         (vec![page(charges(1..4))], vec!["page=1&page_size=100"]),
         (
@@ -71,7 +71,8 @@ async fn lists_are_paginated_by_link_or_by_page_number() {
 #[tokio::test]
 async fn a_peer_without_the_list_route_counts_as_refused() {
     for status in [400, 404, 405, 422, 501] {
-        let fixture = PeersFixture::new([Reply::json(status, json!({"detail": "no"}))]).await;
+        let fixture =
+            PeersFixture::new([ScriptedReply::json(status, json!({"detail": "no"}))]).await;
         assert_eq!(read(&fixture).await, Err("no"), "{status}");
     }
 }
@@ -82,14 +83,17 @@ async fn an_incomplete_list_is_unclear() {
     let nowhere = json!({"items": charges(1..3), "next": "/v1/payments/2"});
     for script in [
         vec![
-            Reply::json(200, endless.clone()),
-            Reply::json(200, endless.clone()),
+            ScriptedReply::json(200, endless.clone()),
+            ScriptedReply::json(200, endless.clone()),
         ],
-        vec![Reply::json(200, endless), Reply::json(404, json!({}))],
-        vec![Reply::json(200, nowhere)],
-        vec![Reply::json(503, json!({}))],
-        vec![Reply::json(200, json!({"success": true}))],
-        vec![Reply::json(200, json!([{"order_id": 1}]))],
+        vec![
+            ScriptedReply::json(200, endless),
+            ScriptedReply::json(404, json!({})),
+        ],
+        vec![ScriptedReply::json(200, nowhere)],
+        vec![ScriptedReply::json(503, json!({}))],
+        vec![ScriptedReply::json(200, json!({"success": true}))],
+        vec![ScriptedReply::json(200, json!([{"order_id": 1}]))],
     ] {
         let fixture = PeersFixture::new(script).await;
         assert_eq!(read(&fixture).await, Err("unclear"));
@@ -106,7 +110,7 @@ async fn a_reservation_is_held_until_it_expires() {
         row("c", "RELEASED", Value::Null),
         row("d", "RESERVED", Value::Null),
     ]);
-    let fixture = PeersFixture::new([Reply::json(200, body)]).await;
+    let fixture = PeersFixture::new([ScriptedReply::json(200, body)]).await;
     let answer = fixture
         .peers
         .inventory

@@ -4,15 +4,18 @@ use serde_json::json;
 
 use super::*;
 
-fn paid() -> Reply {
-    Reply::json(201, json!({"status": "SUCCESS", "payment_id": 1}))
+fn paid() -> ScriptedReply {
+    ScriptedReply::json(201, json!({"status": "SUCCESS", "payment_id": 1}))
 }
 
 #[tokio::test]
 async fn a_redirect_to_a_slash_keeps_method_and_body() {
     for status in [307, 308] {
-        let fixture =
-            PeersFixture::new([Reply::redirect(status, "/v1/payments/charge/"), paid()]).await;
+        let fixture = PeersFixture::new([
+            ScriptedReply::redirect(status, "/v1/payments/charge/"),
+            paid(),
+        ])
+        .await;
         let answer = fixture.peers.payment.charge(TAG, &charge()).await;
         assert_eq!(answer.label(), "yes");
         let requests = fixture.server.requests();
@@ -32,8 +35,8 @@ async fn an_absolute_redirect_to_the_same_server_is_followed() {
         .url()
         .join("/v1/shipments/5/status/")
         .unwrap();
-    fixture.server.then(Reply::redirect(308, own));
-    fixture.server.then(Reply::text(200, "{}"));
+    fixture.server.then(ScriptedReply::redirect(308, own));
+    fixture.server.then(ScriptedReply::text(200, "{}"));
     let answer = fixture.peers.shipping.cancel(TAG, "5").await;
     assert_eq!(answer.label(), "yes");
     let requests = fixture.server.requests();
@@ -51,7 +54,7 @@ async fn a_redirect_to_another_server_is_not_followed() {
         "https://127.0.0.1/",
         "//peer.invalid/",
     ] {
-        let fixture = PeersFixture::new([Reply::redirect(307, to)]).await;
+        let fixture = PeersFixture::new([ScriptedReply::redirect(307, to)]).await;
         let answer = fixture.peers.payment.charge(TAG, &charge()).await;
         assert_eq!(answer.label(), "unclear");
         assert!(reason(&answer).contains("another server"), "{answer:?}");
@@ -62,7 +65,7 @@ async fn a_redirect_to_another_server_is_not_followed() {
 #[tokio::test]
 async fn a_post_redirected_with_301_302_or_303_is_unclear() {
     for status in [301, 302, 303] {
-        let fixture = PeersFixture::new([Reply::redirect(status, "/login"), paid()]).await;
+        let fixture = PeersFixture::new([ScriptedReply::redirect(status, "/login"), paid()]).await;
         let answer = fixture.peers.payment.charge(TAG, &charge()).await;
         assert_eq!(answer.label(), "unclear");
         let said = reason(&answer);
@@ -79,20 +82,23 @@ async fn a_post_redirected_with_301_302_or_303_is_unclear() {
 async fn a_get_follows_every_redirect_except_303() {
     for status in [301, 302, 307, 308] {
         let to = "/v1/payments/?order_id=42";
-        let fixture =
-            PeersFixture::new([Reply::redirect(status, to), Reply::text(200, "[]")]).await;
+        let fixture = PeersFixture::new([
+            ScriptedReply::redirect(status, to),
+            ScriptedReply::text(200, "[]"),
+        ])
+        .await;
         let answer = fixture.peers.payment.find(TAG, ORDER).await;
         assert_eq!(answer.label(), "yes", "{status}");
         assert_eq!(fixture.server.requests()[1].target, to);
     }
-    let fixture = PeersFixture::new([Reply::redirect(303, "/elsewhere")]).await;
+    let fixture = PeersFixture::new([ScriptedReply::redirect(303, "/elsewhere")]).await;
     let answer = fixture.peers.payment.find(TAG, ORDER).await;
     assert_eq!(answer.label(), "unclear");
 }
 
 #[tokio::test]
 async fn three_redirects_are_followed_and_a_fourth_is_not() {
-    let hop = || Reply::redirect(307, "/v1/payments/charge");
+    let hop = || ScriptedReply::redirect(307, "/v1/payments/charge");
     let fixture = PeersFixture::new([hop(), hop(), hop(), paid()]).await;
     let answer = fixture.peers.payment.charge(TAG, &charge()).await;
     assert_eq!(answer.label(), "yes");
@@ -105,7 +111,8 @@ async fn three_redirects_are_followed_and_a_fourth_is_not() {
 
 #[tokio::test]
 async fn credentials_in_a_base_url_do_not_leak() {
-    let server = Scripted::start([Reply::redirect(307, "/v1/payments/charge/"), paid()]).await;
+    let server =
+        Scripted::start([ScriptedReply::redirect(307, "/v1/payments/charge/"), paid()]).await;
     let mut url = server.url();
     url.set_username("shop").unwrap();
     url.set_password(Some("secret")).unwrap();
@@ -122,10 +129,10 @@ async fn credentials_in_a_base_url_do_not_leak() {
 #[tokio::test]
 async fn a_redirect_without_a_valid_location_is_unclear() {
     for reply in [
-        Reply::text(307, ""),
-        Reply::redirect(307, "http://"),
-        Reply::redirect(308, "mailto:a@b"),
-        Reply::text(304, ""),
+        ScriptedReply::text(307, ""),
+        ScriptedReply::redirect(307, "http://"),
+        ScriptedReply::redirect(308, "mailto:a@b"),
+        ScriptedReply::text(304, ""),
     ] {
         let fixture = PeersFixture::new([reply]).await;
         let answer = fixture.peers.payment.charge(TAG, &charge()).await;

@@ -15,45 +15,54 @@ async fn refund(fixture: &PeersFixture) -> CallOutcome<()> {
 async fn a_refund_is_classified_by_status_and_body() {
     let table = [
         (
-            Reply::json(200, json!({"status": "REFUNDED", "payment_id": 9})),
+            ScriptedReply::json(200, json!({"status": "REFUNDED", "payment_id": 9})),
             "yes",
         ),
         (
-            Reply::json(201, json!({"status": "success", "amount": "100.10"})),
+            ScriptedReply::json(201, json!({"status": "success", "amount": "100.10"})),
             "yes",
         ),
         (
-            Reply::json(
+            ScriptedReply::json(
                 200,
                 json!({"status": "success", "payment": {"status": "REFUNDED"}}),
             ),
             "yes",
         ),
         (
-            Reply::json(200, json!({"status": "FAILED", "message": "too late"})),
+            ScriptedReply::json(200, json!({"status": "FAILED", "message": "too late"})),
             "no",
         ),
-        (Reply::json(404, json!({"detail": "no such payment"})), "no"),
         (
-            Reply::json(200, json!({"status": "REFUNDED", "amount": "100.00"})),
+            ScriptedReply::json(404, json!({"detail": "no such payment"})),
+            "no",
+        ),
+        (
+            ScriptedReply::json(200, json!({"status": "REFUNDED", "amount": "100.00"})),
             "wrong",
         ),
         (
-            Reply::json(200, json!({"status": "REFUNDED", "order_id": 43})),
+            ScriptedReply::json(200, json!({"status": "REFUNDED", "order_id": 43})),
             "wrong",
         ),
-        (Reply::json(200, json!({"status": "PENDING"})), "unclear"),
-        (Reply::json(200, json!({"status": "COMPLETED"})), "unclear"),
-        (Reply::json(200, json!({})), "unclear"),
         (
-            Reply::json(400, json!({"detail": "amount is too high"})),
+            ScriptedReply::json(200, json!({"status": "PENDING"})),
             "unclear",
         ),
         (
-            Reply::json(403, json!({"detail": "already refunded"})),
+            ScriptedReply::json(200, json!({"status": "COMPLETED"})),
             "unclear",
         ),
-        (Reply::text(500, ""), "unclear"),
+        (ScriptedReply::json(200, json!({})), "unclear"),
+        (
+            ScriptedReply::json(400, json!({"detail": "amount is too high"})),
+            "unclear",
+        ),
+        (
+            ScriptedReply::json(403, json!({"detail": "already refunded"})),
+            "unclear",
+        ),
+        (ScriptedReply::text(500, ""), "unclear"),
     ];
     let fixture = PeersFixture::new(table.iter().map(|(reply, _)| reply.clone())).await;
     for (reply, expected) in table {
@@ -76,8 +85,9 @@ async fn an_already_refunded_answer_is_verified_by_a_look_up() {
     ];
     for (said, shown, expected) in table {
         for status in [400, 409] {
-            let refused = Reply::json(status, json!({"detail": said}));
-            let fixture = PeersFixture::new([refused, Reply::json(200, shown.clone())]).await;
+            let refused = ScriptedReply::json(status, json!({"detail": said}));
+            let fixture =
+                PeersFixture::new([refused, ScriptedReply::json(200, shown.clone())]).await;
             let answer = refund(&fixture).await;
             reason(&answer);
             assert_eq!(answer.label(), expected, "{said}, {shown}");
@@ -91,9 +101,12 @@ async fn an_already_refunded_answer_is_verified_by_a_look_up() {
 
 #[tokio::test]
 async fn a_failed_look_up_leaves_the_refund_unclear() {
-    let refused = Reply::json(409, json!({"error": "already refunded"}));
-    let fixture =
-        PeersFixture::new([refused, Reply::text(503, "").header("retry-after", "9")]).await;
+    let refused = ScriptedReply::json(409, json!({"error": "already refunded"}));
+    let fixture = PeersFixture::new([
+        refused,
+        ScriptedReply::text(503, "").header("retry-after", "9"),
+    ])
+    .await;
     let CallOutcome::Retryable(failure) = refund(&fixture).await else {
         panic!("clear");
     };

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 
-async fn outcomes(table: Vec<(Reply, &'static str)>) {
+async fn outcomes(table: Vec<(ScriptedReply, &'static str)>) {
     let fixture = PeersFixture::new(table.iter().map(|(reply, _)| reply.clone())).await;
     for (reply, expected) in table {
         let answer = fixture.peers.inventory.release(TAG, "r-1", ORDER).await;
@@ -16,25 +16,28 @@ async fn outcomes(table: Vec<(Reply, &'static str)>) {
 #[tokio::test]
 async fn released_unknown_and_already_released_count_as_done() {
     outcomes(vec![
-        (Reply::json(200, json!({"success": true})), "yes"),
-        (Reply::json(201, json!({"status": "RELEASED"})), "yes"),
-        (Reply::text(200, ""), "yes"),
-        (Reply::text(204, ""), "yes"),
+        (ScriptedReply::json(200, json!({"success": true})), "yes"),
         (
-            Reply::json(404, json!({"detail": "Reservation not found"})),
+            ScriptedReply::json(201, json!({"status": "RELEASED"})),
             "yes",
         ),
-        (Reply::text(404, ""), "yes"),
+        (ScriptedReply::text(200, ""), "yes"),
+        (ScriptedReply::text(204, ""), "yes"),
         (
-            Reply::json(409, json!({"error": "Reservation already released"})),
+            ScriptedReply::json(404, json!({"detail": "Reservation not found"})),
+            "yes",
+        ),
+        (ScriptedReply::text(404, ""), "yes"),
+        (
+            ScriptedReply::json(409, json!({"error": "Reservation already released"})),
             "yes",
         ),
         (
-            Reply::json(400, json!({"detail": "No reservation r-1"})),
+            ScriptedReply::json(400, json!({"detail": "No reservation r-1"})),
             "yes",
         ),
         (
-            Reply::json(
+            ScriptedReply::json(
                 200,
                 json!({"success": false, "message": "Reservation not found"}),
             ),
@@ -48,25 +51,29 @@ async fn released_unknown_and_already_released_count_as_done() {
 async fn a_release_is_never_definitely_refused() {
     outcomes(vec![
         (
-            Reply::json(409, json!({"detail": "already shipped"})),
+            ScriptedReply::json(409, json!({"detail": "already shipped"})),
             "unclear",
         ),
         (
-            Reply::json(400, json!({"detail": "bad request"})),
+            ScriptedReply::json(400, json!({"detail": "bad request"})),
             "unclear",
         ),
         (
-            Reply::json(200, json!({"success": false, "message": "try again"})),
+            ScriptedReply::json(200, json!({"success": false, "message": "try again"})),
             "unclear",
         ),
-        (Reply::text(200, "<html>"), "unclear"),
-        (Reply::text(500, ""), "unclear"),
-        (Reply::close(), "unclear"),
+        (ScriptedReply::text(200, "<html>"), "unclear"),
+        (ScriptedReply::text(500, ""), "unclear"),
+        (ScriptedReply::close(), "unclear"),
     ])
     .await;
 }
 
 #[tokio::test]
 async fn a_release_for_another_order_is_wrong() {
-    outcomes(vec![(Reply::json(200, json!({"order_id": 1})), "wrong")]).await;
+    outcomes(vec![(
+        ScriptedReply::json(200, json!({"order_id": 1})),
+        "wrong",
+    )])
+    .await;
 }

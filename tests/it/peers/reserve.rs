@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 
-async fn outcomes(table: Vec<(Reply, &'static str)>) {
+async fn outcomes(table: Vec<(ScriptedReply, &'static str)>) {
     let fixture = PeersFixture::new(table.iter().map(|(reply, _)| reply.clone())).await;
     for (reply, expected) in table {
         let answer = fixture
@@ -29,22 +29,22 @@ fn whole() -> serde_json::Value {
 async fn a_reservation_of_every_line_counts_as_done() {
     let body = json!({"success": true, "reservation_id": "r-1", "allocations": whole(), "expires_at": "2030-01-01T00:00:00"});
     outcomes(vec![
-        (Reply::json(200, body.clone()), "yes"),
-        (Reply::json(201, body), "yes"),
+        (ScriptedReply::json(200, body.clone()), "yes"),
+        (ScriptedReply::json(201, body), "yes"),
         (
-            Reply::json(201, json!({"status": "RESERVED", "reservation_id": "r-1"})),
+            ScriptedReply::json(201, json!({"status": "RESERVED", "reservation_id": "r-1"})),
             "yes",
         ),
         (
-            Reply::json(201, json!({"reservation_id": "r-1", "order_id": "42"})),
+            ScriptedReply::json(201, json!({"reservation_id": "r-1", "order_id": "42"})),
             "yes",
         ),
         (
-            Reply::json(201, json!({"status": "PENDING", "allocations": whole()})),
+            ScriptedReply::json(201, json!({"status": "PENDING", "allocations": whole()})),
             "yes",
         ),
         (
-            Reply::json(200, json!({"data": {"allocations": whole()}})),
+            ScriptedReply::json(200, json!({"data": {"allocations": whole()}})),
             "yes",
         ),
     ])
@@ -54,14 +54,14 @@ async fn a_reservation_of_every_line_counts_as_done() {
 #[tokio::test]
 async fn a_partially_successful_reservation_counts_as_refused() {
     outcomes(vec![
-        (Reply::json(200, json!({"status": "PARTIAL"})), "no"),
-        (Reply::json(200, json!({"success": true, "status": "partial", "allocations": whole()})), "no"),
-        (Reply::json(200, json!({"success": false, "message": "not enough"})), "no"),
-        (Reply::json(201, json!({"success": false, "allocations": whole()})), "no"),
-        (Reply::json(201, json!({"status": "FAILED"})), "no"),
-        (Reply::json(200, json!({"success": true, "allocations": []})), "no"),
-        (Reply::json(200, json!({"success": true, "allocations": [{"product_id": 7, "quantity": 4}]})), "no"),
-        (Reply::json(200, json!({"success": true, "allocations": [{"product_id": 7, "quantity": 2}, {"product_id": 8, "quantity": 1}]})), "no"),
+        (ScriptedReply::json(200, json!({"status": "PARTIAL"})), "no"),
+        (ScriptedReply::json(200, json!({"success": true, "status": "partial", "allocations": whole()})), "no"),
+        (ScriptedReply::json(200, json!({"success": false, "message": "not enough"})), "no"),
+        (ScriptedReply::json(201, json!({"success": false, "allocations": whole()})), "no"),
+        (ScriptedReply::json(201, json!({"status": "FAILED"})), "no"),
+        (ScriptedReply::json(200, json!({"success": true, "allocations": []})), "no"),
+        (ScriptedReply::json(200, json!({"success": true, "allocations": [{"product_id": 7, "quantity": 4}]})), "no"),
+        (ScriptedReply::json(200, json!({"success": true, "allocations": [{"product_id": 7, "quantity": 2}, {"product_id": 8, "quantity": 1}]})), "no"),
     ])
     .await;
 }
@@ -70,10 +70,10 @@ async fn a_partially_successful_reservation_counts_as_refused() {
 async fn an_already_reserved_answer_to_a_repeat_counts_as_done() {
     let said = "Already reserved (idempotent)";
     outcomes(vec![
-        (Reply::json(200, json!({"success": true, "message": said})), "yes"),
-        (Reply::json(200, json!({"success": true, "message": said, "allocations": null})), "yes"),
-        (Reply::json(200, json!({"success": true, "message": said, "allocations": []})), "yes"),
-        (Reply::json(200, json!({"success": true, "message": said, "allocations": [{"product_id": 7, "quantity": 1}]})), "no"),
+        (ScriptedReply::json(200, json!({"success": true, "message": said})), "yes"),
+        (ScriptedReply::json(200, json!({"success": true, "message": said, "allocations": null})), "yes"),
+        (ScriptedReply::json(200, json!({"success": true, "message": said, "allocations": []})), "yes"),
+        (ScriptedReply::json(200, json!({"success": true, "message": said, "allocations": [{"product_id": 7, "quantity": 1}]})), "no"),
     ])
     .await;
 }
@@ -82,9 +82,15 @@ async fn an_already_reserved_answer_to_a_repeat_counts_as_done() {
 async fn a_refused_reservation_has_its_reason() {
     let mut table = Vec::new();
     for status in [400, 404, 409, 422] {
-        table.push((Reply::json(status, json!({"detail": "sold out"})), "no"));
-        table.push((Reply::json(status, json!({"error": "sold out"})), "no"));
-        table.push((Reply::text(status, ""), "unclear"));
+        table.push((
+            ScriptedReply::json(status, json!({"detail": "sold out"})),
+            "no",
+        ));
+        table.push((
+            ScriptedReply::json(status, json!({"error": "sold out"})),
+            "no",
+        ));
+        table.push((ScriptedReply::text(status, ""), "unclear"));
     }
     outcomes(table).await;
 }
@@ -95,28 +101,34 @@ async fn any_other_reservation_answer_is_unclear() {
         .into_iter()
         .map(|status| {
             (
-                Reply::json(status, json!({"detail": "sold out"})),
+                ScriptedReply::json(status, json!({"detail": "sold out"})),
                 "unclear",
             )
         })
         .collect();
     table.extend([
-        (Reply::json(200, json!({})), "unclear"),
-        (Reply::json(200, json!({"message": "thank you"})), "unclear"),
-        (Reply::json(200, json!([])), "unclear"),
+        (ScriptedReply::json(200, json!({})), "unclear"),
         (
-            Reply::json(200, json!({"status": "PENDING", "reservation_id": "r-1"})),
+            ScriptedReply::json(200, json!({"message": "thank you"})),
+            "unclear",
+        ),
+        (ScriptedReply::json(200, json!([])), "unclear"),
+        (
+            ScriptedReply::json(200, json!({"status": "PENDING", "reservation_id": "r-1"})),
             "unclear",
         ),
         (
-            Reply::json(
+            ScriptedReply::json(
                 200,
                 json!({"success": true, "allocations": [{"product_id": 7}]}),
             ),
             "unclear",
         ),
-        (Reply::json(202, json!({"success": true})), "unclear"),
-        (Reply::text(204, ""), "unclear"),
+        (
+            ScriptedReply::json(202, json!({"success": true})),
+            "unclear",
+        ),
+        (ScriptedReply::text(204, ""), "unclear"),
     ]);
     outcomes(table).await;
 }
@@ -125,15 +137,15 @@ async fn any_other_reservation_answer_is_unclear() {
 async fn a_reservation_for_another_order_is_wrong() {
     outcomes(vec![
         (
-            Reply::json(200, json!({"success": true, "order_id": 43})),
+            ScriptedReply::json(200, json!({"success": true, "order_id": 43})),
             "wrong",
         ),
         (
-            Reply::json(200, json!({"success": true, "order_id": "43"})),
+            ScriptedReply::json(200, json!({"success": true, "order_id": "43"})),
             "wrong",
         ),
         (
-            Reply::json(200, json!({"success": true, "order_id": "42"})),
+            ScriptedReply::json(200, json!({"success": true, "order_id": "42"})),
             "yes",
         ),
     ])
@@ -142,8 +154,11 @@ async fn a_reservation_for_another_order_is_wrong() {
 
 #[tokio::test]
 async fn the_peers_message_is_kept_for_the_operator() {
-    let fixture =
-        PeersFixture::new([Reply::json(409, json!({"detail": "SKU0007: only 1 left"}))]).await;
+    let fixture = PeersFixture::new([ScriptedReply::json(
+        409,
+        json!({"detail": "SKU0007: only 1 left"}),
+    )])
+    .await;
     let answer = fixture
         .peers
         .inventory

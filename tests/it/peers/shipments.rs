@@ -10,7 +10,7 @@ async fn a_created_shipment_is_parsed() {
     let body = json!({"shipment_id": 5, "order_id": "42", "carrier": "DHL", "status": "pending",
         "tracking_no": "TRK1", "created_at": "2025-02-07 05:28:54", "else": []});
     for body in [body.clone(), json!({"success": true, "shipment": body})] {
-        let fixture = PeersFixture::new([Reply::json(201, body)]).await;
+        let fixture = PeersFixture::new([ScriptedReply::json(201, body)]).await;
         let CallOutcome::Success(shipment) = fixture.peers.shipping.create(TAG, &parcel()).await
         else {
             panic!("not created");
@@ -26,37 +26,58 @@ async fn a_created_shipment_is_parsed() {
 #[tokio::test]
 async fn a_create_is_classified_by_status_and_body() {
     let table = [
-        (Reply::json(200, json!({"shipment_id": "a-b"})), "yes"),
         (
-            Reply::json(201, json!({"shipment_id": 5, "order_id": 43})),
+            ScriptedReply::json(200, json!({"shipment_id": "a-b"})),
+            "yes",
+        ),
+        (
+            ScriptedReply::json(201, json!({"shipment_id": 5, "order_id": 43})),
             "wrong",
         ),
         (
-            Reply::json(201, json!({"shipment_id": 5, "status": "FAILED"})),
+            ScriptedReply::json(201, json!({"shipment_id": 5, "status": "FAILED"})),
             "no",
         ),
         (
-            Reply::json(201, json!({"shipment_id": 5, "status": "cancelled"})),
+            ScriptedReply::json(201, json!({"shipment_id": 5, "status": "cancelled"})),
             "no",
         ),
         (
-            Reply::json(200, json!({"success": false, "message": "no such street"})),
+            ScriptedReply::json(200, json!({"success": false, "message": "no such street"})),
             "no",
         ),
-        (Reply::json(400, json!({"address": ["too short"]})), "no"),
-        (Reply::json(409, json!({"detail": "exists"})), "no"),
-        (Reply::json(422, json!({"error": "no carrier"})), "no"),
-        (Reply::text(400, ""), "unclear"),
-        (Reply::json(201, json!({"status": "PENDING"})), "unclear"),
-        (Reply::json(201, json!({"shipment_id": null})), "unclear"),
-        (Reply::json(202, json!({"shipment_id": 5})), "unclear"),
-        (Reply::json(404, json!({"detail": "Not Found"})), "unclear"),
         (
-            Reply::json(403, json!({"detail": "who are you"})),
+            ScriptedReply::json(400, json!({"address": ["too short"]})),
+            "no",
+        ),
+        (ScriptedReply::json(409, json!({"detail": "exists"})), "no"),
+        (
+            ScriptedReply::json(422, json!({"error": "no carrier"})),
+            "no",
+        ),
+        (ScriptedReply::text(400, ""), "unclear"),
+        (
+            ScriptedReply::json(201, json!({"status": "PENDING"})),
             "unclear",
         ),
-        (Reply::text(500, ""), "unclear"),
-        (Reply::close(), "unclear"),
+        (
+            ScriptedReply::json(201, json!({"shipment_id": null})),
+            "unclear",
+        ),
+        (
+            ScriptedReply::json(202, json!({"shipment_id": 5})),
+            "unclear",
+        ),
+        (
+            ScriptedReply::json(404, json!({"detail": "Not Found"})),
+            "unclear",
+        ),
+        (
+            ScriptedReply::json(403, json!({"detail": "who are you"})),
+            "unclear",
+        ),
+        (ScriptedReply::text(500, ""), "unclear"),
+        (ScriptedReply::close(), "unclear"),
     ];
     let fixture = PeersFixture::new(table.iter().map(|(reply, _)| reply.clone())).await;
     for (reply, expected) in table {
@@ -70,47 +91,59 @@ async fn a_create_is_classified_by_status_and_body() {
 async fn a_shipment_cancel_succeeds_only_when_recalled() {
     let table = [
         (
-            Reply::json(200, json!({"shipment_id": 5, "status": "CANCELLED"})),
+            ScriptedReply::json(200, json!({"shipment_id": 5, "status": "CANCELLED"})),
             "yes",
         ),
-        (Reply::json(200, json!({"message": "updated"})), "yes"),
         (
-            Reply::json(
+            ScriptedReply::json(200, json!({"message": "updated"})),
+            "yes",
+        ),
+        (
+            ScriptedReply::json(
                 200,
                 json!({"status": "success", "data": {"status": "cancelled"}}),
             ),
             "yes",
         ),
-        (Reply::text(204, ""), "yes"),
+        (ScriptedReply::text(204, ""), "yes"),
         (
-            Reply::json(409, json!({"detail": "Shipment is already cancelled"})),
+            ScriptedReply::json(409, json!({"detail": "Shipment is already cancelled"})),
             "yes",
         ),
         (
-            Reply::json(400, json!({"detail": "cannot be cancelled: SHIPPED"})),
+            ScriptedReply::json(400, json!({"detail": "cannot be cancelled: SHIPPED"})),
             "no",
         ),
         (
-            Reply::json(
+            ScriptedReply::json(
                 409,
                 json!({"detail": "already shipped, cannot be cancelled"}),
             ),
             "no",
         ),
-        (Reply::text(409, ""), "no"),
-        (Reply::json(200, json!({"status": "IN_TRANSIT"})), "no"),
+        (ScriptedReply::text(409, ""), "no"),
         (
-            Reply::json(200, json!({"success": false, "message": "it left"})),
+            ScriptedReply::json(200, json!({"status": "IN_TRANSIT"})),
             "no",
         ),
-        (Reply::json(200, json!({"status": "PENDING"})), "unclear"),
         (
-            Reply::json(200, json!({"status": "CANCEL_REQUESTED"})),
+            ScriptedReply::json(200, json!({"success": false, "message": "it left"})),
+            "no",
+        ),
+        (
+            ScriptedReply::json(200, json!({"status": "PENDING"})),
             "unclear",
         ),
-        (Reply::json(404, json!({"detail": "Not Found"})), "unclear"),
-        (Reply::text(200, "ok"), "unclear"),
-        (Reply::text(502, ""), "unclear"),
+        (
+            ScriptedReply::json(200, json!({"status": "CANCEL_REQUESTED"})),
+            "unclear",
+        ),
+        (
+            ScriptedReply::json(404, json!({"detail": "Not Found"})),
+            "unclear",
+        ),
+        (ScriptedReply::text(200, "ok"), "unclear"),
+        (ScriptedReply::text(502, ""), "unclear"),
     ];
     let fixture = PeersFixture::new(table.iter().map(|(reply, _)| reply.clone())).await;
     for (reply, expected) in table {

@@ -20,7 +20,7 @@ async fn sign_in(fixture: &PeersFixture) -> Result<String, SignInError> {
 
 #[tokio::test]
 async fn a_sign_in_sends_name_and_password_once() {
-    let reply = Reply::json(200, json!({ "refresh": "r", "access": "a.b.c" }));
+    let reply = ScriptedReply::json(200, json!({ "refresh": "r", "access": "a.b.c" }));
     let fixture = PeersFixture::new([reply]).await;
     assert_eq!(sign_in(&fixture).await, Ok("a.b.c".to_owned()));
     let [request] = &fixture.server.requests()[..] else {
@@ -38,19 +38,20 @@ async fn a_sign_in_sends_name_and_password_once() {
 #[tokio::test]
 async fn a_sign_in_is_refused_only_by_an_explicit_rejection() {
     for status in [400, 401, 403, 422] {
-        let fixture = PeersFixture::new([Reply::json(status, json!({ "detail": "no" }))]).await;
+        let fixture =
+            PeersFixture::new([ScriptedReply::json(status, json!({ "detail": "no" }))]).await;
         assert_eq!(sign_in(&fixture).await, Err(SignInError::Wrong), "{status}");
     }
     for reply in [
-        Reply::json(500, json!({ "detail": "s3cr\"et" })),
-        Reply::json(429, json!({})),
-        Reply::json(404, json!({})),
-        Reply::json(200, json!({ "refresh": "r" })),
-        Reply::json(200, json!({ "access": null })),
-        Reply::text(200, "<html>"),
-        Reply::redirect(301, "/api/token"),
-        Reply::redirect(307, "http://127.0.0.1:9/token/"),
-        Reply::close(),
+        ScriptedReply::json(500, json!({ "detail": "s3cr\"et" })),
+        ScriptedReply::json(429, json!({})),
+        ScriptedReply::json(404, json!({})),
+        ScriptedReply::json(200, json!({ "refresh": "r" })),
+        ScriptedReply::json(200, json!({ "access": null })),
+        ScriptedReply::text(200, "<html>"),
+        ScriptedReply::redirect(301, "/api/token"),
+        ScriptedReply::redirect(307, "http://127.0.0.1:9/token/"),
+        ScriptedReply::close(),
     ] {
         let fixture = PeersFixture::new([reply]).await;
         let answer = sign_in(&fixture).await;

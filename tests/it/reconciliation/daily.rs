@@ -100,7 +100,7 @@ async fn the_daily_run_reports_findings_and_repairs_nothing() {
     shop.app.set("RECONCILE_EVERY_HOURS", "24");
     shop.app.restart().await;
     let found = eventually("the metrics tell of a run", async || {
-        let metrics = shop.app.nobody().get("/metrics").await.text;
+        let metrics = shop.app.anonymous().get("/metrics").await.text;
         let value = |name: &str| {
             let line = metrics.lines().find_map(|line| line.strip_prefix(name));
             line.map(str::to_owned)

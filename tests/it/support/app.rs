@@ -92,8 +92,8 @@ impl TestApp {
         format!("http://{}", address.unwrap())
     }
 
-    pub fn nobody(&self) -> Client {
-        Client::nobody(&self.base)
+    pub fn anonymous(&self) -> Client {
+        Client::anonymous(&self.base)
     }
 
     pub fn customer(&self, customer_id: i64) -> Client {

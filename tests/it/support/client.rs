@@ -98,7 +98,7 @@ pub fn token(claims: &TokenClaims) -> String {
 
 impl Client {
     /// A client without a token.
-    pub fn nobody(base: &str) -> Self {
+    pub fn anonymous(base: &str) -> Self {
         Self {
             base: base.to_owned(),
             token: None,
@@ -115,7 +115,7 @@ impl Client {
     pub fn with_token(base: &str, token: String) -> Self {
         Self {
             token: Some(token),
-            ..Self::nobody(base)
+            ..Self::anonymous(base)
         }
     }
 

@@ -30,14 +30,14 @@ enum Manner {
 
 /// A scripted reply.
 #[derive(Clone, Debug)]
-pub struct Reply {
+pub struct ScriptedReply {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
     manner: Manner,
 }
 
-impl Reply {
+impl ScriptedReply {
     /// A JSON reply.
     pub fn json(status: u16, body: Value) -> Self {
         Self::text(status, body.to_string()).header("content-type", "application/json")
@@ -122,14 +122,14 @@ pub struct Request {
 /// A running server; it ends on drop.
 pub struct Scripted {
     address: SocketAddr,
-    script: Arc<Mutex<VecDeque<Reply>>>,
+    script: Arc<Mutex<VecDeque<ScriptedReply>>>,
     requests: Arc<Mutex<Vec<Request>>>,
     task: JoinHandle<()>,
 }
 
 impl Scripted {
     /// Starts a server that sends these replies, one for each request, and then only 599.
-    pub async fn start(script: impl IntoIterator<Item = Reply>) -> Self {
+    pub async fn start(script: impl IntoIterator<Item = ScriptedReply>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let script = Arc::new(Mutex::new(script.into_iter().collect::<VecDeque<_>>()));
@@ -154,7 +154,7 @@ impl Scripted {
     }
 
     /// Appends a reply to the script, such as one that contains the server's address.
-    pub fn then(&self, reply: Reply) {
+    pub fn then(&self, reply: ScriptedReply) {
         self.script.lock().unwrap().push_back(reply);
     }
 
@@ -172,7 +172,7 @@ impl Drop for Scripted {
 
 async fn serve(
     mut stream: TcpStream,
-    script: Arc<Mutex<VecDeque<Reply>>>,
+    script: Arc<Mutex<VecDeque<ScriptedReply>>>,
     seen: Arc<Mutex<Vec<Request>>>,
 ) {
     let Some(request) = read(&mut stream).await else {
@@ -180,7 +180,7 @@ async fn serve(
     };
     seen.lock().unwrap().push(request);
     let next = script.lock().unwrap().pop_front();
-    let reply = next.unwrap_or_else(|| Reply::text(599, "the script is over"));
+    let reply = next.unwrap_or_else(|| ScriptedReply::text(599, "the script is over"));
     let half = reply.body.len() / 2;
     let sent = match reply.manner {
         Manner::Whole => reply.body.as_slice(),

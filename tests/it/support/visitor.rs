@@ -20,7 +20,7 @@ impl Visitor {
     /// A visitor who has not signed in.
     pub fn stranger(app: &TestApp) -> Self {
         Self {
-            client: app.nobody(),
+            client: app.anonymous(),
             cookie: None,
         }
     }

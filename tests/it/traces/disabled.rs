@@ -65,9 +65,9 @@ async fn a_collector_outage_logs_one_warning() {
     let fixture = TracedService::sending_to(&gone).await;
     let mut service = Service::start(&fixture.environment).await;
     assert!(sends(&service));
-    let nobody = Client::nobody(&service.base);
+    let anonymous = Client::anonymous(&service.base);
     let failed = async || {
-        let text = nobody.get("/metrics").await.text;
+        let text = anonymous.get("/metrics").await.text;
         let line = |line: &str| {
             line.strip_prefix("trace_spans_total{result=\"failed\"} ")
                 .map(str::to_owned)

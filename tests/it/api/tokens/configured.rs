@@ -100,7 +100,7 @@ async fn metrics_require_their_configured_token() {
     for path in ["/metrics", "/metrics/"] {
         assert_eq!(with("scrape-me").get(path).await.status, 200);
         for client in [
-            app.nobody(),
+            app.anonymous(),
             app.staff(),
             with("scrape-m"),
             with("scrape-me2"),
@@ -113,5 +113,5 @@ async fn metrics_require_their_configured_token() {
         }
     }
     refused(&app, "the token of the metrics", "scrape-me").await;
-    assert_eq!(app.nobody().get("/health/").await.status, 200);
+    assert_eq!(app.anonymous().get("/health/").await.status, 200);
 }

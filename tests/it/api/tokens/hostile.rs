@@ -11,14 +11,14 @@ use claims::{by_claims, with};
 use crate::support::app::TestApp;
 use crate::support::issuer::{Issuer, TINY_PEM, TINY_TOKEN, base64, customer};
 
-type Row = (String, String);
+type HostileToken = (String, String);
 
 /// Rows of a name and a token made from each value.
 fn rows<T: ToString>(
     what: &str,
     values: impl IntoIterator<Item = T>,
     token: impl Fn(&str) -> String,
-) -> Vec<Row> {
+) -> Vec<HostileToken> {
     let values = values.into_iter().map(|value| value.to_string());
     values
         .map(|value| (format!("{what} {value}"), token(&value)))
@@ -26,7 +26,7 @@ fn rows<T: ToString>(
 }
 
 /// Tokens that are not three base64 parts.
-fn of_bad_form(issuer: &Issuer) -> Vec<Row> {
+fn of_bad_form(issuer: &Issuer) -> Vec<HostileToken> {
     let good = issuer.token(&customer());
     let [header, payload, signature] = good.split('.').collect::<Vec<_>>()[..] else {
         panic!("{good}");
@@ -86,7 +86,7 @@ fn of_bad_form(issuer: &Issuer) -> Vec<Row> {
 }
 
 /// Tokens with a valid signature where possible, and an untrustworthy header.
-fn by_header(issuer: &Issuer, stranger: &Issuer) -> Vec<Row> {
+fn by_header(issuer: &Issuer, stranger: &Issuer) -> Vec<HostileToken> {
     let claims = customer().to_string();
     let good = issuer.token(&customer());
     let signature = good.rsplit('.').next().unwrap();
@@ -170,7 +170,7 @@ fn by_header(issuer: &Issuer, stranger: &Issuer) -> Vec<Row> {
 }
 
 /// This issuer refuses the whole table and accepts its own tokens.
-async fn refuses_all(issuer: Issuer, stranger: Issuer, others: Vec<Row>) {
+async fn refuses_all(issuer: Issuer, stranger: Issuer, others: Vec<HostileToken>) {
     let app = issuer.app().await;
     let good = super::ask(&app, &issuer.token(&customer())).await;
     assert_eq!(good.status, 200, "{good:?}");
@@ -199,7 +199,7 @@ async fn refuses_all(issuer: Issuer, stranger: Issuer, others: Vec<Row>) {
 }
 
 /// Tokens signed with the issuer's public key used as a shared secret.
-fn by_public_key(issuer: &Issuer) -> Vec<Row> {
+fn by_public_key(issuer: &Issuer) -> Vec<HostileToken> {
     let body: String = issuer
         .public_pem
         .lines()

@@ -3,7 +3,7 @@
 use order_service::clock;
 use serde_json::json;
 
-use super::{Row, rows};
+use super::{HostileToken, rows};
 use crate::support::issuer::{Issuer, customer};
 
 /// The claims as JSON text, with one claim replaced or added.
@@ -21,7 +21,7 @@ fn without(name: &str) -> String {
 }
 
 /// Such tokens, signed by the issuer.
-pub fn by_claims(issuer: &Issuer) -> Vec<Row> {
+pub fn by_claims(issuer: &Issuer) -> Vec<HostileToken> {
     let signed = |payload: &str| issuer.signed(&issuer.header(), payload);
     let now = clock::now().unix_timestamp();
     let late = now + 3600;
