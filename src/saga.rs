@@ -21,7 +21,7 @@ mod steps;
 pub mod worker;
 
 pub use keys::{CallKeys, may_be_ours};
-pub use repair::Surplus;
+pub use repair::SurplusRecords;
 
 /// The settings of the saga executor.
 #[derive(Clone, Debug)]

@@ -185,7 +185,7 @@ fn of_summary(summary: &ReconciliationSummary) -> Value {
         "compared": summary.compared,
         "under_way": summary.under_way,
         "stuck": summary.stuck,
-        "settled_by_hand": summary.settled_by_staff,
+        "is_manually_resolved": summary.settled_by_staff,
         "imported": summary.imported,
         "findings": findings.collect::<Map<_, _>>(),
         "repaired": summary.repaired,

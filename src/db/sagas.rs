@@ -12,12 +12,12 @@ mod manual_resolution;
 mod queries;
 mod reconciliation;
 
-pub use claim::{claim_due, claim_one, give_back, hasten, renew};
+pub use claim::{claim_due, claim_one, make_due_now, release_lease, renew};
 pub use commit::{CommitResult, commit, request_cancel};
 pub use load::{find_by_identity, load, plan_of};
 pub use manual_resolution::{ManualResolution, resolve_stuck};
 pub use queries::{OpenCounts, SagaStatus, count_open, due_lag, needing_attention, status_of};
 pub use reconciliation::{
-    OrderSnapshot, SagaSnapshot, claim_settled, clock, leave_to_person, order_snapshots,
+    OrderSnapshot, SagaSnapshot, claim_settled, clock, mark_stuck, order_snapshots,
     order_snapshots_after,
 };

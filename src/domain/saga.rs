@@ -35,7 +35,7 @@ pub struct Claim {
 pub struct Saga {
     /// The claim under which it is executed.
     pub claim: Claim,
-    /// The random identity from which the keys sent to peers derive.
+    /// The order's UUIDv7, from which the keys sent to peers derive.
     pub identity: Uuid,
     /// The position in the state machine.
     pub plan: Plan,
@@ -43,7 +43,7 @@ pub struct Saga {
     pub lapsed: i16,
     /// Consecutive attempts at the current step without a definite answer.
     pub attempts: i32,
-    /// How many transitions are committed. After a lost acknowledgement the worker reads from this whether
+    /// The number of committed transitions. After a lost acknowledgement the worker reads from this whether
     /// its write committed.
     pub turns: i32,
     /// The reason of an open cancel request.

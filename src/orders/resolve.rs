@@ -1,6 +1,6 @@
 //! Resolve a stuck saga: an operator decides how it continues.
 
-use crate::db::sagas::{ManualResolution, hasten, plan_of, resolve_stuck};
+use crate::db::sagas::{ManualResolution, make_due_now, plan_of, resolve_stuck};
 use crate::db::{events, optimistic, run};
 use crate::domain::cancel_reason::CancelReason;
 use crate::domain::event::OrderEvent;
@@ -73,7 +73,7 @@ impl Orders {
         let plan = run!(self.db, |conn| plan_of(conn, order_id)).await?;
         let (plan, mut events) = match decide(&order, plan, resolution)? {
             ResolutionDecision::RunNow => {
-                run!(self.db, |conn| hasten(conn, order_id)).await?;
+                run!(self.db, |conn| make_due_now(conn, order_id)).await?;
                 return Ok(Some(order));
             }
             ResolutionDecision::Continue { plan, events } => (plan, events),
@@ -126,7 +126,7 @@ fn decide(
     resolution: Resolution,
 ) -> Result<ResolutionDecision, Error> {
     let order_id = order.order_id;
-    let Some(retried) = plan.and_then(Plan::retried) else {
+    let Some(retried) = plan.and_then(Plan::after_retry) else {
         return match (resolution, plan) {
             (Resolution::Retry, Some(_)) => Ok(ResolutionDecision::RunNow),
             _ => Err(StateConflict::NotStuck { order_id }.into()),

@@ -1,7 +1,7 @@
 //! Update an order's statuses as reported by staff and peer services. Repeated, late and out-of-order
 //! updates are harmless: a status behind the current one changes nothing.
 
-use crate::db::sagas::hasten;
+use crate::db::sagas::make_due_now;
 use crate::db::{self, optimistic, run};
 use crate::domain::event::OrderEvent;
 use crate::domain::ids::OrderId;
@@ -70,7 +70,7 @@ impl Orders {
         let decision = decide(&order, update)?;
         let (state, events) = order.state.after(decision.events);
         if decision.wakes_saga {
-            run!(self.db, |conn| hasten(conn, order_id)).await?;
+            run!(self.db, |conn| make_due_now(conn, order_id)).await?;
             self.notifications.notify_due(order_id);
         }
         if events.is_empty() {

@@ -49,7 +49,7 @@ impl<'a> SettledOrder<'a> {
         if saga.has_open_work || saga.since > period.until {
             return Err(SkipReason::UnderWay);
         }
-        if saga.settled_by_hand {
+        if saga.is_manually_resolved {
             return Err(SkipReason::SettledByStaff);
         }
         Ok(Self {
@@ -115,7 +115,7 @@ impl<'a> SettledOrder<'a> {
             if record.payment_id != valid.payment_id {
                 let detail = format!("beside charge {}", valid.payment_id);
                 let remedy = match ownership {
-                    Ownership::Proven if self.is_total(record.amount) => Remedy::TakeBackSurplus,
+                    Ownership::Proven if self.is_total(record.amount) => Remedy::RemoveSurplus,
                     Ownership::Proven => Remedy::StaffDecision(Step::ChargePayment),
                     _ => Remedy::None,
                 };
@@ -183,7 +183,7 @@ impl<'a> SettledOrder<'a> {
         let valid = ours.iter().find(known).or(ours.last());
         let valid = valid.filter(|_| self.completed);
         let (kind, remedy) = match self.completed {
-            true => (FindingKind::DuplicateShipment, Remedy::TakeBackSurplus),
+            true => (FindingKind::DuplicateShipment, Remedy::RemoveSurplus),
             false => (FindingKind::UncancelledShipment, Remedy::LateArrivalCheck),
         };
         let surplus = ours.iter().filter(|(record, _)| {

@@ -70,7 +70,7 @@ pub enum Remedy {
     /// Not at all: nothing proves that the record belongs to our order.
     None,
     /// Refund or cancel this surplus record; the order keeps its own.
-    TakeBackSurplus,
+    RemoveSurplus,
     /// Run the late-arrival check of the cancelled order again.
     LateArrivalCheck,
     /// A person decides about this step.

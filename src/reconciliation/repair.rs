@@ -10,7 +10,7 @@ use crate::db::sagas::{self, OrderSnapshot};
 use crate::domain::event::OrderEvent;
 use crate::domain::saga::{Claim, Phase};
 use crate::domain::step::Step;
-use crate::saga::Surplus;
+use crate::saga::SurplusRecords;
 
 use super::finding::{Finding, FindingKind, Remedy, RepairOutcome};
 use super::run::ReconciliationRun;
@@ -25,7 +25,7 @@ enum RepairAction {
     /// Run the late-arrival check again.
     LateArrivalCheck,
     /// Refund and cancel the surplus.
-    TakeBackSurplus(Surplus),
+    RemoveSurplus(SurplusRecords),
     /// Nothing can be done safely.
     Nothing,
 }
@@ -67,10 +67,10 @@ impl ReconciliationRun {
                 }
                 None => Some(CHANGED.to_owned()),
             },
-            RepairAction::TakeBackSurplus(surplus) => match self.claim(&order, found).await? {
+            RepairAction::RemoveSurplus(surplus) => match self.claim(&order, found).await? {
                 Some(claim) => {
                     let executor = &self.reconciliation.sagas;
-                    executor.take_back(claim, surplus).await?
+                    executor.repair_surplus(claim, surplus).await?
                 }
                 None => Some(CHANGED.to_owned()),
             },
@@ -136,7 +136,7 @@ impl ReconciliationRun {
         step: Step,
         reason: &str,
     ) -> Result<bool, db::Error> {
-        let written = run!(self.reconciliation.db, |conn| sagas::leave_to_person(
+        let written = run!(self.reconciliation.db, |conn| sagas::mark_stuck(
             conn,
             order,
             found.clone(),
@@ -173,18 +173,18 @@ fn action(findings: &[Finding]) -> RepairAction {
     if has(Remedy::LateArrivalCheck) && !is_ambiguous {
         return RepairAction::LateArrivalCheck;
     }
-    if !has(Remedy::TakeBackSurplus) {
+    if !has(Remedy::RemoveSurplus) {
         return RepairAction::Nothing;
     }
     let ids = |kind| {
-        let surplus = findings.iter().filter(move |finding| {
-            finding.remedy == Remedy::TakeBackSurplus && finding.kind == kind
-        });
+        let surplus = findings
+            .iter()
+            .filter(move |finding| finding.remedy == Remedy::RemoveSurplus && finding.kind == kind);
         surplus
             .filter_map(|finding| finding.record_id.clone())
             .collect()
     };
-    RepairAction::TakeBackSurplus(Surplus {
+    RepairAction::RemoveSurplus(SurplusRecords {
         payment_ids: ids(FindingKind::DuplicateCharge),
         shipment_ids: ids(FindingKind::DuplicateShipment),
     })
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn findings_for_staff_take_precedence() {
-        let surplus = finding(FindingKind::DuplicateShipment, Remedy::TakeBackSurplus);
+        let surplus = finding(FindingKind::DuplicateShipment, Remedy::RemoveSurplus);
         let missing = finding(
             FindingKind::MissingCharge,
             Remedy::StaffDecision(Step::ChargePayment),

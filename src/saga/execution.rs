@@ -21,9 +21,9 @@ const SHARE_FOR_CALLS: f64 = 0.8;
 /// A saga that this process executes, with the progress that is not committed yet (write-behind).
 ///
 /// A new lease holder repeats what was not committed, as it repeats any step in doubt. Results that must not
-/// be repeated are committed at once. So is everything once the row was last read or written
-/// [`progress_delay`](super::SagaSettings::progress_delay) ago, so that a cancel request and the live
-/// timeline wait no longer than that.
+/// be repeated are committed at once. All pending results are committed once
+/// [`progress_delay`](super::SagaSettings::progress_delay) has elapsed since the row was last read or
+/// written, so that a cancel request and the live timeline wait no longer than that.
 pub(super) struct Execution {
     /// The saga with all results applied.
     pub saga: Saga,
@@ -62,7 +62,7 @@ impl Execution {
         }
     }
 
-    /// Takes over a commit of all pending results, which was sent at this time.
+    /// Applies an acknowledged commit of all pending results, which was sent at this time.
     pub fn committed(&mut self, saga: Saga, at: Instant) {
         self.pending.clear();
         self.progress_lost = false;
@@ -71,7 +71,7 @@ impl Execution {
         self.saga = self.persisted.clone();
     }
 
-    /// Takes over a row that was read again.
+    /// Replaces the persisted saga by a fresh row and applies the results that it lacks.
     pub fn reread(&mut self, row: Saga, at: Instant, policy: &RetryPolicy) {
         match Acknowledgement::of(&self.persisted, &row) {
             Acknowledgement::Pending => {}
@@ -99,7 +99,7 @@ impl Execution {
 }
 
 impl SagaExecutor {
-    /// Executes a claimed saga as far as it goes now. At a graceful stop the lease is given back between two
+    /// Executes a claimed saga until it settles, waits, or is superseded. At a graceful stop the lease is given back between two
     /// steps. The trace links to the span that caused the run.
     pub async fn execute(
         &self,
@@ -145,7 +145,7 @@ impl SagaExecutor {
     async fn iterate(&self, mut execution: Execution, stop: &CancellationToken) {
         loop {
             if stop.is_cancelled() {
-                self.give_back(execution).await;
+                self.release_lease(execution).await;
                 return;
             }
             match self.iteration(&mut execution).await {
@@ -241,7 +241,7 @@ impl SagaExecutor {
 
     /// Gives the lease back, after a commit of the pending results: otherwise the next lease holder would
     /// have to treat them as in doubt.
-    async fn give_back(&self, mut execution: Execution) {
+    async fn release_lease(&self, mut execution: Execution) {
         if !execution.pending.is_empty() {
             match self.flush(&mut execution, FlushReason::Progress).await {
                 Ok(Iteration::Continue) => {}
@@ -257,7 +257,7 @@ impl SagaExecutor {
         }
         failpoints::pass(&["fulfilment", "give_back", "before_write"]);
         let saga = &execution.saga;
-        let given = run!(self.db, |conn| sagas::give_back(conn, saga)).await;
+        let given = run!(self.db, |conn| sagas::release_lease(conn, saga)).await;
         failpoints::pass(&["fulfilment", "give_back", "after_write"]);
         if let Err(error) = given {
             // The lease expires by itself.

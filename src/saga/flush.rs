@@ -12,7 +12,7 @@ use super::SagaExecutor;
 use super::backoff::{wait, with_jitter};
 use super::execution::{Execution, Iteration};
 
-/// How many times a commit is repeated while the database is away, before the lease decides.
+/// The largest number of commit retries while the database is unavailable.
 const COMMIT_ATTEMPTS: i32 = 6;
 
 /// Why an execution is committed.
@@ -130,7 +130,7 @@ impl SagaExecutor {
             OrderEvent::PaymentDeclined { .. } => self.metrics.payments_failed.inc(),
             OrderEvent::StockRefused { .. } => self.metrics.stockouts.inc(),
             OrderEvent::InterventionRequired { step, reason } => {
-                tracing::error!(%step, reason, "the order is stuck until a person decides");
+                tracing::error!(%step, reason, "the saga is stuck until staff decide");
             }
             OrderEvent::CompensationStarted { reason } => {
                 self.metrics

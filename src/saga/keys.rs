@@ -15,7 +15,7 @@ pub struct CallKeys {
     /// The id under which Inventory knows the reservation.
     pub reservation_id: String,
     /// Whether an earlier attempt used them without a definite answer.
-    is_repeat: bool,
+    is_retry: bool,
 }
 
 impl CallKeys {
@@ -27,7 +27,7 @@ impl CallKeys {
     pub(super) fn after_lapses(saga: &Saga, lapsed: i16) -> Self {
         Self {
             // Tracking asks anew each time.
-            is_repeat: saga.attempts > 0 && saga.plan != Plan::Completed,
+            is_retry: saga.attempts > 0 && saga.plan != Plan::Completed,
             ..Self::of_reservation(saga.identity, lapsed)
         }
     }
@@ -41,7 +41,7 @@ impl CallKeys {
         Self {
             identity,
             reservation_id,
-            is_repeat: false,
+            is_retry: false,
         }
     }
 
@@ -61,7 +61,7 @@ impl CallKeys {
             idempotency_key: key,
             trace_id: self.identity,
             request_id: &self.reservation_id,
-            is_retry: self.is_repeat,
+            is_retry: self.is_retry,
         }
     }
 }

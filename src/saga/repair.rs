@@ -11,7 +11,7 @@ use super::{CallKeys, SagaExecutor};
 
 /// Records of one order at its peers, each made under the order's own key, beside the one that counts.
 #[derive(Clone, Debug, Default)]
-pub struct Surplus {
+pub struct SurplusRecords {
     /// Charges of the order's total.
     pub payment_ids: Vec<String>,
     /// Parcels.
@@ -24,12 +24,12 @@ enum SurplusRecord {
 }
 
 impl SagaExecutor {
-    /// Refunds and recalls the surplus of a confirmed order under a claim made for it, and gives the claim
-    /// back. Returns why a part of it remains, if one does.
-    pub async fn take_back(
+    /// Refunds and recalls the surplus of a confirmed order under a claim made for it, and releases the
+    /// lease. Returns why a part of it remains, if one does.
+    pub async fn repair_surplus(
         &self,
         claim: Claim,
-        surplus: Surplus,
+        surplus: SurplusRecords,
     ) -> Result<Option<String>, db::Error> {
         let Some(saga) = self.load(claim).await? else {
             return Ok(Some("another worker has claimed the order".to_owned()));
@@ -42,7 +42,7 @@ impl SagaExecutor {
             if !self.renew(claim).await? {
                 return Ok(Some("another worker has claimed the order".to_owned()));
             }
-            let result = self.take_back_one(&saga, record).await;
+            let result = self.remove_surplus(&saga, record).await;
             events.extend(result.events.into_iter().map(of_surplus));
             if result.outcome != StepOutcome::Done {
                 reason = Some(result.reason.unwrap_or_default());
@@ -59,7 +59,7 @@ impl SagaExecutor {
         }
     }
 
-    async fn take_back_one(&self, saga: &Saga, record: SurplusRecord) -> StepResult {
+    async fn remove_surplus(&self, saga: &Saga, record: SurplusRecord) -> StepResult {
         match record {
             SurplusRecord::Charge(payment_id) => {
                 self.refund(saga, vec![payment_id], "charged twice").await

@@ -40,40 +40,40 @@ impl SagaExecutor {
     }
 }
 
-/// The result of a step from a peer's answer: `yes` and `no` name the events.
+/// The result of a step from the outcome of its call.
 fn result_of<T>(
-    answer: CallOutcome<T>,
-    yes: impl FnOnce(T) -> StepResult,
-    no: impl FnOnce(String) -> Option<OrderEvent>,
+    outcome: CallOutcome<T>,
+    on_success: impl FnOnce(T) -> StepResult,
+    rejection_event: impl FnOnce(String) -> Option<OrderEvent>,
 ) -> StepResult {
-    match answer {
-        CallOutcome::Success(value) => yes(value),
-        CallOutcome::Rejected(refusal) => {
-            let event = no(refusal.reason.clone());
-            StepResult::refused(refusal.reason, event)
+    match outcome {
+        CallOutcome::Success(value) => on_success(value),
+        CallOutcome::Rejected(rejection) => {
+            let event = rejection_event(rejection.reason.clone());
+            StepResult::refused(rejection.reason, event)
         }
-        CallOutcome::Retryable(trouble) if trouble.sent => unclear(trouble),
-        CallOutcome::Retryable(trouble) => StepResult {
+        CallOutcome::Retryable(failure) if failure.sent => unclear(failure),
+        CallOutcome::Retryable(failure) => StepResult {
             outcome: StepOutcome::NotSent,
-            ..unclear(trouble)
+            ..unclear(failure)
         },
-        CallOutcome::Mismatched(refusal) => StepResult::wrong(refusal.reason),
+        CallOutcome::Mismatched(rejection) => StepResult::wrong(rejection.reason),
     }
 }
 
-/// What a look-up found; without a list, the result of the step that asked.
-fn found<T>(answer: CallOutcome<T>) -> Result<T, StepResult> {
-    match answer {
-        CallOutcome::Success(found) => Ok(found),
-        CallOutcome::Rejected(refusal) => Err(StepResult::unclear(refusal.reason)),
-        CallOutcome::Retryable(trouble) => Err(unclear(trouble)),
-        CallOutcome::Mismatched(refusal) => Err(StepResult::wrong(refusal.reason)),
+/// The records that a look-up found; without them, the result of the step that asked.
+fn looked_up<T>(outcome: CallOutcome<T>) -> Result<T, StepResult> {
+    match outcome {
+        CallOutcome::Success(records) => Ok(records),
+        CallOutcome::Rejected(rejection) => Err(StepResult::unclear(rejection.reason)),
+        CallOutcome::Retryable(failure) => Err(unclear(failure)),
+        CallOutcome::Mismatched(rejection) => Err(StepResult::wrong(rejection.reason)),
     }
 }
 
-fn unclear(trouble: CallFailure) -> StepResult {
+fn unclear(failure: CallFailure) -> StepResult {
     StepResult {
-        retry_after: trouble.retry_after,
-        ..StepResult::unclear(trouble.reason)
+        retry_after: failure.retry_after,
+        ..StepResult::unclear(failure.reason)
     }
 }

@@ -20,7 +20,7 @@ struct Policy {
 const OURS: Policy = Policy {
     after: Plan::after,
     taken_over: Plan::in_doubt,
-    cancelled: Plan::cancelled,
+    cancelled: Plan::after_cancel_request,
 };
 
 /// The steps that the peers have really executed: one bit per step.
@@ -72,7 +72,7 @@ impl PlanKey {
             },
             (0, _) => Plan::Doing {
                 step,
-                doubt: Doubt::Rest,
+                doubt: Doubt::StepAndLater,
             },
             (1, committed) => Plan::Recalling {
                 committed: committed == 1,
@@ -277,7 +277,7 @@ fn every_plan_is_reachable() {
         }
     }
     for step in Step::ALL {
-        for doubt in [Doubt::None, Doubt::Step, Doubt::Rest] {
+        for doubt in [Doubt::None, Doubt::Step, Doubt::StepAndLater] {
             let plan = Plan::Doing { step, doubt };
             assert!(plans.contains(&PlanKey::of(plan)), "{plan:?}");
         }
@@ -327,8 +327,8 @@ fn the_checker_rejects_undoing_during_an_open_step() {
                 step,
                 doubt: Doubt::None,
             }
-            .cancelled(),
-            other => other.cancelled(),
+            .after_cancel_request(),
+            other => other.after_cancel_request(),
         },
         ..OURS
     });

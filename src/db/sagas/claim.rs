@@ -87,7 +87,7 @@ pub async fn renew(conn: &mut PgConnection, claim: Claim, lease: Duration) -> Re
 
 /// Makes a saga that waits for its next run due now, a compensated one as well.
 #[tracing::instrument(name = "db.fulfilments.hasten", skip_all)]
-pub async fn hasten(conn: &mut PgConnection, order_id: OrderId) -> Result<(), Error> {
+pub async fn make_due_now(conn: &mut PgConnection, order_id: OrderId) -> Result<(), Error> {
     sqlx::query!(
         r#"
         update fulfilments set due_at = now()
@@ -103,11 +103,11 @@ pub async fn hasten(conn: &mut PgConnection, order_id: OrderId) -> Result<(), Er
 /// Gives the lease of a saga back at a graceful stop, between two steps, so that other replicas need not
 /// wait until it expires. The row is put in doubt if the saga is, or if it has lost progress updates.
 #[tracing::instrument(name = "db.fulfilments.give_back", skip_all)]
-pub async fn give_back(conn: &mut PgConnection, saga: &Saga) -> Result<(), Error> {
+pub async fn release_lease(conn: &mut PgConnection, saga: &Saga) -> Result<(), Error> {
     let is_in_doubt = matches!(
         saga.plan,
         Plan::Doing {
-            doubt: Doubt::Rest,
+            doubt: Doubt::StepAndLater,
             ..
         }
     );

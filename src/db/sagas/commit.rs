@@ -60,9 +60,9 @@ async fn write(
     let goes_on = transition.next_run == NextRun::Now;
     let state = &after.order.state;
     let row = change_order!(
-        guard: "held as (
+        guard: "claimed as (
                 select turns from fulfilments where order_id = $1 and epoch = $6 for update
-            ), guard as (select from held where turns = $7)",
+            ), guard as (select from claimed where turns = $7)",
         set: "order_status = $8, payment_status = $9, shipping_status = $10, cancel_reason = $11,
             carrier = $12, tracking_no = $13, cancel_requested = cancel_requested and not $14,",
         saga: ", saga as (
@@ -76,7 +76,7 @@ async fn write(
                 where order_id = $1 and exists (select from changed)
             )",
         select: r#"
-            select exists (select from held) as "held!", (select version from changed) as version,
+            select exists (select from claimed) as "claimed!", (select version from changed) as version,
                 case when $27 then set_config('synchronous_commit', 'off', true) end as asynchronous
             "#,
         before.claim.order_id.0,
@@ -107,7 +107,7 @@ async fn write(
     )
     .fetch_one(conn)
     .await?;
-    Ok((row.held, row.version))
+    Ok((row.claimed, row.version))
 }
 
 /// Leaves a cancel request with the saga, and stores the caller's idempotency key in the same statement;
@@ -123,14 +123,14 @@ pub async fn request_cancel(
 ) -> Result<Option<Order>, Error> {
     let events = Columns::new(&[OrderEvent::CancelRequested { reason }], actor);
     let row = change_order!(
-        guard: "held as (
+        guard: "claimed as (
                 select order_id from fulfilments
                 where order_id = $1 and cancel_reason is null and phase in ('doing', 'completed')
                     and due_at is not null
                 for update
             ), unchanged as (
                 select order_id from orders
-                where order_id = $1 and version = $2 and exists (select from held)
+                where order_id = $1 and version = $2 and exists (select from claimed)
                 for update
             ), key as (
                 insert into idempotency_keys (scope, operation, key, fingerprint, order_id)

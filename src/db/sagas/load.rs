@@ -105,7 +105,7 @@ impl PlanColumns<'static> {
         let doubt = match doubt {
             Doubt::None => None,
             Doubt::Step => Some("step"),
-            Doubt::Rest => Some("rest"),
+            Doubt::StepAndLater => Some("rest"),
         };
         Self {
             phase: plan.phase().as_str(),
@@ -125,7 +125,7 @@ impl PlanColumns<'_> {
                 doubt: match self.doubt {
                     None => Doubt::None,
                     Some("step") => Doubt::Step,
-                    Some(_) => Doubt::Rest,
+                    Some(_) => Doubt::StepAndLater,
                 },
             },
             Phase::Recalling => Plan::Recalling {

@@ -1,4 +1,4 @@
-//! Committing a person's decision about a stuck saga.
+//! Committing a decision of staff about a stuck saga.
 
 use sqlx::PgConnection;
 
@@ -12,18 +12,18 @@ use crate::domain::status::Status as _;
 
 use super::load::PlanColumns;
 
-/// A person's decision about a stuck saga.
+/// A decision of staff about a stuck saga.
 #[derive(Debug)]
 pub struct ManualResolution<'a> {
     /// Where the saga continues.
     pub plan: Plan,
-    /// Whether it runs now; otherwise never, unless somebody asks for it.
+    /// Whether it runs now. Otherwise it runs only after a cancel request or another decision of staff.
     pub due: bool,
     /// The order's new state.
     pub state: &'a OrderState,
     /// The events that lead to it.
     pub events: &'a [OrderEvent],
-    /// The person.
+    /// The member of staff.
     pub actor: &'a Actor,
 }
 

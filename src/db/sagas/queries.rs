@@ -28,7 +28,7 @@ pub struct SagaStatus {
     pub since: OffsetDateTime,
     /// Consecutive attempts without a definite answer.
     pub attempts: i32,
-    /// The peer's last words.
+    /// The peer's last message.
     pub last_answer: Option<String>,
     /// When it runs again by itself.
     pub due_at: Option<OffsetDateTime>,

@@ -58,8 +58,8 @@ pub struct SagaSnapshot {
     /// Whether work other than tracking is left: a cancel request is open, or the late-arrival check is
     /// due.
     pub has_open_work: bool,
-    /// Whether a person has resolved it by hand, which the peers' ledgers may not show.
-    pub settled_by_hand: bool,
+    /// Whether staff have resolved it manually, which the peers' ledgers may not show.
+    pub is_manually_resolved: bool,
 }
 
 impl OrderSnapshot {
@@ -84,7 +84,7 @@ struct SnapshotRow {
     shipment_id: Option<String>,
     since: Option<OffsetDateTime>,
     has_open_work: Option<bool>,
-    settled_by_hand: Option<bool>,
+    is_manually_resolved: Option<bool>,
 }
 
 impl SnapshotRow {
@@ -99,7 +99,7 @@ impl SnapshotRow {
                 shipment_id: self.shipment_id,
                 since,
                 has_open_work: self.has_open_work.unwrap_or_default(),
-                settled_by_hand: self.settled_by_hand.unwrap_or_default(),
+                is_manually_resolved: self.is_manually_resolved.unwrap_or_default(),
             }),
             _ => None,
         };
@@ -117,7 +117,7 @@ impl SnapshotRow {
 
 /// Selects orders with their sagas; the rest of the query begins with its condition.
 ///
-/// The decision by hand is a lateral join with a limit: PostgreSQL answers `exists` by a scan of all events.
+/// The manual resolution is a lateral join with a limit: PostgreSQL answers `exists` by a scan of all events.
 macro_rules! snapshots {
     ($condition:literal, $($bound:expr),*) => {
         sqlx::query_as!(
@@ -128,11 +128,11 @@ macro_rules! snapshots {
                 o.version as "version!", f.identity as "identity?", f.phase as "phase?",
                 f.lapsed as "lapsed?", f.payment_id, f.shipment_id, f.since as "since?",
                 f.cancel_reason is not null or f.phase = 'undone' and f.due_at is not null as has_open_work,
-                by_hand.yes is not null as settled_by_hand
+                manual.found is not null as is_manually_resolved
             from orders o
             left join fulfilments f on f.order_id = o.order_id
-            left join lateral (select true as yes from order_events e where e.order_id = o.order_id
-                and e.code = 'person_decided' and e.data ->> 'decision' <> 'retry' limit 1) by_hand on true
+            left join lateral (select true as found from order_events e where e.order_id = o.order_id
+                and e.code = 'person_decided' and e.data ->> 'decision' <> 'retry' limit 1) manual on true
             "#
                 + $condition,
             $($bound),*
@@ -219,10 +219,10 @@ pub async fn claim_settled(
     }))
 }
 
-/// Makes the saga of a settled order stuck, so that a person decides, and records the finding. `false`: the
+/// Makes the saga of a settled order stuck, so that staff decide, and records the finding. `false`: the
 /// order has changed since the comparison, or another worker holds the lease.
 #[tracing::instrument(name = "db.fulfilments.leave_to_person", skip_all)]
-pub async fn leave_to_person(
+pub async fn mark_stuck(
     conn: &mut PgConnection,
     order: &OrderSnapshot,
     finding: OrderEvent,

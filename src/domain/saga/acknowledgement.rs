@@ -1,8 +1,8 @@
-//! What a row that is read again tells about a commit whose acknowledgement was lost.
+//! Determines from a fresh row which results of an unacknowledged commit were committed.
 
 use super::Saga;
 
-/// The fate of the results that were sent to the database without an acknowledgement.
+/// Which unacknowledged results were committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Acknowledgement {
     /// None of them committed: apply them to the row and commit again.

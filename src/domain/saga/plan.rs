@@ -19,7 +19,7 @@ pub enum StepOutcome {
     Unclear,
     /// This attempt did not reach the peer; an earlier one may have.
     NotSent,
-    /// The peer did something other than it was asked for. A person decides.
+    /// The peer did something other than it was asked for. Staff decide.
     Wrong,
 }
 
@@ -31,7 +31,7 @@ pub enum Doubt {
     /// The current step.
     Step,
     /// The current step and every later one: a worker died, and its last progress updates may be lost.
-    Rest,
+    StepAndLater,
 }
 
 /// The position of a saga in the state machine.
@@ -56,7 +56,8 @@ pub enum Plan {
     Completed,
     /// Every step is compensated.
     Undone,
-    /// The saga waits for a person's decision.
+    /// Stuck: staff must decide, because a peer did something other than it was asked for, or refused a
+    /// compensation.
     Stuck {
         /// The step it stopped at.
         step: Step,
@@ -106,7 +107,7 @@ impl Plan {
         match (outcome, doubt) {
             (StepOutcome::Done, _) => {
                 let doubt = match doubt {
-                    Doubt::Rest => Doubt::Rest,
+                    Doubt::StepAndLater => Doubt::StepAndLater,
                     Doubt::None | Doubt::Step => Doubt::None,
                 };
                 step.next()
@@ -116,7 +117,7 @@ impl Plan {
                 step,
                 doubt: Doubt::Step,
             },
-            (StepOutcome::Refused, Doubt::Rest) => Self::Undoing(Step::CommitStock),
+            (StepOutcome::Refused, Doubt::StepAndLater) => Self::Undoing(Step::CommitStock),
             (StepOutcome::Refused, Doubt::Step) => Self::Undoing(step),
             (StepOutcome::Refused, Doubt::None) if step == Step::ReserveStock => {
                 Self::Undoing(step)
@@ -125,7 +126,7 @@ impl Plan {
             // Reserve again; the later steps are found done.
             (StepOutcome::Lapsed, _) => Self::Doing {
                 step: Step::ReserveStock,
-                doubt: Doubt::Rest,
+                doubt: Doubt::StepAndLater,
             },
             (StepOutcome::Wrong, _) => Self::Stuck {
                 step,
@@ -139,12 +140,12 @@ impl Plan {
         step.previous().map_or(Self::Undone, Self::Undoing)
     }
 
-    /// The position after a cancel request, or `None` where the saga refuses it for now: a step in doubt
-    /// must get its definite answer first.
-    pub fn cancelled(self) -> Option<Self> {
+    /// The position after a cancel request. `None` while a step is in doubt, because it must get its definite
+    /// answer first, and where the saga is recalling, compensating, compensated or stuck.
+    pub fn after_cancel_request(self) -> Option<Self> {
         match self {
             Self::Doing {
-                doubt: Doubt::Step | Doubt::Rest,
+                doubt: Doubt::Step | Doubt::StepAndLater,
                 ..
             } => None,
             Self::Doing {
@@ -163,14 +164,14 @@ impl Plan {
         match self {
             Self::Doing { step, .. } => Self::Doing {
                 step,
-                doubt: Doubt::Rest,
+                doubt: Doubt::StepAndLater,
             },
             same => same,
         }
     }
 
-    /// Where a stuck saga continues when a person retries it; `None` when it is not stuck.
-    pub fn retried(self) -> Option<Self> {
+    /// Where a stuck saga continues when staff retry it; `None` when it is not stuck.
+    pub fn after_retry(self) -> Option<Self> {
         match self {
             Self::Stuck {
                 step,
@@ -181,13 +182,13 @@ impl Plan {
                 undoing: false,
             } => Some(Self::Doing {
                 step,
-                doubt: Doubt::Rest,
+                doubt: Doubt::StepAndLater,
             }),
             _ => None,
         }
     }
 
-    /// Whether the saga has settled: the order is confirmed, is cancelled, or waits for a person.
+    /// Whether the saga has settled: the order is confirmed, is cancelled, or is stuck until staff decide.
     pub fn is_settled(self) -> bool {
         matches!(self, Self::Completed | Self::Undone | Self::Stuck { .. })
     }
@@ -241,7 +242,7 @@ pub enum Phase {
     Completed,
     /// The order is cancelled.
     Undone,
-    /// Waits for a person's decision.
+    /// Waits for a decision by staff.
     Stuck,
 }
 

@@ -32,7 +32,7 @@ pub enum NextRun {
     After(Duration),
     /// After a backoff with jitter, by any worker: the lease is given back.
     Retry(Backoff),
-    /// Never, unless a cancel request or a person asks for it.
+    /// Never, unless a cancel request or staff ask for it.
     Never,
 }
 
@@ -41,7 +41,7 @@ pub enum NextRun {
 pub struct Backoff {
     /// The delay; jitter takes between half and all of it.
     pub delay: Duration,
-    /// The pause that the peer asked for; jitter only lengthens it.
+    /// The delay from `Retry-After`, a lower bound.
     pub at_least: Duration,
 }
 

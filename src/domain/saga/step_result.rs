@@ -17,7 +17,7 @@ pub struct StepResult {
     pub payment_id: Option<String>,
     /// Shipping's id of the parcel, if the answer names it.
     pub shipment_id: Option<String>,
-    /// The peer's words, for the operator.
+    /// The peer's message, for staff.
     pub reason: Option<String>,
     /// How long the peer asks the client to wait (`Retry-After`).
     pub retry_after: Option<Duration>,

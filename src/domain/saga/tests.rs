@@ -377,7 +377,7 @@ mod acknowledgements {
 
     #[test]
     fn lost_progress_puts_the_saga_in_doubt() {
-        let doubt = Doubt::Rest;
+        let doubt = Doubt::StepAndLater;
         let step = Step::ReserveStock;
         assert_eq!(saga().in_doubt().plan, Plan::Doing { step, doubt });
     }

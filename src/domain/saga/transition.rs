@@ -34,7 +34,7 @@ pub struct Transition {
     pub next_run: NextRun,
     /// Whether the commit must survive a crash of the database.
     pub durability: Durability,
-    /// The peer's last words, for the operator.
+    /// The peer's last message, for staff.
     pub last_answer: Option<String>,
     /// Whether the cancel request is decided by this.
     pub cancel_decided: bool,
@@ -82,7 +82,7 @@ impl Saga {
     /// in doubt.
     pub fn apply_cancel_request(&self, policy: &RetryPolicy) -> Option<Transition> {
         let reason = self.cancel_request?;
-        let plan = self.plan.cancelled()?;
+        let plan = self.plan.after_cancel_request()?;
         let events = if plan.is_undoing() {
             vec![OrderEvent::CompensationStarted { reason }]
         } else {
@@ -231,7 +231,7 @@ impl Transition {
     }
 
     /// Whether the commit may wait in memory (write-behind): the same worker continues at once, and a new
-    /// lease holder that repeats the steps finds and tells the same. Compensations are committed at once,
+    /// lease holder that repeats the steps gets the same results and records the same events. Compensations are committed at once,
     /// because a repeated compensation is not always recognised.
     pub fn is_deferrable(&self) -> bool {
         self.durability == Durability::Asynchronous
@@ -250,7 +250,7 @@ fn decides_cancel(plan: Plan, events: &[OrderEvent]) -> bool {
     events.iter().any(decided) || matches!(plan, Plan::Stuck { .. })
 }
 
-/// Why the saga waits for a person, if an event says so.
+/// Why the saga is stuck, if an event says so.
 fn stuck_reason(events: &[OrderEvent]) -> Option<&str> {
     events.iter().find_map(|event| match event {
         OrderEvent::InterventionRequired { reason, .. } => Some(reason.as_str()),

@@ -29,7 +29,7 @@ fn order(phase: Phase, payment_id: Option<&str>) -> OrderSnapshot {
             shipment_id: None,
             since: ACCEPTED,
             has_open_work: false,
-            settled_by_hand: false,
+            is_manually_resolved: false,
         }),
     }
 }

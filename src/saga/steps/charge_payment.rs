@@ -5,7 +5,7 @@ use crate::domain::saga::{Saga, StepResult};
 use crate::peers::{CallOutcome, ChargeRequest, PaymentRecord, PaymentRecordStatus};
 use crate::saga::{CallKeys, SagaExecutor, may_be_ours};
 
-use super::{found, result_of};
+use super::{looked_up, result_of};
 
 /// The reason of a refund, as Payment is told.
 const CANCELLED: &str = "order cancelled";
@@ -89,7 +89,7 @@ impl SagaExecutor {
         let mut events = Vec::new();
         for payment_id in payment_ids {
             let key = keys.key(&format!("refund_payment-{payment_id}"));
-            let answer = self
+            let outcome = self
                 .peers
                 .payment
                 .refund(
@@ -100,7 +100,7 @@ impl SagaExecutor {
                     order.order_id,
                 )
                 .await;
-            match answer {
+            match outcome {
                 CallOutcome::Success(()) => events.push(OrderEvent::PaymentRefunded { payment_id }),
                 other => return result_of(other, |()| StepResult::done([]), |_| None),
             }
@@ -119,12 +119,12 @@ impl SagaExecutor {
         let charge_key = keys.key("charge_payment");
         let order = &saga.order;
         let amount = order.totals.order_total.decimal();
-        let answer = self
+        let outcome = self
             .peers
             .payment
             .find(keys.call_context(&key), order.order_id)
             .await;
-        let mut records = found(answer)?;
+        let mut records = looked_up(outcome)?;
         records.retain(|record| {
             record.amount.is_none_or(|charged| charged == amount)
                 && may_be_ours(

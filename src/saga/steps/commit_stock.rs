@@ -8,22 +8,21 @@ use crate::saga::{CallKeys, SagaExecutor};
 use super::result_of;
 
 impl SagaExecutor {
-    /// `repeat`: the request may have been sent before.
-    pub(super) async fn commit_stock(&self, saga: &Saga, repeat: bool) -> StepResult {
+    pub(super) async fn commit_stock(&self, saga: &Saga, may_have_been_sent: bool) -> StepResult {
         let keys = CallKeys::of(saga);
         let key = keys.reservation_key("commit_stock");
-        let answer = self
+        let outcome = self
             .peers
             .inventory
             .commit(
                 keys.call_context(&key),
                 &keys.reservation_id,
                 saga.order.order_id,
-                repeat,
+                may_have_been_sent,
             )
             .await;
         let result = result_of(
-            answer,
+            outcome,
             |()| StepResult::done([OrderEvent::OrderConfirmed]),
             |reason| Some(OrderEvent::StockCommitRefused { reason }),
         );

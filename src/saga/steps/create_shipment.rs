@@ -7,13 +7,16 @@ use crate::domain::saga::{Saga, StepResult};
 use crate::peers::{CallOutcome, ShipmentRecord, ShipmentRequest};
 use crate::saga::{CallKeys, SagaExecutor, may_be_ours};
 
-use super::{found, result_of};
+use super::{looked_up, result_of};
 
 impl SagaExecutor {
-    /// `repeat`: the request may have been sent before.
-    pub(super) async fn create_shipment(&self, saga: &Saga, repeat: bool) -> StepResult {
+    pub(super) async fn create_shipment(
+        &self,
+        saga: &Saga,
+        may_have_been_sent: bool,
+    ) -> StepResult {
         let keys = CallKeys::of(saga);
-        if repeat {
+        if may_have_been_sent {
             let mut shipments = match self.shipments(saga, &keys).await {
                 Ok(shipments) => shipments,
                 Err(result) => return result,
@@ -37,12 +40,12 @@ impl SagaExecutor {
             carrier: &self.settings.carrier,
             address: saga.order.shipping_address.as_deref(),
         };
-        let answer = self
+        let outcome = self
             .peers
             .shipping
             .create(keys.call_context(&key), &parcel)
             .await;
-        result_of(answer, created, |reason| {
+        result_of(outcome, created, |reason| {
             Some(OrderEvent::ShipmentRefused { reason })
         })
     }
@@ -83,12 +86,12 @@ impl SagaExecutor {
         let mut events = Vec::new();
         for shipment_id in shipment_ids {
             let key = keys.key(&format!("cancel_shipment-{shipment_id}"));
-            let answer = self
+            let outcome = self
                 .peers
                 .shipping
                 .cancel(keys.call_context(&key), &shipment_id)
                 .await;
-            match answer {
+            match outcome {
                 CallOutcome::Success(()) => {
                     events.push(OrderEvent::ShipmentCancelled { shipment_id });
                 }
@@ -107,12 +110,12 @@ impl SagaExecutor {
     ) -> Result<Vec<ShipmentRecord>, StepResult> {
         let key = keys.key("find_shipment");
         let create_key = keys.key("create_shipment");
-        let answer = self
+        let outcome = self
             .peers
             .shipping
             .find(keys.call_context(&key), saga.order.order_id)
             .await;
-        let mut shipments = found(answer)?;
+        let mut shipments = looked_up(outcome)?;
         shipments.retain(|shipment| {
             may_be_ours(
                 saga.order.created_at,

@@ -17,7 +17,7 @@ impl SagaExecutor {
                 return released;
             }
         }
-        let answer = self
+        let outcome = self
             .peers
             .inventory
             .reserve(
@@ -31,7 +31,7 @@ impl SagaExecutor {
             reservation_id: keys.reservation_id.clone(),
         };
         result_of(
-            answer,
+            outcome,
             |()| StepResult::done([reserved]),
             |reason| Some(OrderEvent::StockRefused { reason }),
         )
@@ -50,7 +50,7 @@ impl SagaExecutor {
 
     async fn release(&self, saga: &Saga, keys: &CallKeys) -> StepResult {
         let key = keys.reservation_key("release_stock");
-        let answer = self
+        let outcome = self
             .peers
             .inventory
             .release(
@@ -60,7 +60,7 @@ impl SagaExecutor {
             )
             .await;
         result_of(
-            answer,
+            outcome,
             |()| StepResult::done([OrderEvent::StockReleased]),
             |_| None,
         )

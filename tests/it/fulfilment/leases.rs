@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use order_service::app::App;
 use order_service::config::Config;
-use order_service::db::sagas::{CommitResult, claim_due, commit, give_back, load, renew};
+use order_service::db::sagas::{CommitResult, claim_due, commit, load, release_lease, renew};
 use order_service::domain::event::Actor;
 use order_service::domain::saga::plan::Plan;
 use order_service::domain::saga::{
@@ -82,7 +82,7 @@ async fn a_superseded_lease_holder_writes_nothing() {
     let committed = commit(&mut conn, &fulfilment, &transition, &Actor::saga(), None).await;
     assert_eq!(committed.unwrap(), CommitResult::Superseded);
     assert!(!renew(&mut conn, lost, LEASE).await.unwrap());
-    give_back(&mut conn, &fulfilment).await.unwrap();
+    release_lease(&mut conn, &fulfilment).await.unwrap();
     assert!(load(&mut conn, lost).await.unwrap().is_none());
     let now = held(&mut conn, current).await;
     assert!(matches!(now.plan, Plan::Doing { .. }), "{:?}", now.plan);
@@ -100,7 +100,10 @@ async fn a_new_lease_holder_doubts_the_steps_of_the_previous() {
     assert_eq!(held(&mut conn, first).await.plan, charging(Doubt::None));
     // The lease expired: its holder died, or will notice the loss.
     let second = claim(&mut conn).await;
-    assert_eq!(held(&mut conn, second).await.plan, charging(Doubt::Rest));
+    assert_eq!(
+        held(&mut conn, second).await.plan,
+        charging(Doubt::StepAndLater)
+    );
 }
 
 #[tokio::test]
@@ -143,7 +146,7 @@ async fn a_lease_is_renewed_while_its_order_is_in_progress() {
 
 #[tokio::test]
 async fn releasing_a_lease_after_lost_progress_records_doubt() {
-    for (lost, doubt) in [(0, Doubt::None), (2, Doubt::Rest)] {
+    for (lost, doubt) in [(0, Doubt::None), (2, Doubt::StepAndLater)] {
         let (_app, mut conn) = waiting_order().await;
         let claimed = claim(&mut conn).await;
         let mut fulfilment = held(&mut conn, claimed).await;
@@ -158,7 +161,7 @@ async fn releasing_a_lease_after_lost_progress_records_doubt() {
         };
         // As after a failover without the last progress updates.
         fulfilment.turns += lost;
-        give_back(&mut conn, &fulfilment).await.unwrap();
+        release_lease(&mut conn, &fulfilment).await.unwrap();
         let next = claim(&mut conn).await;
         let plan = held(&mut conn, next).await.plan;
         assert_eq!(plan, Plan::Doing { step, doubt });

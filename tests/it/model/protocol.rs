@@ -29,7 +29,7 @@ pub struct Protocol {
 
 /// The protocol of Order Service.
 pub const OURS: Protocol = Protocol {
-    cancelled: Plan::cancelled,
+    cancelled: Plan::after_cancel_request,
     doubts_what_is_not_found: true,
     keeps_keys: true,
     fences: true,
@@ -47,7 +47,7 @@ pub fn cancelled_at_once(plan: Plan) -> Option<Plan> {
             step,
             doubt: Doubt::None,
         }
-        .cancelled(),
-        other => other.cancelled(),
+        .after_cancel_request(),
+        other => other.after_cancel_request(),
     }
 }

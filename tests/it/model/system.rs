@@ -89,7 +89,7 @@ impl SystemState {
     pub fn next(mut self, action: Action, protocol: &Protocol) -> Option<Self> {
         match action {
             Action::Claim { w } => self.claim(w, protocol)?,
-            Action::GiveBack { w } => self.give_back(w, protocol),
+            Action::GiveBack { w } => self.release_lease(w, protocol),
             Action::Begin { w } => self.begin(w, protocol)?,
             Action::NotSent { w } => self.end(w, Ending::new(StepOutcome::NotSent)),
             Action::Answer { w, willing } => self.answer(w, willing)?,
@@ -187,7 +187,7 @@ impl SystemState {
     }
 
     /// Buffered progress is written first.
-    fn give_back(&mut self, w: usize, protocol: &Protocol) {
+    fn release_lease(&mut self, w: usize, protocol: &Protocol) {
         if matches!(&self.workers[w], Worker::Working { unwritten, .. } if !unwritten.ended.is_empty())
         {
             self.write_progress(w, protocol);
@@ -204,7 +204,7 @@ impl SystemState {
                 || matches!(
                     current.plan,
                     Plan::Doing {
-                        doubt: Doubt::Rest,
+                        doubt: Doubt::StepAndLater,
                         ..
                     }
                 )

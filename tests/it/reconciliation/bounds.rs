@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use order_service::db::sagas::{claim_settled, leave_to_person, order_snapshots};
+use order_service::db::sagas::{claim_settled, mark_stuck, order_snapshots};
 use order_service::domain::event::OrderEvent;
 use order_service::domain::ids::OrderId;
 use order_service::domain::step::Step;
@@ -177,7 +177,7 @@ async fn an_order_that_moved_after_its_comparison_is_not_repaired() {
         let as_compared = sql.contains("'completed'") || sql.contains("version - 1");
         let step = Step::ChargePayment;
         let mut tx = conn.begin().await.unwrap();
-        let left = leave_to_person(&mut tx, &compared[0], found(), step, "").await;
+        let left = mark_stuck(&mut tx, &compared[0], found(), step, "").await;
         tx.rollback().await.unwrap();
         assert_eq!(left.unwrap(), as_compared, "{sql}");
         let mut tx = conn.begin().await.unwrap();

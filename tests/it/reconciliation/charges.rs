@@ -164,6 +164,6 @@ async fn a_manually_settled_order_is_not_refunded_again() {
     assert_eq!(shop.app.staff().post(&path, &body).await.status, 200);
     let report = shop.reconcile(&["--repair"]).await;
     report.assert(0, None, &[]);
-    assert_eq!(report.summary["settled_by_hand"], 1);
+    assert_eq!(report.summary["is_manually_resolved"], 1);
     assert!(shop.app.sandbox.ledger().refunds.is_empty());
 }

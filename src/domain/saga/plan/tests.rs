@@ -44,7 +44,11 @@ fn a_new_lease_holder_undoes_every_step_that_may_be_done() {
         Plan::Undoing(Step::CommitStock)
     );
     let further = run(in_doubt, &[StepOutcome::Done]);
-    assert_eq!(further.cancelled(), None, "a charge may have been taken");
+    assert_eq!(
+        further.after_cancel_request(),
+        None,
+        "a charge may have been taken"
+    );
     assert_eq!(run(in_doubt, &[StepOutcome::Done; 4]), Plan::Completed);
 }
 
@@ -72,9 +76,9 @@ fn a_step_refused_after_an_unclear_attempt_is_undone_too() {
 #[test]
 fn a_step_in_doubt_blocks_compensation() {
     let open = run(Plan::START, &[StepOutcome::Done, StepOutcome::Unclear]);
-    assert_eq!(open.cancelled(), None);
+    assert_eq!(open.after_cancel_request(), None);
     assert_eq!(
-        open.after(StepOutcome::Done).cancelled(),
+        open.after(StepOutcome::Done).after_cancel_request(),
         Some(Plan::Undoing(Step::ChargePayment))
     );
 }
@@ -82,7 +86,10 @@ fn a_step_in_doubt_blocks_compensation() {
 #[test]
 fn an_unsent_step_can_be_cancelled_unless_it_was_sent_before() {
     let waiting = run(Plan::START, &[StepOutcome::Done, StepOutcome::NotSent]);
-    assert_eq!(waiting.cancelled(), Some(Plan::Undoing(Step::ReserveStock)));
+    assert_eq!(
+        waiting.after_cancel_request(),
+        Some(Plan::Undoing(Step::ReserveStock))
+    );
     let open = run(
         Plan::START,
         &[
@@ -91,7 +98,7 @@ fn an_unsent_step_can_be_cancelled_unless_it_was_sent_before() {
             StepOutcome::NotSent,
         ],
     );
-    assert_eq!(open.cancelled(), None);
+    assert_eq!(open.after_cancel_request(), None);
 }
 
 #[test]
@@ -103,17 +110,17 @@ fn an_undo_without_an_answer_is_retried_forever() {
 #[test]
 fn a_cancel_before_anything_was_sent_still_releases() {
     assert_eq!(
-        Plan::START.cancelled(),
+        Plan::START.after_cancel_request(),
         Some(Plan::Undoing(Step::ReserveStock))
     );
 }
 
 #[test]
 fn a_parcel_that_cannot_be_recalled_keeps_the_order() {
-    let recalling = Plan::Completed.cancelled().unwrap();
+    let recalling = Plan::Completed.after_cancel_request().unwrap();
     assert_eq!(recalling.after(StepOutcome::Refused), Plan::Completed);
     let early = run(Plan::START, &[StepOutcome::Done; 3])
-        .cancelled()
+        .after_cancel_request()
         .unwrap();
     assert_eq!(
         early.after(StepOutcome::Refused),
@@ -134,7 +141,7 @@ fn a_new_lease_holder_puts_every_step_in_doubt() {
         Plan::START.in_doubt(),
         Plan::Doing {
             step: Step::ReserveStock,
-            doubt: Doubt::Rest
+            doubt: Doubt::StepAndLater
         }
     );
 }
@@ -154,7 +161,7 @@ fn a_lapsed_reservation_is_renewed_without_compensation() {
         lapsed,
         Plan::Doing {
             step: Step::ReserveStock,
-            doubt: Doubt::Rest
+            doubt: Doubt::StepAndLater
         }
     );
     assert_eq!(run(lapsed, &[StepOutcome::Done; 4]), Plan::Completed);
