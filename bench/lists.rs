@@ -15,7 +15,7 @@ use crate::stats::Sample;
 
 /// Number of measurements of each request.
 #[derive(Parser)]
-pub struct Args {
+pub struct ListsArgs {
     /// How often each request is made
     #[arg(long, default_value_t = 100)]
     times: usize,
@@ -55,7 +55,7 @@ const LISTS: [(&str, usize); 26] = [
 ];
 
 /// Runs all measurements.
-pub async fn measure(environment: &Environment, args: &Args) -> Result<String> {
+pub async fn measure(environment: &Environment, args: &ListsArgs) -> Result<String> {
     let service = Service::start(environment, &environment.base(), &[]).await?;
     let mut client = Client::connect(service.address, &staff()?).await?;
     let mut text = format!(

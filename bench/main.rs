@@ -19,7 +19,7 @@ type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + 
 
 /// Compares Order Service with PostgreSQL, and prints a report in Markdown
 #[derive(Parser)]
-struct Args {
+struct BenchArgs {
     /// The binary to measure
     #[arg(long, default_value = "target/release/order-service", global = true)]
     service: PathBuf,
@@ -36,17 +36,20 @@ struct Args {
 #[derive(Subcommand)]
 enum What {
     /// Compare the service over HTTP with pgbench on the same statements (the default)
-    Ratios(ratios::Args),
+    Ratios(ratios::RatiosArgs),
     /// Measure lists, searches and an export
-    Lists(lists::Args),
+    Lists(lists::ListsArgs),
 }
 
 fn main() -> Result {
-    let args = Args::parse();
+    let args = BenchArgs::parse();
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         let environment = environment::Environment::start(args.orders, &args.service).await?;
-        let report = match args.what.unwrap_or(What::Ratios(ratios::Args::default())) {
+        let report = match args
+            .what
+            .unwrap_or(What::Ratios(ratios::RatiosArgs::default()))
+        {
             What::Ratios(args) => ratios::measure(&environment, &args).await,
             What::Lists(args) => lists::measure(&environment, &args).await,
         };

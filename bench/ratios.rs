@@ -25,7 +25,7 @@ const SKU: &str = "SKU01000";
 
 /// Duration and selection of the measurements.
 #[derive(Parser)]
-pub struct Args {
+pub struct RatiosArgs {
     /// Duration of each measurement, in seconds
     #[arg(long, default_value_t = 2)]
     seconds: u64,
@@ -37,7 +37,7 @@ pub struct Args {
     only: Option<String>,
 }
 
-impl Default for Args {
+impl Default for RatiosArgs {
     fn default() -> Self {
         Self {
             seconds: 2,
@@ -70,7 +70,7 @@ enum Peers {
 }
 
 /// Runs all measurements.
-pub async fn measure(environment: &Environment, args: &Args) -> Result<String> {
+pub async fn measure(environment: &Environment, args: &RatiosArgs) -> Result<String> {
     environment.copy("fulfilling").await?;
     environment.copy("silent").await?;
     let peers = format!("http://{}", peers::start()?);
@@ -118,7 +118,7 @@ async fn run_round(
     environment: &Environment,
     services: &(Service, Service),
     scenario: &mut Scenario,
-    args: &Args,
+    args: &RatiosArgs,
     bar: &ProgressBar,
 ) -> Result {
     let time = Duration::from_secs(args.seconds);
@@ -261,7 +261,7 @@ async fn scenarios(
     ])
 }
 
-fn report(environment: &Environment, args: &Args, scenarios: &[Scenario]) -> String {
+fn report(environment: &Environment, args: &RatiosArgs, scenarios: &[Scenario]) -> String {
     let mut text = format!(
         "{} orders, PostgreSQL {}, {} processors; {} rounds of {} s each. Latencies in milliseconds, \
          processor time of the service in microseconds a request, memory in MiB.\n\n\

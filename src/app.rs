@@ -66,7 +66,7 @@ pub struct App {
 struct Tasks {
     server: JoinHandle<()>,
     metrics_server: Option<JoinHandle<()>>,
-    fulfilment: JoinHandle<()>,
+    sagas: JoinHandle<()>,
     live_streams: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
     key_refresh: JoinHandle<Option<()>>,
@@ -78,17 +78,17 @@ struct Shutdown {
     readiness: watch::Sender<bool>,
     listening: CancellationToken,
     claiming: CancellationToken,
-    fulfilling: CancellationToken,
+    executing: CancellationToken,
 }
 
 impl Shutdown {
     fn new() -> Self {
-        let fulfilling = CancellationToken::new();
+        let executing = CancellationToken::new();
         Self {
             readiness: watch::Sender::new(false),
             listening: CancellationToken::new(),
-            claiming: fulfilling.child_token(),
-            fulfilling,
+            claiming: executing.child_token(),
+            executing,
         }
     }
 }
@@ -99,7 +99,7 @@ struct Components {
     verifier: Arc<Verifier>,
     users: Arc<dyn SignIn>,
     orders: Orders,
-    fulfilments: SagaExecutor,
+    sagas: SagaExecutor,
     reconciliation: Reconciliation,
     wake_ups: mpsc::Receiver<WakeUp>,
 }
@@ -128,17 +128,17 @@ impl Components {
             notifications.clone(),
             config.orders.clone(),
         );
-        let fulfilments = SagaExecutor::new(
+        let sagas = SagaExecutor::new(
             database.clone(),
             peers.clone(),
             metrics.clone(),
             notifications,
-            config.fulfilment.clone(),
+            config.saga.clone(),
         );
         let reconciliation = Reconciliation::new(
             database.clone(),
             peers,
-            fulfilments.clone(),
+            sagas.clone(),
             metrics.clone(),
             config.reconciliation.clone(),
         );
@@ -147,7 +147,7 @@ impl Components {
             verifier: Arc::new(verifier),
             users,
             orders,
-            fulfilments,
+            sagas,
             reconciliation,
             wake_ups,
         })
@@ -185,7 +185,7 @@ impl Components {
         let Self {
             verifier,
             orders,
-            fulfilments,
+            sagas,
             reconciliation,
             wake_ups,
             ..
@@ -193,18 +193,18 @@ impl Components {
         let Shutdown {
             listening,
             claiming,
-            fulfilling,
+            executing,
             ..
         } = shutdown;
-        let (listening, drain, stop) = (listening.clone(), claiming.clone(), fulfilling.clone());
+        let (listening, drain, stop) = (listening.clone(), claiming.clone(), executing.clone());
         Tasks {
             server,
             metrics_server,
-            fulfilment: tokio::spawn(async move { fulfilments.run(wake_ups, drain, stop).await }),
-            housekeeping: tokio::spawn(keep_house(orders.clone(), fulfilling.clone())),
+            sagas: tokio::spawn(async move { sagas.run(wake_ups, drain, stop).await }),
+            housekeeping: tokio::spawn(run_housekeeping(orders.clone(), executing.clone())),
             live_streams: tokio::spawn(async move { orders.run_live_hub(listening).await }),
             key_refresh: tokio::spawn({
-                let stop = fulfilling.clone();
+                let stop = executing.clone();
                 async move { stop.run_until_cancelled(verifier.keep_fresh()).await }
             }),
             reconciliation: tokio::spawn({
@@ -293,8 +293,8 @@ impl App {
                 self.orders.drain().await;
             };
             let _ = tokio::time::timeout(self.grace.mul_f64(SHARE_FOR_REQUESTS), requests).await;
-            shutdown.fulfilling.cancel();
-            let _ = tasks.fulfilment.await;
+            shutdown.executing.cancel();
+            let _ = tasks.sagas.await;
             let _ = tasks.live_streams.await;
             let _ = tasks.housekeeping.await;
             let _ = tasks.key_refresh.await;
@@ -302,7 +302,7 @@ impl App {
         };
         if tokio::time::timeout(self.grace, graceful).await.is_err() {
             tracing::warn!("stopped before all work was done: the grace period is over");
-            shutdown.fulfilling.cancel();
+            shutdown.executing.cancel();
         }
         self.database.close();
     }
@@ -324,31 +324,27 @@ pub fn reconciliation(config: ReconcileConfig) -> Result<Reconciliation, Error> 
     let peers = Peers::new(config.peers, metrics.clone())?;
     let database = ConnectionPool::new(config.database, config.limits, metrics.clone())?;
     let (notifications, _) = Notifications::new();
-    let fulfilments = SagaExecutor::new(
+    let sagas = SagaExecutor::new(
         database.clone(),
         peers.clone(),
         metrics.clone(),
         notifications,
-        config.fulfilment,
+        config.saga,
     );
     let settings = config.reconciliation;
     Ok(Reconciliation::new(
-        database,
-        peers,
-        fulfilments,
-        metrics,
-        settings,
+        database, peers, sagas, metrics, settings,
     ))
 }
 
 /// Refreshes the gauges about sagas and deletes expired idempotency keys, until `stop`.
-async fn keep_house(orders: Orders, stop: CancellationToken) {
+async fn run_housekeeping(orders: Orders, stop: CancellationToken) {
     let mut purge_at = Instant::now() + PURGE_EVERY;
     loop {
-        if let Err(error) = orders.measure_fulfilments().await {
+        if let Err(error) = orders.measure_sagas().await {
             tracing::debug!(
                 error = &error as &dyn std::error::Error,
-                "fulfilments not measured"
+                "saga metrics not refreshed"
             );
         }
         if Instant::now() >= purge_at {

@@ -12,8 +12,8 @@ use crate::metrics::Metrics;
 
 mod claims;
 mod digest;
+mod jwk_set;
 mod key_cache;
-mod key_set;
 mod roles;
 mod sign_in;
 mod token_error;
@@ -21,8 +21,8 @@ mod verification_key;
 
 pub use claims::TokenClaims;
 pub use digest::sha256;
+pub use jwk_set::{JwkSet, JwkSetError};
 pub use key_cache::{KeyFetchError, KeySource, KeysState};
-pub use key_set::{KeySet, KeySetError};
 pub use roles::Roles;
 pub use sign_in::{SignIn, SignInCredentials, SignInError};
 pub use token_error::TokenError;

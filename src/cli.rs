@@ -40,12 +40,12 @@ enum Command {
     Serve,
     /// Run the service with a database, stand-in peers and demo data of its own
     #[cfg(feature = "sandbox")]
-    Dev(dev::Args),
+    Dev(dev::DevArgs),
     /// Bring the database's tables up to date
     Migrate(migrate::MigrateArgs),
     /// Run stand-ins for Inventory, Payment, Shipping and UserService
     #[cfg(feature = "sandbox")]
-    Sandbox(sandbox::Args),
+    Sandbox(sandbox::SandboxArgs),
     /// Make an access token; the last line of the output is the token
     Token(token::TokenArgs),
     /// Import orders of an earlier shop from CSV files: all of them, or none

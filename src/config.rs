@@ -59,7 +59,7 @@ pub struct Config {
     /// The settings of the use cases.
     pub orders: orders::OrdersSettings,
     /// The settings of sagas.
-    pub fulfilment: saga::SagaSettings,
+    pub saga: saga::SagaSettings,
     /// The settings of reconciliation.
     pub reconciliation: reconciliation::ReconciliationSettings,
     /// The public URL of the service, if known.
@@ -103,8 +103,8 @@ impl Config {
         let peers = peer_settings(reader, timeout);
         let lease = seconds(reader, "LEASE_S", 1..=3600);
         let orders = order_settings(reader, lease);
-        let fulfilment = fulfilment_settings(reader, lease);
-        let reconciliation = reconciling::settings(reader, peers.as_ref(), fulfilment.as_ref());
+        let saga = saga_settings(reader, lease);
+        let reconciliation = reconciling::settings(reader, peers.as_ref(), saga.as_ref());
         let public_url = optional_url(reader);
         let connections = edge::connection_limits(reader);
         let settle_wait = orders.as_ref().map(|orders| orders.settle_wait);
@@ -129,7 +129,7 @@ impl Config {
             peers: peers?,
             user_service: user_service?,
             orders: orders?,
-            fulfilment: fulfilment?,
+            saga: saga?,
             reconciliation: reconciliation?,
             public_url,
             connections: connections?,
@@ -279,7 +279,7 @@ fn fee(text: &str, currency: Option<Currency>) -> Result<Option<Money>, MoneyErr
     Money::parse_price(text, currency).map(Some)
 }
 
-fn fulfilment_settings(
+fn saga_settings(
     reader: &mut SettingsReader<'_>,
     lease: Option<Duration>,
 ) -> Option<saga::SagaSettings> {

@@ -105,7 +105,7 @@ fn layered(router: Router<HttpState>, state: HttpState) -> NormalizePath<Router>
             edge::compression(),
             from_fn_with_state(state.clone(), observe),
             option_layer(edge::cors(&state.edge.limits().cors_origins)),
-            from_fn_with_state(state.clone(), edge::admission::admit),
+            from_fn_with_state(state.clone(), edge::load_shedding::admit),
             CatchPanicLayer::custom(problem::from_panic),
         ))
         .with_state(state);

@@ -33,7 +33,7 @@ mod timeline;
 mod update_status;
 
 pub use crate::db::events::EventPage;
-pub use crate::db::order_list::{OrderPage, StatusCount};
+pub use crate::db::order_list::{OrderListPage, StatusCount};
 pub use crate::db::sagas::SagaStatus;
 pub use cancel::Cancelled;
 pub use details::Tracking;

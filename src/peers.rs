@@ -10,9 +10,9 @@ pub mod outcome;
 pub mod payment;
 pub mod shipping;
 
-mod admission;
 mod already;
 mod bulkhead;
+mod call_admission;
 mod circuit_breaker;
 mod error_message;
 mod issuer;
@@ -31,9 +31,9 @@ use std::sync::Arc;
 
 use url::Url;
 
-pub use admission::PeerLimits;
 use call::PeerClient;
 pub use call::{CallContext, CallObserver, Error, PeerSettings};
+pub use call_admission::PeerLimits;
 pub use inventory::{Inventory, ReservationRecord};
 pub use issuer::TokenIssuer;
 pub use outcome::{CallFailure, CallOutcome, PeerRejection};

@@ -219,7 +219,7 @@ impl<S: HttpService> ConnectionServer<S> {
                     }
                     match timeout {
                         ClientTimeout::Idle => {
-                            left = Some(activity.leave());
+                            left = Some(activity.begin_close());
                             connection.as_mut().graceful_shutdown();
                         }
                         ClientTimeout::Head | ClientTimeout::Stalled => return,

@@ -13,7 +13,8 @@ mod traces;
 
 pub use sampling::Sampling;
 pub use spans::{
-    IncomingRequest, answered, call, continue_trace, fulfil, serve, trace_id, went_wrong,
+    IncomingRequest, continue_trace, record_error, record_status, start_client_span,
+    start_saga_span, start_server_span, trace_id,
 };
 pub use traces::{Traces, TracesSettings};
 

@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, watch};
 use crate::clock;
 use crate::metrics::Metrics;
 
-use super::key_set::KeySet;
+use super::jwk_set::JwkSet;
 use super::token_error::TokenError;
 use super::verification_key::KeyRefreshPolicy;
 
@@ -28,7 +28,7 @@ pub struct KeyFetchError(pub String);
 /// Fetches the keys that an issuer publishes, within a bounded time.
 pub trait KeySource: Send + Sync {
     /// The current keys for an algorithm.
-    fn fetch(&self, algorithm: Algorithm) -> BoxFuture<'_, Result<KeySet, KeyFetchError>>;
+    fn fetch(&self, algorithm: Algorithm) -> BoxFuture<'_, Result<JwkSet, KeyFetchError>>;
 }
 
 /// Whether tokens can be verified.
@@ -44,7 +44,7 @@ pub enum KeysState {
 
 /// The keys of the last successful fetch.
 struct CachedKeys {
-    keys: KeySet,
+    keys: JwkSet,
     fetched_at: Instant,
 }
 

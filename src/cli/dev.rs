@@ -20,7 +20,7 @@ const TOKEN_TTL_S: i64 = 86_400;
 #[command(
     after_help = "Starts everything: PostgreSQL (an installed one, otherwise a downloaded one; set DATABASE_URL or DB_HOST to use another server), the tables, stand-ins for the peers and for UserService, demo orders, and the service. The folder .dev keeps all data between runs. Ctrl-C stops everything."
 )]
-pub struct Args {
+pub struct DevArgs {
     /// Delete the orders and the state of the stand-ins first
     #[arg(long)]
     fresh: bool,
@@ -35,7 +35,7 @@ pub struct Args {
     database_only: bool,
 }
 
-pub async fn run(args: Args, mut environment: Environment) -> Result {
+pub async fn run(args: DevArgs, mut environment: Environment) -> Result {
     environment.fall_back("RUST_LOG", "warn,order_service=info");
     init_logs(&environment)?;
     let folder = dev_folder();
@@ -57,7 +57,7 @@ pub async fn run(args: Args, mut environment: Environment) -> Result {
     running.stop().await
 }
 
-async fn database_only(args: &Args, folder: PathBuf, environment: &Environment) -> Result {
+async fn database_only(args: &DevArgs, folder: PathBuf, environment: &Environment) -> Result {
     let database = dev::Database::start(&folder, args.fresh, environment).await?;
     println!("DATABASE_URL={}", database.url());
     // A thread, because the runtime would wait for a blocking read at shutdown.

@@ -55,7 +55,7 @@ impl PortArgs {
 #[command(
     after_help = "Ledgers at GET /sandbox/ledger, fault switches at POST /sandbox/faults, on every port. Tokens are signed with SECRET_KEY."
 )]
-pub struct Args {
+pub struct SandboxArgs {
     /// Address to listen on
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     host: IpAddr,
@@ -69,7 +69,7 @@ pub struct Args {
     state_file: Option<PathBuf>,
 }
 
-pub async fn run(args: Args, environment: &Environment) -> Result {
+pub async fn run(args: SandboxArgs, environment: &Environment) -> Result {
     init_logs(environment)?;
     let signing_secret = environment.or_dev().read(|reader| {
         let key = config::token_key(reader);

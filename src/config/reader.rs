@@ -103,7 +103,7 @@ impl<'a> SettingsReader<'a> {
     }
 
     /// The variables that were read.
-    pub fn asked_for(&self) -> &[&'static str] {
+    pub fn variables_read(&self) -> &[&'static str] {
         &self.read
     }
 }

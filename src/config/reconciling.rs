@@ -8,8 +8,7 @@ use crate::db::pool::PoolSettings;
 use crate::{peers, reconciliation, saga};
 
 use super::{
-    SettingsReader, database, fulfilment_settings, milliseconds, peer_settings, pool_limits,
-    seconds,
+    SettingsReader, database, milliseconds, peer_settings, pool_limits, saga_settings, seconds,
 };
 
 /// The least time since the last change of an order that is compared.
@@ -28,7 +27,7 @@ pub struct ReconcileConfig {
     /// The peer clients.
     pub peers: peers::PeerSettings,
     /// The settings of sagas.
-    pub fulfilment: saga::SagaSettings,
+    pub saga: saga::SagaSettings,
     /// The settings of reconciliation.
     pub reconciliation: reconciliation::ReconciliationSettings,
 }
@@ -41,13 +40,13 @@ impl ReconcileConfig {
         let timeout = milliseconds(reader, "PEER_TIMEOUT_MS", 10..=120_000);
         let peers = peer_settings(reader, timeout);
         let lease = seconds(reader, "LEASE_S", 1..=3600);
-        let fulfilment = fulfilment_settings(reader, lease);
-        let reconciliation = settings(reader, peers.as_ref(), fulfilment.as_ref());
+        let saga = saga_settings(reader, lease);
+        let reconciliation = settings(reader, peers.as_ref(), saga.as_ref());
         Some(Self {
             database: database?,
             limits: limits?,
             peers: peers?,
-            fulfilment: fulfilment?,
+            saga: saga?,
             reconciliation: reconciliation?,
         })
     }
@@ -57,17 +56,17 @@ impl ReconcileConfig {
 pub(super) fn settings(
     reader: &mut SettingsReader<'_>,
     peers: Option<&peers::PeerSettings>,
-    fulfilment: Option<&saga::SagaSettings>,
+    saga: Option<&saga::SagaSettings>,
 ) -> Option<reconciliation::ReconciliationSettings> {
     let every_h = reader.number("RECONCILE_EVERY_HOURS", 0..=8760);
     let days = reader.number("RECONCILE_DAYS", 1..=3650);
-    let (peers, fulfilment) = (peers?, fulfilment?);
+    let (peers, saga) = (peers?, saga?);
     let every = Duration::from_secs(every_h? * 3600);
     Some(reconciliation::ReconciliationSettings {
         interval: (!every.is_zero()).then_some(every),
         look_back: Duration::from_secs(days? * 86_400),
-        grace: fulfilment.retry.sweep_after.max(LEAST_GRACE),
+        grace: saga.retry.sweep_after.max(LEAST_GRACE),
         concurrency: (peers.limits.max_concurrent_calls / SHARE).max(1),
-        lease: fulfilment.lease,
+        lease: saga.lease,
     })
 }

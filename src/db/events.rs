@@ -18,11 +18,11 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    pub fn new(facts: &[OrderEvent], actor: &Actor) -> Self {
+    pub fn new(events: &[OrderEvent], actor: &Actor) -> Self {
         Self {
-            codes: facts.iter().map(|fact| fact.code().to_owned()).collect(),
-            actors: facts.iter().map(|_| actor.as_str().to_owned()).collect(),
-            data: facts.iter().map(OrderEvent::data).collect(),
+            codes: events.iter().map(|event| event.code().to_owned()).collect(),
+            actors: events.iter().map(|_| actor.as_str().to_owned()).collect(),
+            data: events.iter().map(OrderEvent::data).collect(),
         }
     }
 }
@@ -33,7 +33,7 @@ pub async fn is_recorded(
     conn: &mut PgConnection,
     order_id: OrderId,
     seq: i32,
-    fact: &OrderEvent,
+    event: &OrderEvent,
     actor: &Actor,
 ) -> Result<bool, Error> {
     let is_recorded = sqlx::query_scalar!(
@@ -43,9 +43,9 @@ pub async fn is_recorded(
         "#,
         order_id.0,
         seq,
-        fact.code(),
+        event.code(),
         actor.as_str(),
-        fact.data(),
+        event.data(),
     )
     .fetch_one(conn)
     .await?;

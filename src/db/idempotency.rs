@@ -52,12 +52,12 @@ pub async fn find(conn: &mut PgConnection, key: &IdempotencyKey) -> Result<Optio
 
 /// Stores a key; `false` when it is stored already.
 #[tracing::instrument(name = "db.idempotency.keep", skip_all)]
-pub async fn keep(
+pub async fn store(
     conn: &mut PgConnection,
     key: &IdempotencyKey,
     order_id: OrderId,
 ) -> Result<bool, Error> {
-    let kept = sqlx::query!(
+    let stored = sqlx::query!(
         r#"
         insert into idempotency_keys (scope, operation, key, fingerprint, order_id)
         values ($1, $2, $3, $4, $5)
@@ -71,7 +71,7 @@ pub async fn keep(
     )
     .execute(conn)
     .await?;
-    Ok(kept.rows_affected() > 0)
+    Ok(stored.rows_affected() > 0)
 }
 
 /// Deletes one batch of keys that are older than `older_than`, and returns its size; 0 when none are left.

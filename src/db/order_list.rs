@@ -26,7 +26,7 @@ use scope::{KeyPage, KeyRange, ListScope};
 
 /// A page of a list of orders.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct OrderPage {
+pub struct OrderListPage {
     /// The number of orders in the list, up to [`COUNT_LIMIT`].
     pub count: i64,
     /// Whether the list may have more orders than `count`.
@@ -41,7 +41,7 @@ pub struct OrderPage {
 }
 
 /// Reads a page, and counts the list.
-pub async fn list(conn: &mut PgConnection, query: &OrderListQuery) -> Result<OrderPage, Error> {
+pub async fn list(conn: &mut PgConnection, query: &OrderListQuery) -> Result<OrderListPage, Error> {
     let offset = match query.position {
         PagePosition::Page(number) => i64::from(number.saturating_sub(1)) * i64::from(query.size),
         _ => 0,
@@ -52,7 +52,10 @@ pub async fn list(conn: &mut PgConnection, query: &OrderListQuery) -> Result<Ord
 
 /// Reads a page without a count, for a caller that reads the whole list page by page.
 #[tracing::instrument(name = "db.orders.follow", skip_all)]
-pub async fn follow(conn: &mut PgConnection, query: &OrderListQuery) -> Result<OrderPage, Error> {
+pub async fn list_without_count(
+    conn: &mut PgConnection,
+    query: &OrderListQuery,
+) -> Result<OrderListPage, Error> {
     let page = read_keys(conn, query, 0, false).await?;
     assemble(conn, query, page).await
 }
@@ -110,14 +113,14 @@ async fn read_by_relevance(
     let mut page = KeyPage::default();
     for rank in ranks {
         let start = range.after.map(|key| key.value);
-        let is_behind = match (start, scope.sort_dir) {
+        let precedes_start = match (start, scope.sort_dir) {
             (Some(SortValue::Relevance(start)), SortDir::Desc) => rank < start,
             (Some(SortValue::Relevance(start)), SortDir::Asc) => rank > start,
             _ => false,
         };
         let read = i64::try_from(page.keys.len()).unwrap_or(i64::MAX);
         let missing = range.offset + range.limit - read;
-        let is_complete = is_behind || missing <= 0 || page.stopped_at.is_some();
+        let is_complete = precedes_start || missing <= 0 || page.stopped_at.is_some();
         if is_complete && !range.counting {
             continue;
         }
@@ -149,7 +152,7 @@ async fn assemble(
     conn: &mut PgConnection,
     query: &OrderListQuery,
     mut page: KeyPage,
-) -> Result<OrderPage, Error> {
+) -> Result<OrderListPage, Error> {
     let size = usize::try_from(query.size).unwrap_or(usize::MAX);
     let has_more = page.keys.len() > size;
     page.keys.truncate(size);
@@ -167,7 +170,7 @@ async fn assemble(
         }
     };
     let ids: Vec<i64> = page.keys.iter().map(|key| key.order_id).collect();
-    Ok(OrderPage {
+    Ok(OrderListPage {
         count: page.count.min(COUNT_LIMIT),
         count_capped: page.count_capped || page.count > COUNT_LIMIT,
         orders: find_many(conn, &ids).await?,

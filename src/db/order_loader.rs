@@ -8,7 +8,7 @@ use crate::domain::order::Order;
 use crate::domain::search::OrderListQuery;
 
 use super::batcher::{BatchKey, Batcher};
-use super::order_list::{OrderPage, list};
+use super::order_list::{OrderListPage, list};
 use super::orders::{find_many, owned_by};
 use super::recent_orders::{RecentOrders, recent_orders};
 use super::{ConnectionPool, Error, run};
@@ -50,7 +50,7 @@ impl OrderLoader {
 
     /// A page of a list of orders.
     #[tracing::instrument(name = "db.orders.list", skip_all)]
-    pub async fn list(&self, query: &OrderListQuery) -> Result<OrderPage, Error> {
+    pub async fn list(&self, query: &OrderListQuery) -> Result<OrderListPage, Error> {
         match RecentOrders::of(query) {
             Some(recent) => self.recent.load(recent).await,
             // Boxed, because otherwise the future of the frequent branch would be as large as this one.
@@ -76,7 +76,7 @@ impl BatchKey for OrderId {
 }
 
 impl BatchKey for RecentOrders {
-    type Value = OrderPage;
+    type Value = OrderListPage;
 
     const MAX_BATCH: usize = 16;
 

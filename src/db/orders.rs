@@ -235,10 +235,10 @@ pub async fn advance(
     conn: &mut PgConnection,
     order: &Order,
     state: &OrderState,
-    facts: &[OrderEvent],
+    events: &[OrderEvent],
     actor: &Actor,
 ) -> Result<bool, Error> {
-    let events = Columns::new(facts, actor);
+    let columns = Columns::new(events, actor);
     let changed = change_order!(
         guard: "guard as (select 1)",
         set: "order_status = $6, payment_status = $7, shipping_status = $8, cancel_reason = $9,
@@ -247,7 +247,7 @@ pub async fn advance(
         select: "select version from changed",
         order.order_id.0,
         order.version,
-        events,
+        columns,
         state.order_status.as_str(),
         state.payment_status.as_str(),
         state.shipping_status.as_str(),

@@ -10,7 +10,7 @@ use crate::domain::search::{
 };
 
 use super::Error;
-use super::order_list::{COUNT_LIMIT, OrderPage};
+use super::order_list::{COUNT_LIMIT, OrderListPage};
 use super::rows::{joined, push_row};
 
 /// The first page of one customer's orders, newest first.
@@ -41,7 +41,7 @@ impl RecentOrders {
     }
 
     /// Completes a page: the next key, and the bounded count.
-    fn complete(self, mut page: OrderPage) -> OrderPage {
+    fn complete(self, mut page: OrderListPage) -> OrderListPage {
         if page.count > i64::from(self.size) {
             page.next = page.orders.last().map(|order| SortKey {
                 value: SortValue::CreatedAt(order.created_at),
@@ -66,18 +66,18 @@ const _: () = assert!(COUNT_LIMIT == 10_000 && MAX_PAGE_SIZE == 100);
 pub async fn recent_orders(
     conn: &mut PgConnection,
     keys: &[RecentOrders],
-) -> Result<Vec<OrderPage>, Error> {
+) -> Result<Vec<OrderListPage>, Error> {
     let customers: Vec<i64> = keys.iter().map(|key| key.customer_id.0).collect();
     let sizes: Vec<i64> = keys.iter().map(|key| i64::from(key.size)).collect();
     let mut rows = joined!(
-        r#"asked.place as "place?", counted.count as "count?""#,
+        r#"requested.place as "place?", counted.count as "count?""#,
         "
         from unnest((select $1::bigint[])::bigint[], (select $2::bigint[])::bigint[])
-            with ordinality as asked (customer_id, size, place)
+            with ordinality as requested (customer_id, size, place)
         cross join lateral (
             select count(*) from (
                 select from orders o
-                where o.customer_id >= asked.customer_id and o.customer_id <= asked.customer_id
+                where o.customer_id >= requested.customer_id and o.customer_id <= requested.customer_id
                 order by o.customer_id
                 limit 10001
             ) orders
@@ -85,21 +85,21 @@ pub async fn recent_orders(
         cross join lateral (
             select * from (
                 select * from orders o
-                where o.customer_id >= asked.customer_id and o.customer_id <= asked.customer_id
+                where o.customer_id >= requested.customer_id and o.customer_id <= requested.customer_id
                 order by o.customer_id desc, o.created_at desc, o.order_id desc
                 limit 100
             ) newest
             order by newest.customer_id desc, newest.created_at desc, newest.order_id desc
-            limit asked.size
+            limit requested.size
         ) o
         left join order_items i on i.order_id = o.order_id
-        order by asked.place, o.created_at desc, o.order_id desc, i.order_item_id
+        order by requested.place, o.created_at desc, o.order_id desc, i.order_item_id
         ",
         &customers,
         &sizes
     )
     .fetch(conn);
-    let mut pages = vec![OrderPage::default(); keys.len()];
+    let mut pages = vec![OrderListPage::default(); keys.len()];
     while let Some(row) = rows.try_next().await? {
         let place = row.place.and_then(|place| usize::try_from(place - 1).ok());
         let Some(page) = place.and_then(|place| pages.get_mut(place)) else {

@@ -39,7 +39,7 @@ pub async fn observe(metrics: &Arc<Metrics>, request: Request, next: Next) -> Re
         otel.name = Empty,
         otel.kind = Empty
     );
-    telemetry::serve(
+    telemetry::start_server_span(
         &span,
         telemetry::IncomingRequest {
             method,
@@ -106,10 +106,10 @@ impl LogEntry<'_> {
         let error = self.problem.and_then(Problem::cause);
         let status = status.as_u16();
         let request_id = self.request_id;
-        telemetry::answered(span, status);
+        telemetry::record_status(span, status);
         let trace_id = telemetry::trace_id(span);
         if status >= 500 {
-            telemetry::went_wrong(span, code.unwrap_or("5xx"));
+            telemetry::record_error(span, code.unwrap_or("5xx"));
             tracing::error!(
                 request_id,
                 trace_id,

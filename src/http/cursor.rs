@@ -44,7 +44,7 @@ impl Cursors {
             SortValue::Relevance(rank) => (rank as u8).to_string(),
         };
         let place = format!("{direction}{}/{value}", key.order_id);
-        let code = hmac::sign(&self.key, &bound(search, place.as_bytes()));
+        let code = hmac::sign(&self.key, &signed_message(search, place.as_bytes()));
         let cursor = [code.as_ref(), place.as_bytes()].concat();
         Some(URL_SAFE_NO_PAD.encode(cursor))
     }
@@ -53,7 +53,7 @@ impl Cursors {
     pub fn read(&self, search: &OrderListQuery, cursor: &str) -> Option<PagePosition> {
         let cursor = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let (code, place) = cursor.split_at_checked(CODE_BYTES)?;
-        hmac::verify(&self.key, &bound(search, place), code).ok()?;
+        hmac::verify(&self.key, &signed_message(search, place), code).ok()?;
         let place = std::str::from_utf8(place).ok()?;
         let (order_id, value) = place.get(1..)?.split_once('/')?;
         let value = match search.sort_by {
@@ -91,9 +91,9 @@ fn rank(number: &str) -> Option<MatchRank> {
 }
 
 /// The signed text: the position and the search, in an unambiguous encoding.
-fn bound(search: &OrderListQuery, place: &[u8]) -> Vec<u8> {
+fn signed_message(search: &OrderListQuery, place: &[u8]) -> Vec<u8> {
     let filter = &search.filter;
-    let question = serde_json::json!([
+    let message = serde_json::json!([
         String::from_utf8_lossy(place),
         search.sort_by as u8,
         search.sort_dir as u8,
@@ -115,7 +115,7 @@ fn bound(search: &OrderListQuery, place: &[u8]) -> Vec<u8> {
         filter.needs_attention,
         filter.open,
     ]);
-    question.to_string().into_bytes()
+    message.to_string().into_bytes()
 }
 
 fn names<S: Status>(statuses: &[S]) -> Vec<&'static str> {

@@ -10,11 +10,11 @@ use tokio::sync::Semaphore;
 use super::problem::{Problem, ProblemKind};
 use crate::metrics::Metrics;
 
-pub mod admission;
 mod client;
 mod compression;
 mod cors;
 mod limits;
+pub mod load_shedding;
 pub mod rate_limit;
 mod rate_limiter;
 mod security_headers;

@@ -69,8 +69,8 @@ impl Orders {
         let new_key = key.filter(|_| !replayed);
         match decide(&order, replayed, expected)? {
             CancelDecision::AlreadyRequested => {
-                let is_kept = self.keep(new_key, order_id).await?;
-                Ok(is_kept.then_some(Cancelled { order, replayed }))
+                let is_stored = self.store_key(new_key, order_id).await?;
+                Ok(is_stored.then_some(Cancelled { order, replayed }))
             }
             CancelDecision::Request => {
                 let written = self.write_request(caller, &order, new_key).await?;
@@ -86,14 +86,18 @@ impl Orders {
         Ok(replayed(key, earlier)?.is_some())
     }
 
-    /// Keeps the key of a cancel that needs no other write; `false` when another request has used it
+    /// Stores the key of a cancel that needs no other write; `false` when another request has used it
     /// meanwhile.
-    async fn keep(&self, key: Option<&IdempotencyKey>, order_id: OrderId) -> Result<bool, Error> {
+    async fn store_key(
+        &self,
+        key: Option<&IdempotencyKey>,
+        order_id: OrderId,
+    ) -> Result<bool, Error> {
         let Some(key) = key else { return Ok(true) };
         failpoints::pass(&["orders", "cancel", "before_write"]);
-        let kept = run!(self.db, |conn| idempotency::keep(conn, key, order_id)).await?;
+        let is_stored = run!(self.db, |conn| idempotency::store(conn, key, order_id)).await?;
         failpoints::pass(&["orders", "cancel", "after_write"]);
-        Ok(kept)
+        Ok(is_stored)
     }
 
     async fn write_request(

@@ -42,7 +42,7 @@ impl Orders {
     }
 
     /// Refreshes the metrics of open sagas.
-    pub async fn measure_fulfilments(&self) -> Result<(), Error> {
+    pub async fn measure_sagas(&self) -> Result<(), Error> {
         let counts = run!(self.db, |conn| count_open(conn)).await?;
         let lag = run!(self.db, |conn| due_lag(conn)).await?;
         self.metrics.sagas_due_lag.set(lag);

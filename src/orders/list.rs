@@ -1,7 +1,7 @@
 //! Lists of orders: the caller's own, all orders for staff, or one customer's history. They may come from
 //! a standby, which lags slightly behind.
 
-use crate::db::order_list::{OrderPage, StatusCount, counts, follow};
+use crate::db::order_list::{OrderListPage, StatusCount, counts, list_without_count};
 use crate::db::run;
 use crate::domain::ids::CustomerId;
 use crate::domain::principal::{Principal, Role};
@@ -33,21 +33,21 @@ impl Orders {
         &self,
         caller: &Principal,
         query: &OrderListQuery,
-    ) -> Result<OrderPage, Error> {
+    ) -> Result<OrderListPage, Error> {
         let query = scoped(caller, query.clone())?;
         Ok(read!(self, |loader| loader.list(&query)).await?)
     }
 
     /// The same without a count, for a caller that reads the whole list page by page.
-    pub async fn follow(
+    pub async fn list_without_count(
         &self,
         caller: &Principal,
         query: &OrderListQuery,
-    ) -> Result<OrderPage, Error> {
+    ) -> Result<OrderListPage, Error> {
         let query = scoped(caller, query.clone())?;
-        Ok(read!(self, |loader| run!(loader.pool(), |conn| follow(
-            conn, &query
-        )))
+        Ok(read!(self, |loader| run!(loader.pool(), |conn| {
+            list_without_count(conn, &query)
+        }))
         .await?)
     }
 
@@ -63,7 +63,7 @@ impl Orders {
         caller: &Principal,
         customer_id: CustomerId,
         query: &OrderListQuery,
-    ) -> Result<OrderPage, Error> {
+    ) -> Result<OrderListPage, Error> {
         if !caller.may_see(customer_id) {
             return Err(Error::NothingHere);
         }

@@ -8,7 +8,7 @@ use tracing::{Instrument, Span};
 use url::Url;
 use uuid::Uuid;
 
-use super::admission::{Admission, PeerLimits};
+use super::call_admission::{Admission, PeerLimits};
 use super::outcome::{CallFailure, CallOutcome};
 use crate::failpoints;
 use crate::metrics::Metrics;
@@ -121,25 +121,33 @@ pub(super) fn http_client(settings: &PeerSettings) -> Result<Client, Error> {
         .map_err(Error::Client)
 }
 
-/// The name of an operation and the span of one call.
+/// The purpose of an operation. The bulkhead reserves permits for every purpose except [`Self::Forward`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CallPurpose {
+    /// Executes a step of a saga.
+    Forward,
+    /// Undoes a step.
+    Compensation,
+    /// Finds the result of an earlier call of a saga.
+    Lookup,
+    /// Belongs to no saga, such as a sign-in.
+    NoSaga,
+}
+
+/// The name and purpose of an operation, and the span of one call.
 pub(super) struct PeerOperation {
     pub name: &'static str,
+    pub purpose: CallPurpose,
     pub span: Span,
 }
 
-impl PeerOperation {
-    /// Whether the operation takes a saga forward. The others compensate or read.
-    fn is_forward(&self) -> bool {
-        matches!(self.name, "reserve" | "charge" | "create" | "commit")
-    }
-}
-
-/// `operation!("payment", "charge")` has a span named `peer.payment.charge`. It is a macro, because the
-/// name of a span is a constant.
+/// `operation!(Forward, "payment", "charge")` has a span named `peer.payment.charge`. It is a macro, because
+/// the name of a span is a constant.
 macro_rules! operation {
-    ($peer:literal, $name:literal) => {
+    ($purpose:ident, $peer:literal, $name:literal) => {
         $crate::peers::call::PeerOperation {
             name: $name,
+            purpose: $crate::peers::call::CallPurpose::$purpose,
             span: tracing::info_span!(
                 concat!("peer.", $peer, ".", $name),
                 otel.kind = tracing::field::Empty,
@@ -193,10 +201,10 @@ impl PeerClient {
         work: impl Future<Output = Result<CallOutcome<T>, CallFailure>>,
     ) -> CallOutcome<T> {
         let started = Instant::now();
-        telemetry::call(&operation.span, self.name);
+        telemetry::start_client_span(&operation.span, self.name);
         let admitted = self
             .admission
-            .admit(operation.is_forward(), context.is_retry)
+            .admit(operation.purpose == CallPurpose::Forward, context.is_retry)
             .await;
         let result = match admitted {
             Ok(permit) => {
@@ -215,7 +223,7 @@ impl PeerClient {
         let outcome = result.label();
         operation.span.record("outcome", outcome);
         if !matches!(result, CallOutcome::Success(_) | CallOutcome::Rejected(_)) {
-            telemetry::went_wrong(&operation.span, outcome);
+            telemetry::record_error(&operation.span, outcome);
         }
         self.observer
             .call_ended(self.name, operation.name, outcome, started.elapsed());
@@ -224,7 +232,7 @@ impl PeerClient {
 
     /// Operations outside a saga have no failpoint.
     fn pass_failpoint(&self, operation: &PeerOperation, when: &str) {
-        if !matches!(operation.name, "list" | "sign_in" | "keys") {
+        if operation.purpose != CallPurpose::NoSaga {
             failpoints::pass(&["peers", self.name, operation.name, when]);
         }
     }

@@ -7,7 +7,7 @@ use jsonwebtoken::Algorithm;
 use url::Url;
 use uuid::Uuid;
 
-use crate::auth::{KeyFetchError, KeySet, KeySource};
+use crate::auth::{JwkSet, KeyFetchError, KeySource};
 
 use super::call::{CallContext, PeerClient, operation};
 use super::outcome::{CallFailure, CallOutcome};
@@ -29,7 +29,7 @@ impl TokenIssuer {
 }
 
 impl KeySource for TokenIssuer {
-    fn fetch(&self, algorithm: Algorithm) -> BoxFuture<'_, Result<KeySet, KeyFetchError>> {
+    fn fetch(&self, algorithm: Algorithm) -> BoxFuture<'_, Result<JwkSet, KeyFetchError>> {
         Box::pin(async move {
             match self.keys(algorithm).await {
                 CallOutcome::Success(keys) => Ok(keys),
@@ -43,7 +43,7 @@ impl KeySource for TokenIssuer {
 }
 
 impl TokenIssuer {
-    async fn keys(&self, algorithm: Algorithm) -> CallOutcome<KeySet> {
+    async fn keys(&self, algorithm: Algorithm) -> CallOutcome<JwkSet> {
         let trace_id = Uuid::new_v4();
         let request_id = trace_id.to_string();
         let context = CallContext::without_order(trace_id, &request_id);
@@ -52,12 +52,12 @@ impl TokenIssuer {
             if response.status != 200 {
                 return Err(response.failure());
             }
-            KeySet::read(&response.body, algorithm)
+            JwkSet::read(&response.body, algorithm)
                 .map(CallOutcome::Success)
                 .map_err(|fault| CallFailure::new(fault.to_string()))
         };
         self.peer
-            .call(operation!("issuer", "keys"), &context, work)
+            .call(operation!(NoSaga, "issuer", "keys"), &context, work)
             .await
     }
 }

@@ -152,7 +152,7 @@ impl PeerClient {
                 .map_err(|error| connection_failure(&error, hops))?;
             let status = response.status().as_u16();
             Span::current().record("status", status);
-            telemetry::answered(&Span::current(), status);
+            telemetry::record_status(&Span::current(), status);
             if !response.status().is_redirection() {
                 return read(response).await;
             }

@@ -62,7 +62,7 @@ impl UserService {
             }
         };
         self.peer
-            .call(operation!("user", "sign_in"), &context, work)
+            .call(operation!(NoSaga, "user", "sign_in"), &context, work)
             .await
     }
 }

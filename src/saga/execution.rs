@@ -114,7 +114,7 @@ impl SagaExecutor {
             order_id = saga.order.order_id.0,
             trace_id = %identity.simple()
         );
-        telemetry::fulfil(&span, identity, saga.is_first_lease(), &cause);
+        telemetry::start_saga_span(&span, identity, saga.is_first_lease(), &cause);
         drop(cause);
         let execution = Execution::new(saga, leased_at);
         self.iterate(execution, stop).instrument(span).await;

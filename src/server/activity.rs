@@ -62,7 +62,7 @@ struct ActivityState {
     /// The id of the latest request.
     next: u64,
     /// Requests with a chunk that waits for the client, and since when.
-    offered: HashMap<u64, Instant>,
+    pending: HashMap<u64, Instant>,
     /// Since when the socket accepts no more bytes.
     blocked: Option<Instant>,
 }
@@ -77,7 +77,7 @@ impl Activity {
             head_since: None,
             in_flight: 0,
             next: 0,
-            offered: HashMap::new(),
+            pending: HashMap::new(),
             blocked: None,
         };
         Self {
@@ -112,16 +112,16 @@ impl Activity {
     }
 
     /// Whether the socket accepted bytes.
-    pub fn has_written(&self, took: bool) {
+    pub fn socket_writable(&self, is_writable: bool) {
         let mut state = self.state();
-        match took {
+        match is_writable {
             true => state.blocked = None,
             false => _ = state.blocked.get_or_insert_with(Instant::now),
         }
     }
 
     /// The server begins to close the connection: the idle timeout starts again.
-    pub fn leave(&self) -> Instant {
+    pub fn begin_close(&self) -> Instant {
         let now = Instant::now();
         let mut state = self.state();
         state.since = now;
@@ -151,8 +151,8 @@ impl Activity {
 impl ActivityState {
     /// The timeout that expires next, and when.
     fn due(&self, limits: &ConnectionLimits) -> Option<(Instant, ClientTimeout)> {
-        let offered = self.offered.values().chain(self.blocked.as_ref()).min();
-        if let Some(&since) = offered {
+        let pending = self.pending.values().chain(self.blocked.as_ref()).min();
+        if let Some(&since) = pending {
             return Some((since + limits.write_timeout, ClientTimeout::Stalled));
         }
         if self.in_flight > 0 {
@@ -175,21 +175,21 @@ pub struct RequestInFlight {
 
 impl RequestInFlight {
     /// A chunk of the response waits for the client.
-    pub fn offered(&self) {
+    pub fn chunk_pending(&self) {
         let mut state = self.activity.state();
-        state.offered.insert(self.id, Instant::now());
+        state.pending.insert(self.id, Instant::now());
     }
 
     /// The client has taken it.
-    pub fn taken(&self) {
-        self.activity.state().offered.remove(&self.id);
+    pub fn chunk_taken(&self) {
+        self.activity.state().pending.remove(&self.id);
     }
 }
 
 impl Drop for RequestInFlight {
     fn drop(&mut self) {
         let mut state = self.activity.state();
-        state.offered.remove(&self.id);
+        state.pending.remove(&self.id);
         state.in_flight -= 1;
         state.since = Instant::now();
         state.head_since = None;
@@ -246,14 +246,14 @@ mod tests {
         let connection = connection();
         let request = Activity::begin(&connection, Version::HTTP_11);
         assert_eq!(after(&connection, 10_000), None);
-        request.offered();
+        request.chunk_pending();
         assert_eq!(after(&connection, 29), None);
         assert_eq!(after(&connection, 31), Some(ClientTimeout::Stalled));
-        request.taken();
+        request.chunk_taken();
         assert_eq!(after(&connection, 10_000), None);
-        connection.has_written(false);
+        connection.socket_writable(false);
         assert_eq!(after(&connection, 31), Some(ClientTimeout::Stalled));
-        connection.has_written(true);
+        connection.socket_writable(true);
         assert_eq!(after(&connection, 10_000), None);
     }
 
@@ -261,10 +261,10 @@ mod tests {
     fn one_stalled_response_is_detected_among_others() {
         let connection = connection();
         let stalled = Activity::begin(&connection, Version::HTTP_2);
-        stalled.offered();
+        stalled.chunk_pending();
         let other = Activity::begin(&connection, Version::HTTP_2);
-        other.offered();
-        other.taken();
+        other.chunk_pending();
+        other.chunk_taken();
         drop(other);
         assert_eq!(after(&connection, 31), Some(ClientTimeout::Stalled));
         drop(stalled);
@@ -278,7 +278,7 @@ mod tests {
         assert!(connection.next_check() <= within(10));
         let request = Activity::begin(&connection, Version::HTTP_11);
         assert!(connection.next_check() <= within(10));
-        request.offered();
+        request.chunk_pending();
         assert!(connection.next_check() <= within(10));
     }
 }

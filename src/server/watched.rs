@@ -27,7 +27,7 @@ impl WatchedStream {
     }
 
     fn wrote(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        self.activity.has_written(polled.is_ready());
+        self.activity.socket_writable(polled.is_ready());
         polled
     }
 }
@@ -91,7 +91,7 @@ impl WatchedBody {
     /// Wraps the body of the response to a request.
     pub fn new(body: Body, in_flight: RequestInFlight) -> Self {
         // An HTTP/2 client may not even take the first chunk.
-        in_flight.offered();
+        in_flight.chunk_pending();
         Self {
             body,
             rest: Bytes::new(),
@@ -109,7 +109,7 @@ impl hyper::body::Body for WatchedBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         if self.rest.is_empty() {
-            self.in_flight.taken();
+            self.in_flight.chunk_taken();
             let frame = match Pin::new(&mut self.body).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => frame,
                 other => return other,
@@ -119,7 +119,7 @@ impl hyper::body::Body for WatchedBody {
                 Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
             }
         }
-        self.in_flight.offered();
+        self.in_flight.chunk_pending();
         let length = self.rest.len().min(BUFFER_BYTES);
         Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(length)))))
     }

@@ -13,39 +13,39 @@ use opentelemetry_sdk::trace::{
 use uuid::Uuid;
 
 /// The name of the span of a saga run.
-const FULFILMENT: &str = "fulfilment.drive";
+const SAGA_SPAN: &str = "fulfilment.drive";
 
 /// The samplers of the OpenTelemetry specification, except remote ones.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sampling {
     /// Honour the sampling decision of the parent.
-    heeds_parent: bool,
+    is_parent_based: bool,
     /// The ratio of sampled traces without such a decision, from 0 to 1.
-    share: f64,
+    ratio: f64,
 }
 
 impl Sampling {
-    /// A sampler by its name in `OTEL_TRACES_SAMPLER`; `share` is the ratio of `traceidratio`.
-    pub fn of(name: &str, share: f64) -> Option<Self> {
-        let heeds_parent = name.starts_with("parentbased_");
-        let share = match name.strip_prefix("parentbased_").unwrap_or(name) {
+    /// A sampler by its name in `OTEL_TRACES_SAMPLER`; `ratio` is the ratio of `traceidratio`.
+    pub fn of(name: &str, ratio: f64) -> Option<Self> {
+        let is_parent_based = name.starts_with("parentbased_");
+        let ratio = match name.strip_prefix("parentbased_").unwrap_or(name) {
             "always_on" => 1.0,
             "always_off" => 0.0,
-            "traceidratio" => share,
+            "traceidratio" => ratio,
             _ => return None,
         };
         Some(Self {
-            heeds_parent,
-            share,
+            is_parent_based,
+            ratio,
         })
     }
 
-    fn keeps(&self, parent: Option<&SpanContext>, trace_id: TraceId) -> bool {
+    fn is_sampled(&self, parent: Option<&SpanContext>, trace_id: TraceId) -> bool {
         match parent {
             // All spans of a trace share one decision.
             Some(parent) if !parent.is_remote() => parent.is_sampled(),
-            Some(parent) if self.heeds_parent && !is_fulfilment(parent) => parent.is_sampled(),
-            _ => self.share >= 1.0 || position(trace_id) < self.share,
+            Some(parent) if self.is_parent_based && !is_saga_root(parent) => parent.is_sampled(),
+            _ => self.ratio >= 1.0 || position(trace_id) < self.ratio,
         }
     }
 }
@@ -72,15 +72,16 @@ impl ShouldSample for Sampling {
             .filter(SpanContext::is_valid);
         // Other root spans come from background loops, which query the database many times a minute or list
         // all records of the peers.
-        let may_begin = *kind == SpanKind::Server || name == FULFILMENT;
-        let is_kept = (parent.is_some() || may_begin) && self.keeps(parent.as_ref(), trace_id);
+        let may_begin = *kind == SpanKind::Server || name == SAGA_SPAN;
+        let is_sampled =
+            (parent.is_some() || may_begin) && self.is_sampled(parent.as_ref(), trace_id);
         let is_query = name.starts_with("db.");
         SamplingResult {
-            decision: match is_kept {
+            decision: match is_sampled {
                 true => SamplingDecision::RecordAndSample,
                 false => SamplingDecision::Drop,
             },
-            attributes: match is_kept && is_query {
+            attributes: match is_sampled && is_query {
                 true => vec![KeyValue::new("db.system.name", "postgresql")],
                 false => Vec::new(),
             },
@@ -90,7 +91,7 @@ impl ShouldSample for Sampling {
 }
 
 /// The span context of the first span of a saga, which this or another process has started.
-pub(super) fn fulfilment(identity: Uuid) -> SpanContext {
+pub(super) fn saga_root(identity: Uuid) -> SpanContext {
     let (_, random) = identity.as_u64_pair();
     SpanContext::new(
         TraceId::from(identity.as_u128()),
@@ -103,7 +104,7 @@ pub(super) fn fulfilment(identity: Uuid) -> SpanContext {
     )
 }
 
-fn is_fulfilment(context: &SpanContext) -> bool {
+fn is_saga_root(context: &SpanContext) -> bool {
     context.is_remote() && context.trace_id().to_bytes()[8..] == context.span_id().to_bytes()
 }
 
@@ -178,32 +179,39 @@ mod tests {
             ("parentbased_always_off", false, true, false),
         ] {
             let sampling = Sampling::of(name, 1.0).unwrap();
-            assert_eq!(sampling.keeps(None, trace_id), by_itself, "{name}");
+            assert_eq!(sampling.is_sampled(None, trace_id), by_itself, "{name}");
             for (sampled, expected) in [(true, called_on), (false, called_off)] {
                 let parent = context(1, sampled);
-                assert_eq!(sampling.keeps(Some(&parent), trace_id), expected, "{name}");
+                assert_eq!(
+                    sampling.is_sampled(Some(&parent), trace_id),
+                    expected,
+                    "{name}"
+                );
             }
         }
     }
 
     #[test]
     fn the_sampling_ratio_holds_and_workers_sample_alike() {
-        for share in [0.1, 0.5, 0.9] {
-            let sampling = Sampling::of("parentbased_traceidratio", share).unwrap();
+        for ratio in [0.1, 0.5, 0.9] {
+            let sampling = Sampling::of("parentbased_traceidratio", ratio).unwrap();
             let mut kept = 0;
             for _ in 0..4000 {
-                let first = fulfilment(Uuid::now_v7());
-                let is_kept = sampling.keeps(None, first.trace_id());
-                assert_eq!(sampling.keeps(Some(&first), first.trace_id()), is_kept);
-                kept += i32::from(is_kept);
+                let first = saga_root(Uuid::now_v7());
+                let is_sampled = sampling.is_sampled(None, first.trace_id());
+                assert_eq!(
+                    sampling.is_sampled(Some(&first), first.trace_id()),
+                    is_sampled
+                );
+                kept += i32::from(is_sampled);
             }
-            let off = (f64::from(kept) / 4000.0 - share).abs();
-            assert!(off < 0.05, "{kept} of 4000 at {share}");
+            let off = (f64::from(kept) / 4000.0 - ratio).abs();
+            assert!(off < 0.05, "{kept} of 4000 at {ratio}");
         }
     }
 
     #[test]
-    fn only_requests_and_fulfilments_start_whole_traces() {
+    fn only_requests_and_sagas_start_whole_traces() {
         let sampling = Sampling::of("always_on", 1.0).unwrap();
         let sample = |parent: Option<&Context>, name: &str, kind: SpanKind| {
             let trace_id = TraceId::from(1);
@@ -223,15 +231,18 @@ mod tests {
                 "{name}"
             );
         }
-        for is_kept in [true, false] {
-            let parent = context(1, is_kept);
+        for is_sampled in [true, false] {
+            let parent = context(1, is_sampled);
             let (flags, state) = (parent.trace_flags(), TraceState::default());
             let local = SpanContext::new(parent.trace_id(), parent.span_id(), flags, false, state);
             let parent = Context::new().with_remote_span_context(local);
             let query = sample(Some(&parent), "db.orders.find", SpanKind::Internal);
-            assert_eq!(query.decision == SamplingDecision::RecordAndSample, is_kept);
+            assert_eq!(
+                query.decision == SamplingDecision::RecordAndSample,
+                is_sampled
+            );
             let names_database = |it: &KeyValue| it.key.as_str() == "db.system.name";
-            assert_eq!(query.attributes.iter().any(names_database), is_kept);
+            assert_eq!(query.attributes.iter().any(names_database), is_sampled);
         }
     }
 }

@@ -15,7 +15,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use url::Url;
 use uuid::Uuid;
 
-use super::sampling::{TraceIds, fulfilment};
+use super::sampling::{TraceIds, saga_root};
 
 /// The longest text from a client in a span, in bytes.
 const MAX_TEXT: usize = 512;
@@ -61,7 +61,7 @@ impl Extractor for TraceHeaders<'_> {
 
 /// Makes a span the server span of a request, in the trace of the client if the request names one. The span has
 /// fields `otel.name`, `otel.kind` and `trace_id`, and has not been entered.
-pub fn serve(span: &Span, request: IncomingRequest<'_>) {
+pub fn start_server_span(span: &Span, request: IncomingRequest<'_>) {
     if !is_on() {
         return;
     }
@@ -87,14 +87,14 @@ pub fn serve(span: &Span, request: IncomingRequest<'_>) {
 }
 
 /// Records the status of a response.
-pub fn answered(span: &Span, status: u16) {
+pub fn record_status(span: &Span, status: u16) {
     if is_on() {
         span.set_attribute("http.response.status_code", i64::from(status));
     }
 }
 
 /// Marks a span as failed. `what` is one of a small set of error types.
-pub fn went_wrong(span: &Span, what: &str) {
+pub fn record_error(span: &Span, what: &str) {
     if is_on() {
         span.set_attribute("error.type", what.to_owned());
         span.set_status(Status::error(""));
@@ -102,7 +102,7 @@ pub fn went_wrong(span: &Span, what: &str) {
 }
 
 /// Makes a span the client span of a call to a peer. The span has a field `otel.kind` and has not been entered.
-pub fn call(span: &Span, peer: &'static str) {
+pub fn start_client_span(span: &Span, peer: &'static str) {
     if is_on() {
         span.record("otel.kind", "client");
         span.set_attribute("peer.service", peer);
@@ -134,11 +134,11 @@ pub fn continue_trace(span: &Span, method: &str, url: &Url, headers: &mut Header
 
 /// Puts a span into the trace of an order's saga: as its first span, or as a child of that. The span and the
 /// span of the request that caused it are linked with each other. The span has not been entered.
-pub fn fulfil(span: &Span, identity: Uuid, is_first: bool, cause: &Span) {
+pub fn start_saga_span(span: &Span, identity: Uuid, is_first: bool, cause: &Span) {
     if !is_on() {
         return;
     }
-    let first = fulfilment(identity);
+    let first = saga_root(identity);
     if is_first {
         let _ = span.set_parent(Context::new());
         TraceIds::with(&first, || drop(span.context()));

@@ -49,7 +49,7 @@ fn env_example_manual_and_program_have_the_same_variables() {
     let mut reader = SettingsReader::new(&nothing);
     let _ = Config::read(&mut reader);
     let _ = config::telemetry(&mut reader);
-    let read: BTreeSet<&str> = reader.asked_for().iter().copied().collect();
+    let read: BTreeSet<&str> = reader.variables_read().iter().copied().collect();
     let documented: BTreeSet<&str> = VARIABLES.iter().map(|variable| variable.name).collect();
     let shown: BTreeSet<&str> = entries().into_keys().collect();
     assert_eq!(documented, read);

@@ -10,7 +10,7 @@ use crate::db::Error;
 use crate::domain::search::{MatchRank, OrderFilter, SortBy};
 use crate::domain::status::{OrderStatus, PaymentStatus, ShippingStatus, Status};
 
-use super::filter::{self, MIN_PART_CHARS, OPEN, patterns};
+use super::filter::{self, MIN_SUBSTRING_CHARS, OPEN, patterns};
 use super::scope::{COUNT_LIMIT, ListScope};
 
 /// The largest number of SKUs that a search text may match in a lookup; with more, the list is scanned.
@@ -233,7 +233,7 @@ fn push_search(query: &mut QueryBuilder<Postgres>, text: &str, rank: Option<Matc
         query.push(" union all ");
     }
     // The widest pattern includes the matches of the narrower ones.
-    let wanted = rank.unwrap_or(if text.chars().count() < MIN_PART_CHARS {
+    let wanted = rank.unwrap_or(if text.chars().count() < MIN_SUBSTRING_CHARS {
         MatchRank::Prefix
     } else {
         MatchRank::Substring

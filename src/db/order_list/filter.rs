@@ -7,7 +7,7 @@ use crate::domain::search::{MatchRank, OrderFilter};
 use crate::domain::status::{OrderStatus, Status};
 
 /// The shortest text that is searched as a substring: a shorter one has no trigram for the index.
-pub const MIN_PART_CHARS: usize = 3;
+pub const MIN_SUBSTRING_CHARS: usize = 3;
 
 /// The open order statuses.
 pub const OPEN: [OrderStatus; 2] = [OrderStatus::Pending, OrderStatus::Cancelling];
@@ -117,7 +117,7 @@ fn push_rank(query: &mut QueryBuilder<Postgres>, text: &str) {
 /// The LIKE patterns of a text for SKUs and names, best rank first.
 pub fn patterns(text: &str) -> impl Iterator<Item = (MatchRank, String)> {
     let literal = escape_like(text);
-    let is_long = text.chars().count() >= MIN_PART_CHARS;
+    let is_long = text.chars().count() >= MIN_SUBSTRING_CHARS;
     let part = is_long.then(|| (MatchRank::Substring, format!("%{literal}%")));
     [
         (MatchRank::Exact, literal.clone()),

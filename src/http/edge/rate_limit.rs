@@ -15,7 +15,7 @@ use crate::http::problem::{Problem, ProblemKind};
 
 use super::Edge;
 use super::client;
-use super::rate_limiter::{KeyedLimiter, Quota};
+use super::rate_limiter::{KeyedLimiter, RateLimitState};
 
 const TOO_MANY_REQUESTS: &str =
     "you ask more often than you may; the RateLimit header tells how often that is";
@@ -63,12 +63,12 @@ pub fn sign_in(edge: &Edge, address: IpAddr, username: &str) -> Result<(), Box<R
     let username = username.trim().to_lowercase();
     let by_address = edge.rates.sign_ins_by_address.as_ref();
     let by_name = edge.rates.sign_ins_by_name.as_ref();
-    let quotas = [
+    let buckets = [
         by_address.map(|limiter| limiter.check(network)),
         by_name.map(|limiter| limiter.check((network, username))),
     ];
-    for quota in quotas.into_iter().flatten() {
-        quota.map_err(|quota| Box::new(too_many(edge, &quota, TOO_MANY_SIGN_INS)))?;
+    for checked in buckets.into_iter().flatten() {
+        checked.map_err(|bucket| Box::new(too_many(edge, &bucket, TOO_MANY_SIGN_INS)))?;
     }
     Ok(())
 }
@@ -92,19 +92,19 @@ async fn limited(
         return answer.await;
     };
     match limiter.check(caller) {
-        Ok(quota) => {
+        Ok(bucket) => {
             let mut response = answer.await;
-            quota.add_to(response.headers_mut());
+            bucket.add_to(response.headers_mut());
             response
         }
-        Err(quota) => too_many(edge, &quota, TOO_MANY_REQUESTS),
+        Err(bucket) => too_many(edge, &bucket, TOO_MANY_REQUESTS),
     }
 }
 
-fn too_many(edge: &Edge, quota: &Quota, detail: &'static str) -> Response {
-    let wait_s = u32::try_from(quota.wait_s).unwrap_or(u32::MAX);
+fn too_many(edge: &Edge, bucket: &RateLimitState, detail: &'static str) -> Response {
+    let wait_s = u32::try_from(bucket.wait_s).unwrap_or(u32::MAX);
     let problem = edge.reject(ProblemKind::RateLimited, detail);
     let mut response = problem.retry_after(wait_s).into_response();
-    quota.add_to(response.headers_mut());
+    bucket.add_to(response.headers_mut());
     response
 }

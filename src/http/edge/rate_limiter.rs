@@ -41,9 +41,9 @@ pub struct KeyedLimiter {
     requests: AtomicU32,
 }
 
-/// The quota of a caller after a request.
+/// The state of a caller's bucket after a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quota {
+pub struct RateLimitState {
     name: &'static str,
     size: u32,
     refill_s: u64,
@@ -66,8 +66,8 @@ impl KeyedLimiter {
     /// Takes one token from the caller's bucket.
     ///
     /// # Errors
-    /// The quota, if the bucket is empty.
-    pub fn check(&self, caller: impl Hash) -> Result<Quota, Quota> {
+    /// The state of the bucket, if it is empty.
+    pub fn check(&self, caller: impl Hash) -> Result<RateLimitState, RateLimitState> {
         if self.requests.fetch_add(1, Ordering::Relaxed) % PURGE_EVERY == PURGE_EVERY - 1 {
             self.purge();
         }
@@ -75,7 +75,7 @@ impl KeyedLimiter {
         let limiter = self.limiter.read().unwrap_or_else(PoisonError::into_inner);
         let size = self.quota.burst_size().get();
         let each = self.quota.replenish_interval();
-        let quota = |remaining: u32, wait: Duration| Quota {
+        let bucket = |remaining: u32, wait: Duration| RateLimitState {
             name: self.name,
             size,
             refill_s: seconds(each * size),
@@ -85,11 +85,11 @@ impl KeyedLimiter {
         match limiter.check_key(&key) {
             Ok(state) => {
                 let remaining = state.remaining_burst_capacity();
-                Ok(quota(remaining, each * (size - remaining)))
+                Ok(bucket(remaining, each * (size - remaining)))
             }
             Err(not_until) => {
                 let wait = not_until.wait_time_from(limiter.clock().now());
-                Err(quota(0, wait))
+                Err(bucket(0, wait))
             }
         }
     }
@@ -116,7 +116,7 @@ fn seconds(duration: Duration) -> u64 {
         .max(1)
 }
 
-impl Quota {
+impl RateLimitState {
     /// Adds the rate limit headers.
     pub fn add_to(&self, headers: &mut HeaderMap) {
         let Self {
@@ -184,9 +184,9 @@ mod tests {
     fn each_caller_has_its_own_rate_limit_bucket() {
         let limiter = limiter(1, 3);
         for remaining in [2, 1, 0] {
-            let quota = limiter.check("a").unwrap();
-            assert_eq!((quota.remaining, quota.size), (remaining, 3));
-            assert_eq!(quota.wait_s, u64::from(3 - remaining));
+            let state = limiter.check("a").unwrap();
+            assert_eq!((state.remaining, state.size), (remaining, 3));
+            assert_eq!(state.wait_s, u64::from(3 - remaining));
         }
         let rejected = limiter.check("a").unwrap_err();
         assert_eq!((rejected.remaining, rejected.wait_s), (0, 1));
@@ -196,8 +196,8 @@ mod tests {
     #[test]
     fn the_ratelimit_headers_follow_the_ietf_draft() {
         let mut headers = HeaderMap::new();
-        let quota = limiter(50, 200).check("a").unwrap();
-        quota.add_to(&mut headers);
+        let state = limiter(50, 200).check("a").unwrap();
+        state.add_to(&mut headers);
         assert_eq!(headers[RATE_LIMIT_POLICY], "\"default\";q=200;w=4");
         assert_eq!(headers[RATE_LIMIT], "\"default\";r=199;t=1");
     }

@@ -18,7 +18,7 @@ use crate::domain::search::{OrderListQuery, PagePosition};
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
 use crate::http::query::QueryParameters;
-use crate::orders::{Error, OrderPage, Orders};
+use crate::orders::{Error, OrderListPage, Orders};
 
 use super::params::{FilterParams, FormatParams};
 use super::search::{FILTERS, filter, sorting};
@@ -75,7 +75,7 @@ pub async fn export_orders(
 ) -> Result<Response, Problem> {
     let (format, search) = read(query.as_deref(), &caller)?;
     // The first batch precedes the response, so that errors still produce a problem.
-    let first = orders.follow(&caller, &search).await?;
+    let first = orders.list_without_count(&caller, &search).await?;
     let (sender, body) = Channel::new(1);
     let export = Export {
         orders,
@@ -150,7 +150,7 @@ struct Export {
 
 impl Export {
     /// Sends batches until the list ends or the client disconnects.
-    async fn run(mut self, first: OrderPage, mut sender: Sender<Bytes, ExportError>) {
+    async fn run(mut self, first: OrderListPage, mut sender: Sender<Bytes, ExportError>) {
         let mut listing = first;
         let mut header = true;
         loop {
@@ -165,7 +165,11 @@ impl Export {
             }
             let Some(key) = next else { return };
             self.search.position = PagePosition::After(key);
-            listing = match self.orders.follow(&self.caller, &self.search).await {
+            listing = match self
+                .orders
+                .list_without_count(&self.caller, &self.search)
+                .await
+            {
                 Ok(listing) => listing,
                 Err(error) => return abort(sender, ExportError::Read(error)),
             };

@@ -11,7 +11,7 @@ use crate::http::caller::Caller;
 use crate::http::cursor::Cursors;
 use crate::http::links::RequestLinks;
 use crate::http::problem::Problem;
-use crate::orders::{OrderPage, Orders};
+use crate::orders::{OrderListPage, Orders};
 
 use super::params::{FilterParams, PageParams};
 use super::search;
@@ -44,7 +44,7 @@ pub async fn list_orders(
 
 /// Encodes a page of a list as the caller sees it.
 pub fn encode(
-    listing: OrderPage,
+    listing: OrderListPage,
     caller: &Principal,
     search: &OrderListQuery,
     links: &RequestLinks,

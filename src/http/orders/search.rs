@@ -10,7 +10,7 @@ use crate::http::cursor::Cursors;
 use crate::http::links::RequestLinks;
 use crate::http::problem::Problem;
 use crate::http::query::QueryParameters;
-use crate::orders::OrderPage;
+use crate::orders::OrderListPage;
 
 /// The parameters that filter and sort orders.
 pub const FILTERS: [&str; 14] = [
@@ -134,7 +134,7 @@ pub fn neighbours(
     links: &RequestLinks,
     search: &OrderListQuery,
     cursors: &Cursors,
-    listing: &OrderPage,
+    listing: &OrderListPage,
 ) -> (Option<String>, Option<String>) {
     let cursor = |position| {
         cursors
@@ -161,7 +161,7 @@ fn by_page(
     links: &RequestLinks,
     search: &OrderListQuery,
     page: u32,
-    listing: &OrderPage,
+    listing: &OrderListPage,
     next: Option<String>,
 ) -> (Option<String>, Option<String>) {
     let size = i64::from(search.size);

@@ -13,7 +13,7 @@ use crate::http::links::RequestLinks;
 use crate::http::orders::search::{self, neighbours};
 use crate::http::problem::Problem;
 use crate::http::state::HttpState;
-use crate::orders::{OrderPage, SagaStatus, StatusCount};
+use crate::orders::{OrderListPage, SagaStatus, StatusCount};
 
 use super::assets;
 use super::display::{DisplayTime, duration_text, status_name};
@@ -103,7 +103,7 @@ pub async fn desk(
         None | Some("") => Some(overview(&state, &visitor).await?),
         Some(_) => None,
     };
-    let OrderPage {
+    let OrderListPage {
         orders,
         count,
         count_capped,

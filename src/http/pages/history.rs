@@ -10,7 +10,7 @@ use crate::http::links::RequestLinks;
 use crate::http::orders::search::{self, neighbours};
 use crate::http::problem::Problem;
 use crate::http::state::HttpState;
-use crate::orders::OrderPage;
+use crate::orders::OrderListPage;
 
 use super::assets;
 use super::list::{DayGroup, FilterForm, day_groups, filter_form};
@@ -47,7 +47,7 @@ pub async fn show(
     let listing = listing.await?;
     let (next, previous) = neighbours(&links, &search, cursors, &listing);
     let is_by_day = search.sort_by == SortBy::CreatedAt;
-    let OrderPage {
+    let OrderListPage {
         orders,
         count,
         count_capped,

@@ -22,7 +22,7 @@ use super::visitor::Visitor;
 
 #[derive(Template)]
 #[template(path = "order.html")]
-struct OrderPage {
+struct OrderPageTemplate {
     visitor: Option<Visitor>,
     error: Option<String>,
     order: OrderViewModel,
@@ -89,7 +89,7 @@ pub async fn show_with_error(
     let caller = &visitor.principal;
     let Tracking { order, events } = state.orders.tracking(caller, order_id).await?;
     let (status, error) = error.unzip();
-    let mut response = page(&OrderPage {
+    let mut response = page(&OrderPageTemplate {
         error,
         order: OrderViewModel::new(&order, &visitor),
         events: events.iter().rev().map(event).collect(),

@@ -15,7 +15,7 @@ use crate::peers::verification::SentFields;
 const COMMITTED: [&str; 6] = ["SHIPPED", "COMMITTED", "SUCCESS", "COMPLETED", "OK", "TRUE"];
 
 #[derive(Serialize)]
-struct Request<'a> {
+struct CommitBody<'a> {
     order_id: i64,
     reservation_id: &'a str,
 }
@@ -32,8 +32,8 @@ impl Inventory {
         order_id: OrderId,
         repeat: bool,
     ) -> CallOutcome<()> {
-        let operation = operation!("inventory", "commit");
-        let request = Request {
+        let operation = operation!(Forward, "inventory", "commit");
+        let request = CommitBody {
             order_id: order_id.0,
             reservation_id,
         };

@@ -30,7 +30,7 @@ impl Inventory {
             })
         };
         self.peer
-            .call(operation!("inventory", "list"), &context, work)
+            .call(operation!(NoSaga, "inventory", "list"), &context, work)
             .await
     }
 }

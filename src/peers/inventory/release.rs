@@ -12,7 +12,7 @@ use crate::peers::response::PeerResponse;
 use crate::peers::verification::SentFields;
 
 #[derive(Serialize)]
-struct Request<'a> {
+struct ReleaseBody<'a> {
     reservation_id: &'a str,
     order_id: i64,
 }
@@ -27,8 +27,8 @@ impl Inventory {
         reservation_id: &str,
         order_id: OrderId,
     ) -> CallOutcome<()> {
-        let operation = operation!("inventory", "release");
-        let request = Request {
+        let operation = operation!(Compensation, "inventory", "release");
+        let request = ReleaseBody {
             reservation_id,
             order_id: order_id.0,
         };

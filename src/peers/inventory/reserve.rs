@@ -15,7 +15,7 @@ use crate::peers::response::PeerResponse;
 use crate::peers::verification::SentFields;
 
 #[derive(Serialize)]
-struct Request<'a> {
+struct ReserveBody<'a> {
     reservation_id: &'a str,
     order_id: i64,
     items: Vec<ReservedLine<'a>>,
@@ -42,8 +42,8 @@ impl Inventory {
         order_id: OrderId,
         items: &[Item],
     ) -> CallOutcome<()> {
-        let operation = operation!("inventory", "reserve");
-        let request = Request {
+        let operation = operation!(Forward, "inventory", "reserve");
+        let request = ReserveBody {
             reservation_id,
             order_id: order_id.0,
             items: items.iter().map(line).collect(),

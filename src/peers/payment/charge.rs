@@ -12,7 +12,7 @@ use crate::peers::response::PeerResponse;
 use crate::peers::verification::SentFields;
 
 #[derive(Serialize)]
-struct Request<'a> {
+struct ChargeBody<'a> {
     order_id: i64,
     customer_id: i64,
     amount: Number,
@@ -38,7 +38,7 @@ impl Payment {
         charge: &ChargeRequest<'_>,
     ) -> CallOutcome<ChargeReceipt> {
         let work = async {
-            let request = Request {
+            let request = ChargeBody {
                 order_id: charge.order_id.0,
                 customer_id: charge.customer_id.0,
                 amount: json_number(charge.amount)?,
@@ -59,7 +59,7 @@ impl Payment {
             }
         };
         self.peer
-            .call(operation!("payment", "charge"), &context, work)
+            .call(operation!(Forward, "payment", "charge"), &context, work)
             .await
     }
 }

@@ -26,7 +26,7 @@ impl Payment {
             records.map(CallOutcome::Success)
         };
         self.peer
-            .call(operation!("payment", "find"), &context, work)
+            .call(operation!(Lookup, "payment", "find"), &context, work)
             .await
     }
 
@@ -44,7 +44,7 @@ impl Payment {
             pages::read(&response, "payments", cursor, read)
         };
         self.peer
-            .call(operation!("payment", "list"), &context, work)
+            .call(operation!(NoSaga, "payment", "list"), &context, work)
             .await
     }
 }

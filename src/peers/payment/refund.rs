@@ -14,7 +14,7 @@ use crate::peers::response::PeerResponse;
 use crate::peers::verification::SentFields;
 
 #[derive(Serialize)]
-struct Request<'a> {
+struct RefundBody<'a> {
     amount: Number,
     reason: &'a str,
     idempotency_key: &'a str,
@@ -34,7 +34,7 @@ impl Payment {
         order_id: OrderId,
     ) -> CallOutcome<()> {
         let work = async {
-            let request = Request {
+            let request = RefundBody {
                 amount: json_number(amount)?,
                 reason,
                 idempotency_key: context.idempotency_key,
@@ -60,7 +60,11 @@ impl Payment {
             }
         };
         self.peer
-            .call(operation!("payment", "refund"), &context, work)
+            .call(
+                operation!(Compensation, "payment", "refund"),
+                &context,
+                work,
+            )
             .await
     }
 

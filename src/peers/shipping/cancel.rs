@@ -31,7 +31,7 @@ const DEPARTED: [&str; 7] = [
 ];
 
 #[derive(Serialize)]
-struct Request {
+struct CancelBody {
     status: &'static str,
 }
 
@@ -40,7 +40,7 @@ impl Shipping {
     ///
     /// Succeeds too if the shipment is cancelled already.
     pub async fn cancel(&self, context: CallContext<'_>, shipment_id: &str) -> CallOutcome<()> {
-        let request = Request {
+        let request = CancelBody {
             status: "CANCELLED",
         };
         let work = async {
@@ -55,7 +55,11 @@ impl Shipping {
             }
         };
         self.peer
-            .call(operation!("shipping", "cancel"), &context, work)
+            .call(
+                operation!(Compensation, "shipping", "cancel"),
+                &context,
+                work,
+            )
             .await
     }
 }

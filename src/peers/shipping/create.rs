@@ -10,7 +10,7 @@ use crate::peers::response::PeerResponse;
 use crate::peers::verification::SentFields;
 
 #[derive(Serialize)]
-struct Request<'a> {
+struct CreateBody<'a> {
     order_id: i64,
     carrier: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -28,7 +28,7 @@ impl Shipping {
         context: CallContext<'_>,
         parcel: &ShipmentRequest<'_>,
     ) -> CallOutcome<ShipmentRecord> {
-        let request = Request {
+        let request = CreateBody {
             order_id: parcel.order_id.0,
             carrier: parcel.carrier,
             address: parcel.address,
@@ -47,7 +47,7 @@ impl Shipping {
             }
         };
         self.peer
-            .call(operation!("shipping", "create"), &context, work)
+            .call(operation!(Forward, "shipping", "create"), &context, work)
             .await
     }
 }

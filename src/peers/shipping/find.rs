@@ -35,7 +35,7 @@ impl Shipping {
                 .ok_or_else(|| CallFailure::new("answered a shipment without an id"))
         };
         self.peer
-            .call(operation!("shipping", "find"), &context, work)
+            .call(operation!(Lookup, "shipping", "find"), &context, work)
             .await
     }
 
@@ -56,7 +56,7 @@ impl Shipping {
             })
         };
         self.peer
-            .call(operation!("shipping", "list"), &context, work)
+            .call(operation!(NoSaga, "shipping", "list"), &context, work)
             .await
     }
 }

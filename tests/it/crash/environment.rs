@@ -89,7 +89,7 @@ impl CrashEnvironment {
         let mut config = environment.read(Config::read).unwrap();
         // Short enough that a hanging peer forces a renewal or the loss of the lease.
         let lease = Duration::from_millis(240);
-        config.fulfilment.lease = lease;
+        config.saga.lease = lease;
         config.orders.lease = lease;
         let person = |role, name: &str| Principal {
             role,

@@ -162,11 +162,11 @@ impl SimulatedProcess {
         let (notifications, wake_ups) = Notifications::new();
         let (senders, settings) = (notifications.clone(), self.config.orders.clone());
         let orders = Orders::new(database.clone(), None, metrics.clone(), senders, settings);
-        let settings = self.config.fulfilment.clone();
-        let fulfilments = SagaExecutor::new(database, peers, metrics, notifications, settings);
+        let settings = self.config.saga.clone();
+        let sagas = SagaExecutor::new(database, peers, metrics, notifications, settings);
         let stop = CancellationToken::new();
         let stopping = stop.clone();
-        let work = async move { fulfilments.run(wake_ups, stopping.clone(), stopping).await };
+        let work = async move { sagas.run(wake_ups, stopping.clone(), stopping).await };
         self.at_work = Some(AtWork {
             orders,
             stop,

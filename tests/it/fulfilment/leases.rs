@@ -123,7 +123,7 @@ async fn a_lease_is_renewed_while_its_order_is_in_progress() {
     let mut config = environment.read(Config::read).unwrap();
     // Shorter than the settings allow for these timeouts.
     let lease = Duration::from_secs(2);
-    config.fulfilment.lease = lease;
+    config.saga.lease = lease;
     config.orders.lease = lease;
     let app = App::start(config).unwrap();
     let base = format!("http://{}", app.address());

@@ -1,7 +1,7 @@
 //! The first pages of many customers' lists in one batched statement.
 
 use order_service::db::Error;
-use order_service::db::order_list::{OrderPage, list};
+use order_service::db::order_list::{OrderListPage, list};
 use order_service::db::recent_orders::{RecentOrders, recent_orders};
 use order_service::domain::ids::CustomerId;
 use order_service::domain::search::{OrderFilter, OrderListQuery, PagePosition, SortBy, SortDir};
@@ -29,7 +29,7 @@ pub(super) fn history(customer: i64) -> OrderListQuery {
 pub(super) async fn asked_by(
     conn: &mut PgConnection,
     customers: &[i64],
-) -> Result<Vec<OrderPage>, Error> {
+) -> Result<Vec<OrderListPage>, Error> {
     let asked = customers.iter().map(|customer| history(*customer));
     let asked: Vec<_> = asked
         .filter_map(|search| RecentOrders::of(&search))

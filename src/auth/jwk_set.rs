@@ -17,7 +17,7 @@ use super::verification_key::check_public;
 
 /// Why a document is not a usable key set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeySetError {
+pub enum JwkSetError {
     /// Not a JSON Web Key Set.
     #[error("answered what is no JSON Web Key Set")]
     Malformed,
@@ -28,7 +28,7 @@ pub enum KeySetError {
 
 /// Published keys by key id.
 #[derive(Default)]
-pub struct KeySet {
+pub struct JwkSet {
     /// `None` marks an ambiguous key id, which several keys have.
     named: HashMap<String, Option<Arc<DecodingKey>>>,
     nameless: Vec<Arc<DecodingKey>>,
@@ -40,11 +40,11 @@ struct JwksDocument {
     keys: Vec<Value>,
 }
 
-impl KeySet {
+impl JwkSet {
     /// Parses a document and keeps the keys for an algorithm. A document without such keys is an error: the
     /// issuer is more likely broken than withdrawing all keys.
-    pub fn read(document: &[u8], algorithm: Algorithm) -> Result<Self, KeySetError> {
-        let document: JwksDocument = json::read(document).map_err(|_| KeySetError::Malformed)?;
+    pub fn read(document: &[u8], algorithm: Algorithm) -> Result<Self, JwkSetError> {
+        let document: JwksDocument = json::read(document).map_err(|_| JwkSetError::Malformed)?;
         let published = document.keys.len();
         let mut set = Self::default();
         for jwk in document.keys {
@@ -61,7 +61,7 @@ impl KeySet {
             }
         }
         if set.len() == 0 {
-            return Err(KeySetError::NoneFits(published, algorithm));
+            return Err(JwkSetError::NoneFits(published, algorithm));
         }
         set.ignored = published - set.len();
         Ok(set)
