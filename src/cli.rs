@@ -52,7 +52,7 @@ enum Command {
     Import(import::ImportArgs),
     /// Compare the orders with the ledgers of Payment, Shipping and Inventory
     Reconcile(reconcile::ReconcileArgs),
-    /// Fill an empty database with made-up orders, for benchmarks and demonstrations
+    /// Fill an empty database with generated orders, for benchmarks and demonstrations
     Generate(generate::GenerateArgs),
     /// Print the OpenAPI document
     Openapi,

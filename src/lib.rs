@@ -8,16 +8,16 @@
 //! | what a request does to an order | [`orders`], a use case each |
 //! | which status follows which | [`domain::status`], and `order_status_reaches` in `migrations/` |
 //! | totals, tax, rounding | [`domain::order`], [`domain::money`] |
-//! | what fulfilment does next, and when it gives up | [`domain::saga::plan`] |
+//! | the next step of a saga, and when it compensates | [`domain::saga::plan`] |
 //! | how a step is done and undone, retries, leases | [`saga`], a file for each step |
 //! | how a peer is asked and its answer understood | [`peers`] |
-//! | what is compared with the peers' ledgers, and mended | [`reconciliation`] |
+//! | the comparison with the peers' ledgers, and repairs | [`reconciliation`] |
 //! | a query, an index, a table | [`db`] and `migrations/`; then `docs/development.md` |
 //! | who may call, which tokens count | [`auth`], [`domain::principal`] |
 //! | a setting, its default, its meaning | [`config`]`::variables`, `.env.example` |
 //! | what slow or too many clients meet | [`server`] for connections, [`http`]`::edge` for requests |
 //! | a metric, a log line, a trace | [`metrics`], [`http`]`::access_log`, [`telemetry`] |
-//! | made-up orders, for benchmarks | [`generate`] |
+//! | generated orders, for benchmarks | [`generate`] |
 //! | what is refused of any JSON | [`json`] |
 //! | a command of the binary | [`cli`] |
 //! | how it all starts and stops | [`app`] |

@@ -19,7 +19,7 @@ use super::verification_key::check_public;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JwkSetError {
     /// Not a JSON Web Key Set.
-    #[error("answered what is no JSON Web Key Set")]
+    #[error("answered a document that is not a JSON Web Key Set")]
     Malformed,
     /// No key fits the algorithm.
     #[error("published {0} keys, of which none can verify {1:?}")]

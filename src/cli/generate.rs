@@ -14,7 +14,7 @@ use super::{Environment, Result, moment};
 
 #[derive(Parser)]
 #[command(
-    after_help = "The orders reach back three years from --until. The same seed, number and --until give the same orders. A few are open or stuck; a service that runs on the database goes on with them."
+    after_help = "The orders reach back three years from --until. The same seed, number and --until give the same orders. A few are open or stuck; a service that runs on the database continues them."
 )]
 pub struct GenerateArgs {
     /// The number of orders
@@ -69,6 +69,10 @@ pub async fn run(args: GenerateArgs, environment: &Environment) -> Result {
     let took = bar.elapsed();
     bar.finish_and_clear();
     generated?;
-    println!("{} orders made in {:.1} s", args.orders, took.as_secs_f64());
+    println!(
+        "{} orders generated in {:.1} s",
+        args.orders,
+        took.as_secs_f64()
+    );
     Ok(())
 }

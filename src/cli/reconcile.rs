@@ -22,7 +22,7 @@ const INCOMPLETE: u8 = 2;
 
 #[derive(Parser)]
 #[command(
-    after_help = "Ends with 0 when everything agrees or was repaired, 1 when something is left or was handed to a person, 2 when not everything could be compared. What each finding means is in docs/operations.md."
+    after_help = "Ends with 0 when everything agrees or was repaired, 1 when findings remain or were handed to staff, 2 when not everything could be compared. What each finding means is in docs/operations.md."
 )]
 pub struct ReconcileArgs {
     /// Orders accepted, and records made, since then, such as 2025-01-31T00:00:00Z; by default
@@ -36,7 +36,7 @@ pub struct ReconcileArgs {
     /// SWEEP_AFTER_MS and ten minutes
     #[arg(long, value_name = "SECONDS")]
     grace: Option<u32>,
-    /// Repair what is safe to repair, and hand the rest to a person
+    /// Repair what is safe to repair, and hand the rest to staff
     #[arg(long)]
     repair: bool,
     /// Print a line of JSON for each finding, and one for the summary
@@ -111,7 +111,7 @@ fn in_words(outcome: Option<&RepairOutcome>) -> String {
     match outcome {
         None => String::new(),
         Some(RepairOutcome::Repaired) => "repaired".to_owned(),
-        Some(RepairOutcome::HandedOver) => "before a person".to_owned(),
+        Some(RepairOutcome::HandedOver) => "handed to staff".to_owned(),
         Some(RepairOutcome::Left(reason)) => format!("left: {reason}"),
     }
 }
@@ -126,8 +126,8 @@ fn print_summary(summary: &ReconciliationSummary) {
         ..
     } = summary;
     say(&format!(
-        "orders: {compared} compared; not compared: {under_way} under way, {stuck} stuck, \
-         {settled_by_staff} settled by hand, {imported} imported"
+        "orders: {compared} compared; not compared: {under_way} in progress, {stuck} stuck, \
+         {settled_by_staff} resolved manually, {imported} imported"
     ));
     for (peer, listing) in &summary.listings {
         say(&match listing {

@@ -11,7 +11,7 @@ pub struct ConfigErrors(Vec<String>);
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the configuration has {} fault(s):", self.0.len())?;
+        write!(f, "the configuration has {} error(s):", self.0.len())?;
         self.0
             .iter()
             .try_for_each(|fault| write!(f, "\n  - {fault}"))

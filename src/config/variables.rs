@@ -5,9 +5,9 @@
 pub struct Variable {
     /// Its name.
     pub name: &'static str,
-    /// What holds when it is not set.
+    /// The value if it is not set.
     pub default: Option<&'static str>,
-    /// What it is for.
+    /// Its meaning, as `--help` prints it.
     pub meaning: &'static str,
 }
 
@@ -35,7 +35,7 @@ const fn without(name: &'static str, meaning: &'static str) -> Variable {
 pub const VARIABLES: &[Variable] = &[
     without(
         "DATABASE_URL",
-        "PostgreSQL, as postgres://user:password@host:port/name; goes before the DB_ variables",
+        "PostgreSQL, as postgres://user:password@host:port/name; takes precedence over the DB_ variables",
     ),
     without(
         "DB_NAME",
@@ -47,17 +47,17 @@ pub const VARIABLES: &[Variable] = &[
     with_default("DB_PORT", "5432", "port of the database"),
     without(
         "DATABASE_READ_URL",
-        "a standby, in the form of DATABASE_URL, that lists are read from; else the primary",
+        "standby for lists, in the form of DATABASE_URL; by default the primary",
     ),
     with_default(
         "DATABASE_MAX_CONNECTIONS",
         "16",
-        "how many connections one process opens at most",
+        "maximum number of connections of one process",
     ),
     with_default(
         "DATABASE_WAIT_MS",
         "3000",
-        "milliseconds that work waits for a free connection, and for a new one to be made; at most 10000",
+        "milliseconds to wait for a free connection, and to open a new one; at most 10000",
     ),
     with_default(
         "DATABASE_POOLER",
@@ -65,72 +65,72 @@ pub const VARIABLES: &[Variable] = &[
         "none, or transaction behind a pooler in transaction mode, such as PgBouncer",
     ),
     with_default("HOST", "0.0.0.0", "IP address to listen on"),
-    with_default(
-        "PORT",
-        "8001",
-        "port to listen on; 0 takes any that is free",
-    ),
+    with_default("PORT", "8001", "port to listen on; 0 selects a free one"),
     without(
         "PUBLIC_URL",
-        "URL by which clients reach the service, for the links in lists; else each request's Host",
+        "URL by which clients reach the service, for the links in lists; by default each request's Host",
     ),
     with_default(
         "MAX_CONNECTIONS",
         "10000",
-        "how many connections of clients one process has; each takes a file descriptor",
+        "maximum number of client connections of one process; each takes a file descriptor",
     ),
     with_default(
         "HEADER_TIMEOUT_MS",
         "10000",
-        "milliseconds that the head of a request may take to arrive",
+        "milliseconds within which the head of a request must arrive",
     ),
     with_default(
         "BODY_TIMEOUT_MS",
         "10000",
-        "milliseconds that its body may take to arrive",
+        "milliseconds within which the body of a request must arrive",
     ),
     with_default(
         "KEEP_ALIVE_MS",
         "75000",
-        "milliseconds that a connection is kept without a request; more than proxies keep theirs",
+        "milliseconds for which an idle connection is kept; longer than the proxies keep theirs",
     ),
     with_default(
         "WRITE_TIMEOUT_MS",
         "30000",
-        "milliseconds that a client may take for 64 KiB of its answer",
+        "milliseconds within which a client must read 64 KiB of its response",
     ),
     with_default(
         "REQUEST_TIMEOUT_MS",
         "30000",
-        "milliseconds until an answer must begin; more than SETTLE_WAIT_MS",
+        "milliseconds within which a response must begin; more than SETTLE_WAIT_MS",
     ),
     with_default(
         "MAX_REQUESTS",
         "1000",
-        "how many requests one process answers at a time; 503 beyond, but for health and metrics",
+        "maximum number of concurrent requests of one process; 503 beyond, except health and metrics",
     ),
     with_default(
         "RATE_LIMIT_PER_S",
         "50",
-        "requests per second of one caller, ten times as many of staff and peers; 0: no limit",
+        "rate limiter: requests per second of one caller, ten times as many for staff and peers; 0: no limit",
     ),
-    with_default("RATE_LIMIT_BURST", "200", "how many of them at once"),
+    with_default(
+        "RATE_LIMIT_BURST",
+        "200",
+        "rate limiter: size of the token bucket, which is the number of requests at once",
+    ),
     with_default(
         "SIGN_IN_LIMIT_PER_MIN",
         "10",
-        "attempts per minute to sign in with one name from one address; 0: no limit",
+        "sign-in attempts per minute with one name from one address; 0: no limit",
     ),
     without(
         "TRUSTED_PROXIES",
-        "addresses and networks whose X-Forwarded-For is believed, by commas; else that of nobody",
+        "proxies whose X-Forwarded-For is trusted: addresses and networks, comma-separated; by default none",
     ),
     without(
         "CORS_ORIGINS",
-        "origins whose scripts may read answers, by commas; else none but our own",
+        "other origins whose scripts may read responses, comma-separated; by default none",
     ),
     without(
         "SECRET_KEY",
-        "secret of at least 32 bytes that UserService signs tokens with (HS256); or JWT_PUBLIC_KEY, or JWT_JWKS_URL",
+        "secret of at least 32 bytes with which UserService signs tokens (HS256); or JWT_PUBLIC_KEY, or JWT_JWKS_URL",
     ),
     without(
         "JWT_PUBLIC_KEY",
@@ -138,69 +138,69 @@ pub const VARIABLES: &[Variable] = &[
     ),
     without(
         "JWT_JWKS_URL",
-        "where UserService publishes its public keys, as a JSON Web Key Set; use https outside of a trusted network",
+        "URL of UserService's public keys, a JSON Web Key Set; use https outside a trusted network",
     ),
     with_default(
         "JWT_JWKS_REFRESH_S",
         "300",
-        "seconds after which published keys are fetched again",
+        "seconds between two fetches of the published keys",
     ),
     with_default(
         "JWT_JWKS_STALE_S",
         "86400",
-        "seconds that published keys are used for after that, while they cannot be fetched",
+        "seconds for which published keys stay valid after that while they cannot be fetched",
     ),
     with_default(
         "JWT_ALGORITHM",
         "RS256",
-        "how public keys verify: RS256, ES256 or EdDSA; tokens and keys of others are refused",
+        "algorithm of public keys: RS256, ES256 or EdDSA; tokens and keys with another one are rejected",
     ),
     without(
         "JWT_ISSUER",
-        "the iss that every token must have; else any will do",
+        "required iss of tokens; by default any value is accepted",
     ),
     without(
         "JWT_AUDIENCE",
-        "the aud that every token must have; else any will do",
+        "required aud of tokens; by default any value is accepted",
     ),
     with_default(
         "JWT_LEEWAY_S",
         "10",
-        "by how many seconds the clock of UserService may differ",
+        "seconds by which UserService's clock may differ",
     ),
     with_default(
         "JWT_STAFF_CLAIM",
         "is_staff",
-        "the claim that is true for staff",
+        "claim that is true for staff",
     ),
     with_default(
         "JWT_ROLE_CLAIM",
         "role",
-        "the claim of a role, or of a list of roles",
+        "claim of a role, or of a list of roles",
     ),
     with_default(
         "JWT_SCOPE_CLAIM",
         "scope",
-        "the claim of scopes: words separated by spaces, or a list",
+        "claim of scopes: words separated by spaces, or a list",
     ),
     with_default(
         "JWT_STAFF_ROLES",
         "staff,admin,orders:staff",
-        "roles and scopes that stand for staff, separated by comma",
+        "roles and scopes of staff, comma-separated",
     ),
     with_default(
         "JWT_SERVICE_ROLES",
         "service,orders:service",
-        "roles and scopes that stand for a peer service, separated by comma",
+        "roles and scopes of peer services, comma-separated",
     ),
     without(
         "CURSOR_KEY",
-        "secret of at least 32 bytes, the same for all replicas, that cursors of lists are signed with; else the key of tokens",
+        "secret of at least 32 bytes that signs the cursors of lists, the same for all replicas; by default the key of tokens",
     ),
     with_default(
         "USER_SERVICE_URL",
         "http://localhost:8000",
-        "URL of UserService, which signs people in",
+        "URL of UserService, which verifies names and passwords at sign-in",
     ),
     with_default(
         "INVENTORY_SERVICE_URL",
@@ -220,22 +220,22 @@ pub const VARIABLES: &[Variable] = &[
     with_default(
         "PEER_TIMEOUT_MS",
         "5000",
-        "how long a call to a peer may take in all, in milliseconds",
+        "outbound timeout: milliseconds for one HTTP round trip to a peer",
     ),
     with_default(
         "PEER_CONNECT_TIMEOUT_MS",
         "1000",
-        "how long connecting to a peer may take, in milliseconds",
+        "outbound timeout: milliseconds for connecting to a peer",
     ),
     with_default(
         "PEER_MAX_CALLS",
         "32",
-        "how many calls to one peer one process makes at a time; a quarter is kept for undoing",
+        "bulkhead: concurrent calls of one process to one peer; a quarter is reserved for compensation",
     ),
     with_default(
         "PEER_BREAKER_REST_MS",
         "5000",
-        "milliseconds that a peer is left alone after ten failures in a row; longer if they go on",
+        "circuit breaker: milliseconds of cooldown after ten consecutive failures; doubles while probes fail",
     ),
     with_default("CURRENCY", "USD", "ISO 4217 code of every order's currency"),
     with_default(
@@ -248,136 +248,132 @@ pub const VARIABLES: &[Variable] = &[
         "0",
         "fee for shipping, added to every order",
     ),
-    with_default(
-        "CARRIER",
-        "DHL",
-        "carrier that ShippingService is asked to use",
-    ),
+    with_default("CARRIER", "DHL", "carrier that ShippingService is to use"),
     with_default(
         "SETTLE_WAIT_MS",
         "5000",
-        "milliseconds that placing and cancelling wait for the order to settle before they answer 202",
+        "milliseconds for which placing and cancelling wait for the order to settle before they answer 202",
     ),
     with_default(
         "IDEMPOTENCY_KEY_DAYS",
         "30",
-        "how many days an Idempotency-Key is remembered",
+        "days for which an Idempotency-Key is remembered",
     ),
     with_default(
         "LEASE_S",
         "30",
-        "seconds after which another process takes over from a dead one; at least 6 × PEER_TIMEOUT_MS",
+        "seconds of a saga's lease; after it expires, another process claims the saga; at least 6 × PEER_TIMEOUT_MS",
     ),
     with_default(
         "PROGRESS_DELAY_MS",
         "50",
-        "milliseconds in which steps that were done may be written together; 0 writes each at once",
+        "write-behind: longest delay of a progress update in milliseconds; 0 writes each at once",
     ),
     with_default(
         "RETRY_BASE_MS",
         "500",
-        "milliseconds before a peer without a clear answer is asked again; doubles up to 20 s",
+        "milliseconds of the first retry delay after an unclear answer; doubles up to 20 s",
     ),
     with_default(
         "FOLLOW_INTERVAL_MS",
         "30000",
-        "milliseconds between two questions after a parcel; more when there is no news",
+        "milliseconds between two queries for a parcel's status (tracking); longer without news",
     ),
     with_default(
         "SWEEP_AFTER_MS",
         "120000",
-        "milliseconds after which the peers of a cancelled order are asked for what came late",
+        "milliseconds between a cancellation and its late-arrival check",
     ),
     with_default(
         "POLL_INTERVAL_MS",
         "500",
-        "milliseconds between two looks for orders whose fulfilment is due",
+        "milliseconds between two polls for due sagas",
     ),
     with_default(
         "MAX_SAGAS",
         "64",
-        "how many orders one process fulfils at the same time",
+        "maximum number of sagas that one process executes concurrently",
     ),
     with_default(
         "RECONCILE_EVERY_HOURS",
         "24",
-        "hours between two comparisons of the orders with the peers' ledgers; 0: only by command",
+        "hours between two reconciliations with the peers' ledgers; 0: only by command",
     ),
     with_default(
         "RECONCILE_DAYS",
         "7",
-        "how many days back orders are compared with the peers' ledgers",
+        "days of orders that a reconciliation covers",
     ),
     with_default(
         "LIVE_POLL_MS",
         "500",
-        "milliseconds between two looks for events of the orders that somebody follows live",
+        "milliseconds between two polls for the events of live streams",
     ),
     with_default(
         "LIVE_HEARTBEAT_MS",
         "15000",
-        "milliseconds after which a silent stream of events sends a sign of life",
+        "milliseconds between two heartbeats of an idle event stream",
     ),
     with_default(
         "LIVE_MAX_AGE_S",
         "3600",
-        "seconds after which a stream of events ends, for its client to come again",
+        "seconds after which an event stream ends, and its client reconnects",
     ),
     with_default(
         "LIVE_MAX_LISTENERS",
         "5000",
-        "how many streams of events one process serves; each takes a file descriptor",
+        "maximum number of event streams of one process; each takes a file descriptor",
     ),
     with_default(
         "LIVE_MAX_PER_CALLER",
         "20",
-        "how many of them may be of one caller",
+        "maximum number of event streams of one caller",
     ),
     with_default(
         "SHUTDOWN_DRAIN_MS",
         "0",
-        "milliseconds that a stop still takes requests while readiness fails already, for load balancers",
+        "milliseconds for which a shutdown still accepts requests while readiness fails, for load balancers",
     ),
     with_default(
         "SHUTDOWN_GRACE_S",
         "25",
-        "seconds that a stop waits for requests and fulfilments under way",
+        "seconds for which a shutdown waits for open requests and sagas",
     ),
     without(
         "METRICS_PORT",
-        "port for /metrics and health alone; else /metrics is at PORT",
+        "port of its own for /metrics and health; by default /metrics is at PORT",
     ),
     without(
         "METRICS_TOKEN",
-        "bearer token that /metrics asks for; else it is open",
+        "bearer token that /metrics requires; by default none",
     ),
     with_default(
         "RUST_LOG",
         "info",
-        "what is logged: a level, or levels by module such as info,order_service=debug",
+        "log level, or levels by module such as info,order_service=debug",
     ),
-    with_default("LOG_FORMAT", "pretty", "how it is logged: json or pretty"),
+    with_default("LOG_FORMAT", "pretty", "log format: json or pretty"),
     without(
         "OTEL_EXPORTER_OTLP_ENDPOINT",
-        "URL of the OpenTelemetry collector that traces go to, by HTTP; else there are none",
+        "URL of the OpenTelemetry collector for traces, by HTTP; by default traces are not exported",
     ),
     without(
         "OTEL_EXPORTER_OTLP_HEADERS",
-        "headers for the collector, as name=value pairs separated by commas, values percent-encoded",
+        "headers for the collector: name=value pairs, comma-separated, values percent-encoded",
     ),
     with_default(
         "OTEL_SERVICE_NAME",
         "order-service",
-        "what the service is called in traces",
+        "name of the service in traces",
     ),
     with_default(
         "OTEL_TRACES_SAMPLER",
         "parentbased_always_on",
-        "which traces are kept: always_on, always_off, traceidratio, or one of these behind parentbased_",
+        "trace sampler: always_on, always_off, traceidratio, or one of these behind parentbased_",
     ),
     with_default(
         "OTEL_TRACES_SAMPLER_ARG",
         "1",
-        "which share of them traceidratio keeps, from 0 to 1",
+        "share of traces that traceidratio keeps, from 0 to 1",
     ),
 ];

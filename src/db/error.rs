@@ -12,7 +12,7 @@ pub enum Error {
     Lost(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A conflict with another transaction: a serialization failure, a deadlock or a lock timeout. The work
     /// was rolled back and may be retried.
-    #[error("the database preferred another transaction")]
+    #[error("the transaction conflicted with another one")]
     Conflict(#[source] sqlx::Error),
     /// The schema is older than this program requires.
     #[error("the tables are not up to date: run 'order-service migrate'")]

@@ -3,8 +3,8 @@
 //! It reads sqlx's migration files and keeps sqlx's table `_sqlx_migrations`, but applies the files in its
 //! own way, because sqlx waits for locks without a limit:
 //!
-//! - A statement gives up after [`MigrationPolicy::lock_timeout`] and is retried with exponential backoff.
-//!   A waiting `ALTER TABLE` makes every later query on the table queue behind it.
+//! - A statement that waits longer than [`MigrationPolicy::lock_timeout`] for its lock fails, and is retried
+//!   with exponential backoff. A waiting `ALTER TABLE` makes every later query on the table queue behind it.
 //! - The first lines of a file choose how it runs: see [`Mode`](script::Mode).
 //! - Concurrent migrators poll `pg_try_advisory_lock`. They never wait inside a statement, because
 //!   `create index concurrently` waits for all statements that are older than itself.

@@ -61,7 +61,7 @@ event_catalogue! {
     "order_placed" => OrderPlaced, "We received your order.";
 
     /// The order was imported from the earlier shop.
-    "order_imported" => OrderImported, "Your order was taken over from our earlier shop.";
+    "order_imported" => OrderImported, "Your order was imported from our earlier shop.";
 
     /// Inventory reserved every line.
     "stock_reserved" => StockReserved {
@@ -156,7 +156,7 @@ event_catalogue! {
     "shipment_cancelled" => ShipmentCancelled {
         /// Shipping's id of the shipment.
         shipment_id: String,
-    }, "Your parcel was called back.";
+    }, "Your parcel was recalled.";
 
     /// Payment refunded the charge.
     "payment_refunded" => PaymentRefunded {
@@ -174,7 +174,7 @@ event_catalogue! {
     "surplus_cancelled" => SurplusShipmentCancelled {
         /// Shipping's id of the shipment.
         shipment_id: String,
-    }, "A second parcel of the same order was called back.";
+    }, "A second parcel of the same order was recalled.";
 
     /// Reconciliation found that a peer's ledger disagrees with the order, and started a repair.
     "discrepancy_found" => DiscrepancyFound {

@@ -95,7 +95,7 @@ impl From<SagaStatus> for AttentionView {
 )]
 struct RetryOrder {
     /// The reason; it appears in the order's history.
-    #[schema(example = "Payment says that the charge is mended")]
+    #[schema(example = "Payment corrected the charge")]
     reason: String,
 }
 

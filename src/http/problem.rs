@@ -21,7 +21,7 @@ pub use schema::ProblemSchema;
 pub use violation::Violation;
 
 /// The detail of internal errors; their cause is for the log only.
-pub const INTERNAL_DETAIL: &str = "an unexpected fault of ours; it was logged";
+pub const INTERNAL_DETAIL: &str = "an internal error; it was logged";
 
 /// An error response. The access log takes it from the response's extensions, logs its cause, and writes
 /// the document.
@@ -57,7 +57,10 @@ impl Problem {
                 "" => format!("the {} {}", violation.location, violation.detail),
                 name => format!("{name} {}", violation.detail),
             },
-            violations => format!("the request has {} faults, see errors", violations.len()),
+            violations => format!(
+                "the request has {} violations, see errors",
+                violations.len()
+            ),
         };
         Self {
             errors,
@@ -201,7 +204,7 @@ impl From<Error> for Problem {
             ),
             Error::TooManyListeners => Self::new(
                 ProblemKind::Unavailable,
-                "this process serves as many streams as it takes, or stops; try again",
+                "the limit of streams is reached, or the process is stopping; try again",
             )
             .retry_after(5),
             Error::TooManyListenersOfCaller(most) => Self::new(

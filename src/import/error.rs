@@ -38,7 +38,7 @@ pub enum Error {
     #[error("the database refused the import")]
     Database(#[from] sqlx::Error),
     /// The task that reads a file panicked or was cancelled.
-    #[error("the reading of a file was broken off")]
+    #[error("reading the file was interrupted")]
     Interrupted(#[source] tokio::task::JoinError),
 }
 

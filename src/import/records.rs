@@ -180,7 +180,7 @@ impl<R: Read> RecordReader<R> {
             if self.reader.get_ref().too_long {
                 return Ok(NextRecord::Unreadable(
                     first_line,
-                    "the row goes on for more than a megabyte; is there a quote without its \
+                    "the row is longer than a megabyte; is there a quote without its \
                      counterpart?",
                 ));
             }

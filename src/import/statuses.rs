@@ -70,7 +70,7 @@ pub(super) fn imported(
             PaymentStatus::Failed => cancelled(CancelReason::PaymentDeclined),
             PaymentStatus::Refunded => cancelled(CancelReason::Imported),
             PaymentStatus::Pending => {
-                return Err("must be settled before the order can be taken over");
+                return Err("must be settled before the order can be imported");
             }
         },
         (OrderStatus::Shipped, _) => (OrderStatus::Shipped, ShippingStatus::Shipped, None),
@@ -135,7 +135,7 @@ mod tests {
             (
                 "PENDING",
                 "PENDING",
-                "must be settled before the order can be taken over",
+                "must be settled before the order can be imported",
             ),
         ] {
             assert_eq!(becomes(order, payment), here, "{order} {payment}");

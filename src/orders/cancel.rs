@@ -119,7 +119,7 @@ impl Orders {
         let order_id = order.order_id;
         let now = self.find(caller.owner(), order_id).await?;
         if now.version == order.version && !self.is_replay(key).await? {
-            let why = "it is not fulfilled by this service, or waits for a person's decision";
+            let why = "it is not fulfilled by this service, or waits for a decision by staff";
             return Err(StateConflict::NotCancellable { order_id, why }.into());
         }
         Ok(None)
@@ -159,7 +159,7 @@ fn decide(order: &Order, replayed: bool, expected: &Expected) -> Result<CancelDe
 fn too_late(order: &Order) -> Error {
     let why = match (order.state.order_status, order.state.shipping_status) {
         (OrderStatus::Delivered, _) => "it was delivered",
-        (_, ShippingStatus::Unknown) => "nobody can say where its parcel is",
+        (_, ShippingStatus::Unknown) => "the status of its parcel is unknown",
         _ => "it is on its way",
     };
     let order_id = order.order_id;

@@ -61,13 +61,13 @@ pub enum StateConflict {
         why: &'static str,
     },
     /// The order is being cancelled, and cannot be completed.
-    #[error("order {order_id} is being called off and cannot stand again; resolve it as cancelled")]
+    #[error("order {order_id} is being cancelled and cannot be completed; resolve it as cancelled")]
     AlreadyCancelling {
         /// The order.
         order_id: OrderId,
     },
     /// The order's saga is not stuck.
-    #[error("order {order_id} does not wait for a person's decision")]
+    #[error("order {order_id} does not wait for a decision by staff")]
     NotStuck {
         /// The order.
         order_id: OrderId,

@@ -50,6 +50,9 @@ pub(super) fn next(
     let kept = target
         .set_username(from.username())
         .and_then(|()| target.set_password(from.password()));
-    kept.map(|()| target)
-        .map_err(|()| CallFailure::new(format!("answered {status} to a place without a host")))
+    kept.map(|()| target).map_err(|()| {
+        CallFailure::new(format!(
+            "answered {status}, a redirect to a URL without a host"
+        ))
+    })
 }

@@ -107,7 +107,9 @@ impl ReconciliationRun {
             match (remains(finding), &problem) {
                 (false, _) if self.summary().is_complete() => RepairOutcome::Repaired,
                 (_, Some(problem)) => RepairOutcome::Left(problem.clone()),
-                _ => RepairOutcome::Left("it is still so; fulfilment goes on with it".to_owned()),
+                _ => {
+                    RepairOutcome::Left("it still exists; fulfilment continues with it".to_owned())
+                }
             }
         });
         Ok(findings)
@@ -146,7 +148,7 @@ impl ReconciliationRun {
         .await?;
         if written {
             let order_id = order.order_id.0;
-            tracing::error!(order_id, %step, reason, "the order is stuck until a person decides");
+            tracing::error!(order_id, %step, reason, "the order is stuck until staff decide");
         }
         Ok(written)
     }

@@ -49,7 +49,7 @@ async fn a_customer_signs_in_tracks_an_order_and_cancels_another() {
         browser
             .click("#status_filter option[value='SHIPPED']")
             .await;
-        browser.until_text(".empty", "No order is like that.").await;
+        browser.until_text(".empty", "No orders match.").await;
         browser.click(".empty a").await;
         browser.until_text(".count", "2 orders").await;
 

@@ -53,7 +53,7 @@ impl Saga {
             if self.order.state.is_cancellable() {
                 events.push(OrderEvent::CompensationStarted { reason: why });
             } else {
-                reason = format!("the parcel was called back, but the order is {status}; {reason}");
+                reason = format!("the parcel was cancelled, but the order is {status}; {reason}");
                 plan = Plan::Stuck {
                     step: Step::CreateShipment,
                     undoing: true,

@@ -29,13 +29,13 @@ pub async fn admit(
         return Ok(next.run(request).await);
     }
     let Ok(_permit) = edge.permits.try_acquire() else {
-        let detail = "this process answers as many requests as it can; try again";
+        let detail = "the limit of concurrent requests is reached; try again";
         return Err(edge.reject(ProblemKind::Overloaded, detail).retry_after(1));
     };
     let limit = edge.limits.request_timeout;
     timeout(limit, next.run(request)).await.map_err(|_| {
-        let detail = "no answer was found in time, and what was asked for may have been done; try again \
-            with the same key";
+        let detail =
+            "the request timed out and may have been executed; repeat it with the same key";
         edge.reject(ProblemKind::TimedOut, detail).retry_after(1)
     })
 }
@@ -68,7 +68,7 @@ async fn read_body(edge: &Edge, request: Request) -> Result<Request, Problem> {
     let bytes = match timeout(limit, to_bytes(body, MAX_BODY_BYTES)).await {
         Ok(Ok(bytes)) => bytes,
         Err(_) => {
-            let detail = format!("the body must be here within {} ms", limit.as_millis());
+            let detail = format!("the body must arrive within {} ms", limit.as_millis());
             return Err(edge.reject(ProblemKind::BodyTooSlow, detail));
         }
         Ok(Err(error)) if is_length_limit(&error) => return Err(too_large()),

@@ -17,8 +17,7 @@ use super::Edge;
 use super::client;
 use super::rate_limiter::{KeyedLimiter, RateLimitState};
 
-const TOO_MANY_REQUESTS: &str =
-    "you ask more often than you may; the RateLimit header tells how often that is";
+const TOO_MANY_REQUESTS: &str = "rate limit exceeded; see the RateLimit header";
 const TOO_MANY_SIGN_INS: &str = "there were too many attempts to sign in; please wait a minute";
 
 /// Applies the rate limit of an authenticated caller to `answer`.

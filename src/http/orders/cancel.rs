@@ -19,7 +19,7 @@ use super::views::OrderView;
 /// Cancel an order.
 ///
 /// The status becomes `CANCELLED` after the refund and the release of the stock; `202` means that the
-/// compensation continues in the background. Cancelling is idempotent, with or without an
+/// compensation continues in the background, or waits for staff. Cancelling is idempotent, with or without an
 /// `Idempotency-Key`. After the parcel has left, the answer is `409`. With `If-Match`, the answer is `412`
 /// if the order has changed; a replay by `Idempotency-Key` skips this check.
 #[utoipa::path(
@@ -35,7 +35,7 @@ use super::views::OrderView;
         (status = 200, description = "Cancelled", body = OrderView,
             headers(("ETag" = String, description = "The entity tag of the order in its present state"),
                 ("Idempotent-Replayed" = Option<String>, description = "`true` if the key was used before"))),
-        (status = 202, description = "Being cancelled", body = OrderView,
+        (status = 202, description = "Being cancelled; compensation continues, or waits for staff", body = OrderView,
             headers(("ETag" = String, description = "The entity tag of the order in its present state"))),
         (status = 409, description = "`cannot-cancel`: too late", body = ProblemSchema,
             content_type = "application/problem+json"),

@@ -26,7 +26,7 @@ use super::views::OrderView;
 ///
 /// The service commits the order and then fulfils it: it reserves the stock, charges the payment, and creates
 /// the shipment. The response waits for a few seconds; `202` means that fulfilment continues in the
-/// background (follow `Location`). If a step is refused, the order is cancelled, and the answer is `402` or
+/// background, or waits for staff (follow `Location`). If a step is refused, the order is cancelled, and the answer is `402` or
 /// `409` with its id.
 ///
 /// With an `Idempotency-Key`, a client can repeat the request after any failure and places at most one
@@ -49,7 +49,7 @@ use super::views::OrderView;
             headers(("ETag" = String, description = "The entity tag of the order in its present state"),
                 ("Location" = String, description = "The URL of the order"),
                 ("Idempotent-Replayed" = Option<String>, description = "`true` if the key was used before"))),
-        (status = 202, description = "Placed; fulfilment continues", body = OrderView,
+        (status = 202, description = "Placed; fulfilment continues, or waits for staff", body = OrderView,
             headers(("ETag" = String, description = "The entity tag of the order in its present state"),
                 ("Location" = String, description = "The URL of the order"))),
         (status = 402, description = "`payment-declined`: cancelled", body = ProblemSchema,
@@ -95,12 +95,13 @@ fn owner(caller: &Principal, named: Option<CustomerId>) -> Result<CustomerId, Pr
         (None, Some(own)) => Ok(own),
         _ => {
             let mut violations = Violations::default();
-            let detail = "must be your own customer number, or left out";
+            let detail = "must be your own customer id, or left out";
             violations.add("/customer_id", "not_yours", detail);
-            Err(
-                Problem::new(ProblemKind::Forbidden, "orders are placed for oneself only")
-                    .with_errors(violations.into()),
+            Err(Problem::new(
+                ProblemKind::Forbidden,
+                "you can only place orders for yourself",
             )
+            .with_errors(violations.into()))
         }
     }
 }
@@ -142,15 +143,15 @@ fn outcome(order: &Order) -> Result<StatusCode, (ProblemKind, &'static str)> {
     match (state.order_status, state.cancel_reason) {
         (OrderStatus::Cancelled, Some(CancelReason::PaymentDeclined)) => Err((
             ProblemKind::PaymentDeclined,
-            "the payment was declined; the order was called off, and nothing is charged",
+            "the payment was declined; the order was cancelled and no charge remains",
         )),
         (OrderStatus::Cancelled, Some(CancelReason::OutOfStock)) => Err((
             ProblemKind::OutOfStock,
-            "an item is out of stock; the order was called off, and nothing is charged",
+            "an item is out of stock; the order was cancelled and no charge remains",
         )),
         (OrderStatus::Cancelled, Some(CancelReason::PeerRefused)) => Err((
             ProblemKind::FulfilmentRefused,
-            "the order cannot be fulfilled; it was called off, and what was charged was refunded",
+            "the order cannot be fulfilled; it was cancelled and the payment was refunded",
         )),
         (OrderStatus::Pending | OrderStatus::Cancelling, _) => Ok(StatusCode::ACCEPTED),
         _ => Ok(StatusCode::CREATED),

@@ -19,8 +19,9 @@ pub struct FilterParams {
     /// Shipping statuses, several by comma, in any case.
     #[param(example = "SHIPPED", required = false)]
     shipping_filter: Option<String>,
-    /// The id of an order, customer or product, a tracking number, or a SKU or name of an item. SKUs and names
-    /// also match by prefix, and from three characters on by substring. Case-insensitive.
+    /// The id of an order, customer or product, a tracking number, or a SKU or name of an item. A tracking
+    /// number must match exactly. SKUs and names are case-insensitive and also match by prefix, and from three
+    /// characters on by substring.
     #[param(required = false)]
     search: Option<String>,
     /// A SKU, exact match.

@@ -121,7 +121,7 @@ pub fn status_name(status: &'static str) -> &'static str {
 pub fn cancel_reason(reason: CancelReason) -> &'static str {
     match reason {
         CancelReason::CustomerRequest => "Reason for the cancellation: the customer asked for it.",
-        CancelReason::Staff => "Reason for the cancellation: the shop called it off.",
+        CancelReason::Staff => "Reason for the cancellation: the shop cancelled it.",
         CancelReason::OutOfStock => "Reason for the cancellation: an item is not in stock.",
         CancelReason::PaymentDeclined => "Reason for the cancellation: the payment was declined.",
         CancelReason::PeerRefused => "Reason for the cancellation: it could not be shipped.",

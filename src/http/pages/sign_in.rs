@@ -86,7 +86,7 @@ fn failed(error: &SignInError, next: &str, username: &str) -> Response {
     let (status, words, header, value) = match error {
         SignInError::Wrong => (
             StatusCode::UNAUTHORIZED,
-            "This name and this password do not belong together.",
+            "The name or the password is wrong.",
             WWW_AUTHENTICATE,
             "Bearer",
         ),
@@ -94,7 +94,7 @@ fn failed(error: &SignInError, next: &str, username: &str) -> Response {
             tracing::warn!(why, "sign-in unavailable");
             (
                 StatusCode::SERVICE_UNAVAILABLE,
-                "Nobody can sign in at the moment. Please try again in a minute.",
+                "Sign-in is not available at the moment. Please try again in a minute.",
                 RETRY_AFTER,
                 "30",
             )

@@ -39,7 +39,7 @@ macro_rules! kinds {
 
 kinds! {
     /// Values are missing, of a wrong type or out of bounds.
-    InvalidRequest = BAD_REQUEST "invalid-request" "The request has faults",
+    InvalidRequest = BAD_REQUEST "invalid-request" "The request is invalid",
     /// The body is not JSON, or an object has a duplicate name.
     MalformedBody = BAD_REQUEST "malformed-body" "The body cannot be read",
     /// The request has no valid token.
@@ -61,7 +61,7 @@ kinds! {
     /// The saga does not wait for a decision.
     NothingToDecide = CONFLICT "nothing-to-decide" "The order does not wait for a decision",
     /// The state machine has no such transition.
-    InvalidTransition = CONFLICT "invalid-transition" "The status cannot go there",
+    InvalidTransition = CONFLICT "invalid-transition" "The transition is not allowed",
     /// Concurrent changes prevented the write.
     Conflict = CONFLICT "conflict" "The order is being changed",
     /// The order is not at the version in `If-Match` (optimistic concurrency).
@@ -83,7 +83,7 @@ kinds! {
     /// The database is unavailable.
     Unavailable = SERVICE_UNAVAILABLE "unavailable" "Not available at the moment",
     /// The process has reached its limit of concurrent requests (load shedding).
-    Overloaded = SERVICE_UNAVAILABLE "overloaded" "Too much to do at the moment",
+    Overloaded = SERVICE_UNAVAILABLE "overloaded" "The service is overloaded",
     /// The response did not begin within the time limit.
     TimedOut = SERVICE_UNAVAILABLE "timed-out" "The request took too long",
 }

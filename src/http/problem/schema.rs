@@ -14,7 +14,7 @@ pub struct ProblemSchema {
     #[schema(example = "/problems/invalid-request")]
     r#type: String,
     /// The kind of problem, for people.
-    #[schema(example = "The request has faults")]
+    #[schema(example = "The request is invalid")]
     title: String,
     /// The status of the response.
     #[schema(example = 400, minimum = 400, maximum = 599)]

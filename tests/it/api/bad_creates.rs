@@ -305,7 +305,7 @@ async fn all_violations_of_a_request_are_reported_at_once() {
     );
     assert_eq!(
         reply.body["detail"],
-        "the request has 13 faults, see errors"
+        "the request has 13 violations, see errors"
     );
     assert_untouched(&app).await;
 }

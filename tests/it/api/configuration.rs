@@ -42,7 +42,7 @@ fn an_empty_environment_reports_every_required_setting() {
         "{text}"
     );
     assert!(
-        text.starts_with("the configuration has 2 fault(s)"),
+        text.starts_with("the configuration has 2 error(s)"),
         "{text}"
     );
 }
@@ -101,7 +101,7 @@ fn all_config_errors_are_reported_without_their_values() {
         assert_eq!(told.count(), 1, "{name} in {text}");
     }
     assert!(
-        text.contains(&format!("{} fault(s)", names.len())),
+        text.contains(&format!("{} error(s)", names.len())),
         "{text}"
     );
     assert!(!text.contains(MARK), "{text}");
@@ -220,7 +220,7 @@ fn ambiguous_role_settings_are_refused() {
     ] {
         let text = faults(settings);
         assert!(text.contains(expected), "{text}");
-        assert!(text.contains(" 1 fault(s)"), "{text}");
+        assert!(text.contains(" 1 error(s)"), "{text}");
     }
 }
 

@@ -55,7 +55,7 @@ async fn all_violations_of_both_files_are_reported_at_once() {
             r#"orders.csv, line 7, column order_total: "-1" must not be negative"#,
             r#"orders.csv, line 7, column created_at: "yesterday" must be a time such as 2024-09-18 14:40:32 (in UTC) or 2024-09-18T14:40:32+02:00"#,
             "orders.csv, line 9: has 2 values, the columns are 6",
-            r#"orders.csv, line 10, column payment_status: "PENDING" must be settled before the order can be taken over"#,
+            r#"orders.csv, line 10, column payment_status: "PENDING" must be settled before the order can be imported"#,
             r#"items.csv, line 5, column product_id: "x" must be a whole number from 1 to 4611686018427387903"#,
             r#"items.csv, line 5, column sku: "" must have 1 to 100 characters"#,
             r#"items.csv, line 5, column unit_price: "1.005" must have at most 2 decimals"#,

@@ -46,7 +46,7 @@ async fn the_desk_finds_orders_and_shows_why_one_is_stuck() {
     let desk = staff.get("/desk/").await;
     assert_page(&desk, 200);
     for expected in [
-        "Needs a person",
+        "Needs attention",
         "stuck at charge_payment",
         "Last answer: ",
         &format!("/desk/orders/{order_id}/"),
@@ -56,7 +56,7 @@ async fn the_desk_finds_orders_and_shows_why_one_is_stuck() {
     }
     let found = staff.get(&format!("/desk/?search={other}")).await;
     assert!(found.text.contains("1 order found"), "{}", found.text);
-    assert!(!found.text.contains("Needs a person"));
+    assert!(!found.text.contains("Needs attention"));
 
     let page = staff.get(&format!("/desk/orders/{order_id}/")).await;
     assert_page(&page, 200);

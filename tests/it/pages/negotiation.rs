@@ -68,7 +68,7 @@ async fn another_customers_order_is_a_404_page() {
     assert_page(&visitor.get("/v1/orders/my-orders/6/").await, 404);
     let own = visitor.get("/v1/orders/my-orders/5/?search=Walnut").await;
     assert_page(&own, 200);
-    assert!(own.text.contains("No order is like that."), "{}", own.text);
+    assert!(own.text.contains("No orders match."), "{}", own.text);
 }
 
 #[tokio::test]

@@ -105,7 +105,7 @@ async fn sign_in_reports_a_wrong_password_and_an_outage() {
         let reply = stranger.sign_in(name, password, "/v1/x").await;
         assert_page(&reply, 401);
         assert!(
-            reply.text.contains("do not belong together"),
+            reply.text.contains("The name or the password is wrong."),
             "{}",
             reply.text
         );

@@ -118,7 +118,7 @@ fn invalid_trace_settings_are_reported_without_values() {
         environment.set(name, value);
     }
     let faults = environment.read(config::telemetry).unwrap_err().to_string();
-    assert!(faults.contains("4 fault(s)"), "{faults}");
+    assert!(faults.contains("4 error(s)"), "{faults}");
     assert!(!faults.contains("hunter2"), "{faults}");
 
     environment.set("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector:4318/otlp");
