@@ -93,7 +93,7 @@ impl Shutdown {
     }
 }
 
-/// Everything between the adapters and the tasks.
+/// The components that the servers and background tasks share.
 struct Components {
     database: ConnectionPool,
     verifier: Arc<Verifier>,
@@ -153,7 +153,7 @@ impl Components {
         })
     }
 
-    /// What the HTTP handlers share.
+    /// The state that the HTTP handlers share.
     fn shared(
         &self,
         config: &Config,

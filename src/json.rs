@@ -25,7 +25,7 @@ const SHOWN_CHARS: usize = 100;
 ///
 /// # Errors
 ///
-/// Fails on invalid JSON and on a document that contains a private token anywhere.
+/// Refuses invalid JSON, and a document that contains a private token of `serde_json` anywhere.
 pub fn read<T: DeserializeOwned>(document: &[u8]) -> Result<T, serde_json::Error> {
     if contains_private_token(document) {
         let message = format!("the text \"{PRIVATE_TOKEN}\" must not be in it");
@@ -34,7 +34,11 @@ pub fn read<T: DeserializeOwned>(document: &[u8]) -> Result<T, serde_json::Error
     serde_json::from_slice(document)
 }
 
-/// Parses a document like [`read`], and refuses duplicate keys as well. The error names the key and its position.
+/// Parses a document without duplicate keys.
+///
+/// # Errors
+///
+/// Refuses what [`read`] refuses, and duplicate keys. The error names the key and its position.
 pub fn read_unambiguous(document: &[u8]) -> Result<Value, serde_json::Error> {
     let UniqueKeys = read(document)?;
     serde_json::from_slice(document)

@@ -1,28 +1,30 @@
-//! Order Service: owns a shop's orders. The map: to change …
+//! Order Service: owns a shop's orders. To change …
 //!
 //! | … this | look in |
 //! |---|---|
-//! | a route, its documentation, what it reads and answers | [`http`]`::orders`, a file each |
-//! | a page for people, how it looks | [`http`]`::pages`, `templates/`, `assets/` |
+//! | a route, its documentation, its request and response | [`http`]`::orders`, a file each |
+//! | a page for people, its layout | [`http`]`::pages`, `templates/`, `assets/` |
 //! | an error's code or status | [`http`]`::problem::kind` |
-//! | what a request does to an order | [`orders`], a use case each |
-//! | which status follows which | [`domain::status`], and `order_status_reaches` in `migrations/` |
+//! | the effect of a request on an order | [`orders`], a use case each |
+//! | the allowed status transitions | [`domain::status`], and `order_status_reaches` in `migrations/` |
 //! | totals, tax, rounding | [`domain::order`], [`domain::money`] |
-//! | the next step of a saga, and when it compensates | [`domain::saga::plan`] |
-//! | how a step is done and undone, retries, leases | [`saga`], a file for each step |
-//! | how a peer is asked and its answer understood | [`peers`] |
-//! | the comparison with the peers' ledgers, and repairs | [`reconciliation`] |
+//! | the saga's state machine: next step, compensation, stuck | [`domain::saga::plan`] |
+//! | a step and its compensation, leases, backoff | [`saga`], a file for each step |
+//! | retries and the result of an attempt | [`domain::saga::retry`], [`domain::saga::transition`] |
+//! | calls to peers, parsing and classifying responses | [`peers`] |
+//! | what is compared with the peers' ledgers, and repaired | [`reconciliation`] |
 //! | a query, an index, a table | [`db`] and `migrations/`; then `docs/development.md` |
-//! | who may call, which tokens count | [`auth`], [`domain::principal`] |
+//! | authentication and roles | [`auth`], [`domain::principal`] |
 //! | a setting, its default, its meaning | [`config`]`::variables`, `.env.example` |
-//! | what slow or too many clients meet | [`server`] for connections, [`http`]`::edge` for requests |
+//! | connection limits, timeouts, rate limits | [`server`] for connections, [`http`]`::edge` for requests |
 //! | a metric, a log line, a trace | [`metrics`], [`http`]`::access_log`, [`telemetry`] |
+//! | the import of orders from files | [`import`] |
 //! | generated orders, for benchmarks | [`generate`] |
-//! | what is refused of any JSON | [`json`] |
+//! | guards against hostile JSON | [`json`] |
 //! | a command of the binary | [`cli`] |
-//! | how it all starts and stops | [`app`] |
-//! | where tests let the process die | [`failpoints`] |
-//! | what `order-service dev` and the tests stand on | `dev`, `sandbox`, `tests/it/support/` |
+//! | startup and shutdown | [`app`] |
+//! | places where tests kill the process | [`failpoints`] |
+//! | the development environment and test support | `dev`, `crates/`, `tests/it/support/` |
 
 pub mod app;
 pub mod auth;

@@ -98,9 +98,9 @@ metrics! {
     /// Attempts at saga steps, by step, direction and outcome.
     pub saga_steps: IntCounterVec =
         counters("saga_steps_total", &["step", "direction", "outcome"]);
-    /// Sagas in progress, by phase and time in that phase.
+    /// Sagas in progress, by phase and by time at the current step.
     pub sagas_open: IntGaugeVec = gauges("sagas_open", &["phase", "age"]);
-    /// Stuck sagas, which wait for staff, by how long they have waited.
+    /// Stuck sagas, which wait for a decision by staff, by how long they have waited.
     pub sagas_stuck: IntGaugeVec = gauges("sagas_stuck", &["age"]);
     /// How long the saga that has been due longest waits to be claimed, in seconds; 0 if none is due.
     pub sagas_due_lag: IntGauge = gauge("sagas_due_lag_seconds");

@@ -82,8 +82,8 @@ impl Peers {
 
     /// Builds a client of the token issuer that publishes its keys at `url`.
     ///
-    /// It has no circuit breaker, because the key ring paces its requests itself and has to notice
-    /// at once when the issuer is back.
+    /// The client has no circuit breaker: the key cache paces its requests itself, and a breaker would delay
+    /// the first request after the issuer has recovered.
     pub fn issuer(&self, url: Url) -> Result<TokenIssuer, Error> {
         let mut settings = self.settings.clone();
         settings.timeout = settings.timeout.min(issuer::MAX_TIMEOUT);

@@ -74,7 +74,7 @@ impl Reconciliation {
         }
     }
 
-    /// The settings.
+    /// The settings that it was built with.
     pub fn settings(&self) -> &ReconciliationSettings {
         &self.settings
     }

@@ -1,23 +1,23 @@
 //! Errors of the database, sorted by what the caller can do about them.
 
-/// An error of the database.
+/// An error of the database. Each variant states what is known about the outcome of the statement.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The database is unreachable, overloaded or restarting. The work has not been done.
+    /// The database is unreachable, overloaded or restarting. Nothing was written; a retry is safe.
     #[error("the database is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The connection was lost or is unusable, or the time limit has passed. The outcome of a write is
-    /// unknown.
+    /// The connection was lost or is unusable, or the time limit has passed. The outcome is unknown: a write
+    /// may have been committed.
     #[error("the connection to the database was lost")]
     Lost(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// A conflict with another transaction: a serialization failure, a deadlock or a lock timeout. The work
-    /// was rolled back and may be retried.
+    /// A conflict with another transaction: a serialization failure, a deadlock or a lock timeout. The
+    /// transaction was rolled back; a retry is safe.
     #[error("the transaction conflicted with another one")]
     Conflict(#[source] sqlx::Error),
-    /// The schema is older than this program requires.
+    /// The schema is older than this program requires. Nothing was written.
     #[error("the tables are not up to date: run 'order-service migrate'")]
     NotMigrated,
-    /// A row holds a value that this release does not know.
+    /// A row holds a value that this release does not know. A write of the same statement may be committed.
     #[error("column {column} of order {order_id} holds an unknown value")]
     Unreadable {
         /// The column.
@@ -25,7 +25,8 @@ pub enum Error {
         /// The order.
         order_id: i64,
     },
-    /// Any other error: a defect of this service.
+    /// Any other error, which is a defect of this service. A statement that the database
+    /// refused was rolled back.
     #[error("the database refused a statement")]
     Refused(#[source] sqlx::Error),
 }

@@ -50,7 +50,7 @@ pub async fn find(conn: &mut PgConnection, key: &IdempotencyKey) -> Result<Optio
     }))
 }
 
-/// Stores a key; `false` when it is stored already.
+/// Stores a key. Returns `false` if the key exists already.
 #[tracing::instrument(name = "db.idempotency.keep", skip_all)]
 pub async fn store(
     conn: &mut PgConnection,

@@ -1,5 +1,5 @@
 //! Lists of orders, with bounded cost for any size of the table. A page is read in two steps: first its
-//! keys, from an index, then these orders with their lines. The count of a list is bounded.
+//! keys, from an index, then these orders with their lines. The total count of a list is bounded.
 //!
 //! Pages use keyset pagination: a page starts behind a key, which is compared as a row. The thousandth page
 //! therefore costs as much as the first, and new orders do not shift pages.
@@ -27,7 +27,7 @@ use scope::{KeyPage, KeyRange, ListScope};
 /// A page of a list of orders.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OrderListPage {
-    /// The number of orders in the list, up to [`COUNT_LIMIT`].
+    /// The list's total count, bounded by [`COUNT_LIMIT`].
     pub count: i64,
     /// Whether the list may have more orders than `count`.
     pub count_capped: bool,
@@ -40,7 +40,7 @@ pub struct OrderListPage {
     pub previous: Option<SortKey>,
 }
 
-/// Reads a page, and counts the list.
+/// Reads a page and the list's total count.
 pub async fn list(conn: &mut PgConnection, query: &OrderListQuery) -> Result<OrderListPage, Error> {
     let offset = match query.position {
         PagePosition::Page(number) => i64::from(number.saturating_sub(1)) * i64::from(query.size),
@@ -50,7 +50,7 @@ pub async fn list(conn: &mut PgConnection, query: &OrderListQuery) -> Result<Ord
     assemble(conn, query, page).await
 }
 
-/// Reads a page without a count, for a caller that reads the whole list page by page.
+/// Reads a page without the total count, for a caller that reads the whole list page by page.
 #[tracing::instrument(name = "db.orders.follow", skip_all)]
 pub async fn list_without_count(
     conn: &mut PgConnection,

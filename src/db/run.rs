@@ -146,7 +146,7 @@ impl<'a> AcquiredConnection<'a> {
         Ok(acquired)
     }
 
-    /// The connection itself.
+    /// The connection, for statements within this unit of work.
     pub fn connection(&mut self) -> &mut PgConnection {
         &mut self.pooled.connection
     }

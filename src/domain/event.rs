@@ -71,7 +71,7 @@ event_catalogue! {
 
     /// Inventory could not reserve every line.
     "stock_refused" => StockRefused {
-        /// Inventory's message, for the operator.
+        /// Inventory's message, for staff.
         reason: String,
     }, "An item is not in stock.";
 
@@ -85,7 +85,7 @@ event_catalogue! {
 
     /// Payment declined the charge.
     "payment_declined" => PaymentDeclined {
-        /// Payment's message, for the operator.
+        /// Payment's message, for staff.
         reason: String,
     }, "Your payment was declined.";
 
@@ -101,13 +101,13 @@ event_catalogue! {
 
     /// Shipping refused the shipment.
     "shipment_refused" => ShipmentRefused {
-        /// Shipping's message, for the operator.
+        /// Shipping's message, for staff.
         reason: String,
     }, "Your parcel could not be shipped.";
 
     /// Inventory refused to commit the reserved stock.
     "stock_commit_refused" => StockCommitRefused {
-        /// Inventory's message, for the operator.
+        /// Inventory's message, for staff.
         reason: String,
     }, "An item is no longer in stock.";
 
@@ -142,7 +142,7 @@ event_catalogue! {
 
     /// The cancel request came too late: Shipping could not recall the parcel.
     "cancel_refused" => CancelRefused {
-        /// Shipping's message, for the operator.
+        /// Shipping's message, for staff.
         reason: String,
     }, "Your order was already on its way and could not be cancelled.";
 
@@ -180,7 +180,7 @@ event_catalogue! {
     "discrepancy_found" => DiscrepancyFound {
         /// The names of the findings.
         findings: Vec<&'static str>,
-        /// The findings as text, for the operator.
+        /// The findings as text, for staff.
         reason: String,
     }, "We are looking into your order.";
 
@@ -190,15 +190,15 @@ event_catalogue! {
     /// The order is cancelled and every completed step is compensated.
     "order_cancelled" => OrderCancelled, "Your order is cancelled.";
 
-    /// An operator resolved a stuck fulfilment.
+    /// Staff resolved a stuck saga.
     "person_decided" => InterventionResolved {
         /// The decision: `retry`, `completed` or `cancelled`.
         decision: &'static str,
-        /// The operator's reason.
+        /// The reason that staff gave.
         reason: String,
     }, "We have looked into your order.";
 
-    /// Fulfilment is stuck until an operator resolves it.
+    /// The saga is stuck until staff resolve it.
     "person_needed" => InterventionRequired {
         /// The step at which it is stuck.
         step: Step,

@@ -90,9 +90,9 @@ pub struct OrderFilter {
     pub min_total: Option<Decimal>,
     /// The largest order total, inclusive.
     pub max_total: Option<Decimal>,
-    /// The currency.
+    /// The currency of the order's amounts.
     pub currency: Option<Currency>,
-    /// Whether fulfilment is stuck and needs an operator.
+    /// Whether the saga is stuck and needs a decision by staff.
     pub needs_attention: Option<bool>,
     /// Whether the order status is open: `PENDING` or `CANCELLING`.
     pub open: Option<bool>,

@@ -7,7 +7,7 @@ use super::population::SplitMix64;
 pub enum OrderScenario {
     /// Placed moments ago; fulfilment has not started.
     Placed,
-    /// Stuck at the charge until an operator resolves it.
+    /// Stuck at the charge until staff resolve it.
     Stuck,
     /// Confirmed; the parcel has not left.
     Confirmed,

@@ -1,4 +1,4 @@
-//! The API of operators for orders that need attention.
+//! The API of staff for orders that need attention.
 
 use axum::Json;
 use axum::extract::State;
@@ -60,7 +60,7 @@ struct AttentionView {
     /// Seconds since then.
     #[schema(example = 3600, minimum = 0)]
     age_s: i64,
-    /// Failed attempts of the step.
+    /// Consecutive attempts without a definite answer.
     #[schema(example = 7, minimum = 0)]
     attempts: i32,
     /// The last answer of the peer.

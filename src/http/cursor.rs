@@ -1,4 +1,4 @@
-//! The cursors of keyset pagination: a signed position in one list.
+//! Keyset cursors: the signed positions of keyset pagination in one list.
 //!
 //! A cursor contains the sort key of an order and a message authentication code (HMAC) of this key and the
 //! whole search: owner, filters and sorting. Clients cannot forge a cursor or use it with another list. A
@@ -17,7 +17,7 @@ use crate::domain::status::Status;
 /// The length of the HMAC, in bytes.
 const CODE_BYTES: usize = 32;
 
-/// Signs and verifies cursors.
+/// Signs and verifies keyset cursors.
 pub struct Cursors {
     key: hmac::Key,
 }
@@ -90,7 +90,7 @@ fn rank(number: &str) -> Option<MatchRank> {
         .find(|rank| (*rank as u8).to_string() == number)
 }
 
-/// The signed text: the position and the search, in an unambiguous encoding.
+/// The message that the HMAC signs: the position and the search, in an unambiguous encoding.
 fn signed_message(search: &OrderListQuery, place: &[u8]) -> Vec<u8> {
     let filter = &search.filter;
     let message = serde_json::json!([

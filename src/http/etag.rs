@@ -150,7 +150,7 @@ fn tags(
     tags
 }
 
-/// Parses `*` or a list of `"…"` and `W/"…"`, without empty list elements (RFC 9110, 5.6.1).
+/// Parses `*` or a list of `"…"` and `W/"…"`. Ignores empty list elements (RFC 9110, 5.6.1).
 fn parse(text: &str) -> Option<TagCondition> {
     if text.trim() == "*" {
         return Some(TagCondition::Any);

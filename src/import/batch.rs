@@ -1,4 +1,4 @@
-//! What the rows of the two files have in common, and their batches.
+//! Rows of the orders file and of the items file, and batches of rows.
 
 use std::ops::AddAssign;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub(super) trait ImportRow: Sized + Send + Sync + 'static {
     /// Parses a record. Returns `None` after recording every violation.
     fn read(fields: &mut RecordFields<'_>, currency: Currency) -> Option<Self>;
 
-    /// The row's own id.
+    /// The value of the first column.
     fn id(&self) -> i64;
 
     /// The id of the order to which the row belongs.

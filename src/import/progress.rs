@@ -1,4 +1,4 @@
-//! What an import reports: its progress and its result.
+//! The progress and the result of an import.
 
 /// The file that an import reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

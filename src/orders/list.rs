@@ -38,7 +38,7 @@ impl Orders {
         Ok(read!(self, |loader| loader.list(&query)).await?)
     }
 
-    /// The same without a count, for a caller that reads the whole list page by page.
+    /// The orders that match, without the total count, for a caller that reads the whole list page by page.
     pub async fn list_without_count(
         &self,
         caller: &Principal,

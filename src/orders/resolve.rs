@@ -1,4 +1,4 @@
-//! Resolve a stuck saga: an operator decides how it continues.
+//! Resolve a stuck saga: staff decide how it continues.
 
 use crate::db::sagas::{ManualResolution, make_due_now, plan_of, resolve_stuck};
 use crate::db::{events, optimistic, run};
@@ -14,14 +14,14 @@ use crate::failpoints;
 use super::error::StateConflict;
 use super::{Error, Orders, for_staff};
 
-/// An operator's resolution of a stuck saga.
+/// A decision of staff about a stuck saga.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resolution {
     /// Retry the step at which it is stuck.
     Retry,
-    /// The operator completed all open steps by hand: the order is confirmed.
+    /// Staff completed all open steps by hand: the order is confirmed.
     Completed,
-    /// The operator compensated all steps by hand: the order is cancelled and refunded.
+    /// Staff compensated all steps by hand: the order is cancelled and refunded.
     Cancelled,
 }
 
@@ -155,7 +155,7 @@ fn compensation_started(order: &Order) -> Result<Vec<OrderEvent>, Error> {
     Err(StateConflict::NotCancellable { order_id, why }.into())
 }
 
-/// The events of an order that an operator completed by hand.
+/// The events of an order that staff completed by hand.
 fn confirmed(order: &Order) -> Result<Vec<OrderEvent>, Error> {
     if order.state.cancel_reason.is_none() {
         return Ok(vec![OrderEvent::OrderConfirmed]);
@@ -164,7 +164,7 @@ fn confirmed(order: &Order) -> Result<Vec<OrderEvent>, Error> {
     Err(StateConflict::AlreadyCancelling { order_id }.into())
 }
 
-/// The events of an order that an operator compensated by hand.
+/// The events of an order that staff compensated by hand.
 fn cancelled(order: &Order) -> Result<Vec<OrderEvent>, Error> {
     let mut events = compensation_started(order)?;
     if order.state.payment_status == PaymentStatus::Paid {

@@ -14,8 +14,8 @@ use super::Orders;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 impl Orders {
-    /// The order once it has settled or the wait is over. The order is committed, so a failed read is no
-    /// error: the result is then the order as last read.
+    /// The order once it has settled or the wait is over. A failed read returns the last known state, because
+    /// the order is committed.
     pub(super) async fn settle(&self, mut order: Order, mut settled: SettledSubscription) -> Order {
         let deadline = Instant::now() + self.settings.settle_wait;
         let mut pause = FIRST_PAUSE;

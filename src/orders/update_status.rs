@@ -37,7 +37,7 @@ impl Orders {
     ) -> Result<Order, Error> {
         match caller.role {
             Role::Customer => {
-                // Not found for the order of another customer.
+                // Another customer's order is reported as not found.
                 self.find(caller.owner(), order_id).await?;
                 return Err(Error::Forbidden(
                     "only staff and peer services may report news",
@@ -88,12 +88,12 @@ impl Orders {
     }
 }
 
-/// What an update does to an order.
+/// The effect of an update on an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct UpdateDecision {
     /// The transitions to write.
     events: Vec<OrderEvent>,
-    /// Whether the saga has to look into the update itself.
+    /// Whether the saga checks the update with the peers.
     wakes_saga: bool,
 }
 
@@ -107,9 +107,12 @@ fn decide(order: &Order, update: &StatusUpdate) -> Result<UpdateDecision, Error>
     })
 }
 
-/// Whether the saga decides about the update. While the saga runs, and after it has compensated an
-/// order, it asks Payment itself; a cancelled parcel may be one that it recalled itself; and with an open
-/// cancel request it asks Shipping anyway. Such an update is not written: it only makes the saga due now.
+/// Whether the saga decides about the update. Such an update only makes the saga due now; the saga writes
+/// the status itself.
+///
+/// - The saga queries Payment itself while it runs and after it has compensated the order.
+/// - The saga may have recalled a cancelled parcel itself.
+/// - The saga queries Shipping itself while a cancel request is open.
 fn is_for_saga(order: &Order, update: &StatusUpdate) -> bool {
     update
         .payment_status
@@ -203,8 +206,10 @@ fn parcel_of(order: &Order, to: OrderStatus) -> Result<Option<(ShippingStatus, S
     }
 }
 
-/// Whether the table leads from `from` to `to`. A status that was passed already is no transition; any
-/// other is an error.
+/// Whether `to` lies ahead of `from` in the transition table. `false` for the current or an earlier status.
+///
+/// # Errors
+/// The transition is not allowed.
 fn is_transition<S: Status>(
     order: &Order,
     field: &'static str,

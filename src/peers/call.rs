@@ -27,9 +27,9 @@ pub struct PeerSettings {
     pub payment: Url,
     /// The base URL of ShippingService; its path is a prefix of every call.
     pub shipping: Url,
-    /// The timeout of one HTTP round trip, from the first byte sent to the last byte read.
+    /// The outbound timeout of one HTTP round trip, from connecting to the last byte read.
     pub timeout: Duration,
-    /// The timeout of connecting.
+    /// The outbound timeout of connecting, a part of `timeout`.
     pub connect_timeout: Duration,
     /// Bulkhead, circuit breaker and retry budget of each peer.
     pub limits: PeerLimits,
@@ -38,8 +38,8 @@ pub struct PeerSettings {
 /// Identifies a call to the peer and in traces.
 #[derive(Clone, Copy, Debug)]
 pub struct CallContext<'a> {
-    /// The idempotency key, for the header `Idempotency-Key`: the same for every attempt at the same
-    /// operation, so that the peer performs it once.
+    /// The idempotency key, for the header `Idempotency-Key`. Every attempt at an operation sends the same
+    /// key, so that the peer performs the operation once.
     pub idempotency_key: &'a str,
     /// The trace id for `traceparent` when this process exports no traces itself.
     pub trace_id: Uuid,
@@ -105,7 +105,7 @@ pub enum Error {
     Client(#[source] reqwest::Error),
 }
 
-/// The HTTP client that all peers share.
+/// The HTTP client that all peers share. The outbound timeout of a whole call is set in `round_trip`.
 pub(super) fn http_client(settings: &PeerSettings) -> Result<Client, Error> {
     Client::builder()
         .user_agent(concat!("order-service/", env!("CARGO_PKG_VERSION")))

@@ -19,7 +19,7 @@ const MIN_RETRIES_PER_SECOND: u32 = 20;
 /// The delay for a retry that exceeds the budget.
 const RETRY_BUDGET_DELAY: Duration = Duration::from_secs(1);
 
-/// The limits that protect a peer, and us from a peer that fails.
+/// Limits of calls to one peer: bulkhead and circuit breaker.
 #[derive(Clone, Copy, Debug)]
 pub struct PeerLimits {
     /// Calls in flight to one peer.

@@ -14,8 +14,8 @@ pub enum CallOutcome<T> {
     /// No response, or none that can be trusted. If the request was sent, its effect is in doubt. The
     /// call is retryable with the same idempotency key.
     Retryable(CallFailure),
-    /// The peer did something, but for another amount, currency or order than was sent. A person
-    /// decides.
+    /// The peer did something, but for another amount, currency or order than was sent. Staff
+    /// decide.
     Mismatched(PeerRejection),
 }
 
@@ -45,7 +45,7 @@ impl<T> CallOutcome<T> {
 /// Why a peer rejected a call, or how its response differs from the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerRejection {
-    /// One clean line of at most 200 characters. It may quote the peer, so only operators see it.
+    /// One clean line of at most 200 characters. It may quote the peer, so only staff see it.
     pub reason: String,
 }
 
@@ -61,7 +61,7 @@ impl PeerRejection {
 /// Why a call has no trustworthy response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallFailure {
-    /// One clean line of at most 200 characters. It may quote the peer, so only operators see it.
+    /// One clean line of at most 200 characters. It may quote the peer, so only staff see it.
     pub reason: String,
     /// The delay that the peer asked for in `Retry-After`, at most an hour.
     pub retry_after: Option<Duration>,

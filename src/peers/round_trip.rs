@@ -122,6 +122,7 @@ impl PeerClient {
         if !telemetry::continue_trace(&span, method.as_str(), &url, &mut headers) {
             add_traceparent(context, &mut headers);
         }
+        // The outbound timeout covers connecting, redirects and the body.
         tokio::time::timeout(self.timeout, self.follow(method, url, headers, body))
             .await
             .unwrap_or_else(|_| {

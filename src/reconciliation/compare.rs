@@ -19,9 +19,9 @@ pub(super) enum SkipReason {
     Imported,
     /// The saga runs, or changed within the grace period.
     UnderWay,
-    /// The saga is stuck, so a person already has to decide.
+    /// The saga is stuck, so staff already have to decide.
     Stuck,
-    /// A person has settled the order, which the peers may not know.
+    /// Staff have settled the order, which the peers may not know.
     SettledByStaff,
 }
 

@@ -73,7 +73,7 @@ pub enum Remedy {
     RemoveSurplus,
     /// Run the late-arrival check of the cancelled order again.
     LateArrivalCheck,
-    /// A person decides about this step.
+    /// Staff decide about this step.
     StaffDecision(Step),
 }
 
@@ -82,7 +82,7 @@ pub enum Remedy {
 pub enum RepairOutcome {
     /// Order and ledger agree now.
     Repaired,
-    /// The saga is stuck until a person decides.
+    /// The saga is stuck until staff decide.
     HandedOver,
     /// The discrepancy remains, for this reason.
     Left(String),
@@ -91,7 +91,7 @@ pub enum RepairOutcome {
 /// A discrepancy between an order and a peer's ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The kind.
+    /// The kind of the discrepancy.
     pub kind: FindingKind,
     /// The order that the peer's record names.
     pub order_id: OrderId,

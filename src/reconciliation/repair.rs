@@ -202,7 +202,7 @@ fn set_outcomes(findings: &mut [Finding], outcome: impl Fn(&Finding) -> RepairOu
     }
 }
 
-/// The findings as one line, for the event and the operator.
+/// The findings as one line, for the event and for staff.
 fn summary(findings: &[Finding]) -> String {
     let parts = findings.iter().map(|finding| {
         let kind = finding.kind.as_str();

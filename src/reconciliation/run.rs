@@ -60,9 +60,9 @@ pub struct ReconciliationSummary {
     pub compared: u64,
     /// Skipped orders whose saga runs, or changed within the grace period.
     pub under_way: u64,
-    /// Skipped orders whose saga is stuck until a person decides.
+    /// Skipped orders whose saga is stuck until staff decide.
     pub stuck: u64,
-    /// Skipped orders that a person has settled.
+    /// Skipped orders that staff have settled.
     pub settled_by_staff: u64,
     /// Skipped orders without a saga, because they were imported.
     pub imported: u64,

@@ -28,7 +28,7 @@ impl Disconnector {
         self.disconnect_after(0);
     }
 
-    /// The same after this many further bytes.
+    /// Closes the connection after this many further bytes.
     pub fn disconnect_after(&self, bytes: usize) {
         self.0.store(bytes, Ordering::Release);
     }

@@ -105,17 +105,17 @@ impl Fault {
         }
     }
 
-    /// The same fault after a delay in milliseconds.
+    /// Delays the fault, in milliseconds.
     pub fn after_ms(self, delay_ms: u64) -> Self {
         Self { delay_ms, ..self }
     }
 
-    /// The same fault for this share of calls, 0 to 1.
+    /// Limits the fault to this share of calls, 0 to 1.
     pub fn at_rate(self, rate: f64) -> Self {
         Self { rate, ..self }
     }
 
-    /// The same fault for the next `times` calls.
+    /// Limits the fault to the next `times` calls.
     pub fn times(self, times: u32) -> Self {
         let times = Some(times);
         Self { times, ..self }

@@ -41,7 +41,7 @@ impl Answer {
         Self::new(StatusCode::OK, body)
     }
 
-    /// The same response, sent after a delay.
+    /// Delays the response.
     pub fn delayed(self, delay: Duration) -> Self {
         Self { delay, ..self }
     }

@@ -263,6 +263,8 @@ fn push_search(query: &mut QueryBuilder<Postgres>, text: &str, rank: Option<Matc
             .push_bind(pattern);
         query.push("))");
     }
+    // With more than MAX_TERMS terms, emit COUNT_LIMIT + 1 dummy rows, so that this lookup exceeds the limit and
+    // the list is scanned.
     query.push(format_args!(
         " limit {}) \
          select line.order_id from terms, \

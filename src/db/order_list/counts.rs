@@ -46,7 +46,7 @@ pub async fn counts(conn: &mut PgConnection) -> Result<Vec<StatusCount>, Error> 
         union all
         select 'DELIVERED', orders from delivered
         union all
-        -- Only where it matters whether there are more.
+        -- Counted only if DELIVERED is below the limit: it tells whether the scan saw the whole table.
         select 'NEWEST', case when (select orders from delivered) < $1 then
             (select count(*) from (select from orders order by created_at desc, order_id desc limit $2) o)
             else $2 end

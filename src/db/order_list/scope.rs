@@ -34,7 +34,7 @@ pub struct KeyRange {
 /// The keys of a page.
 #[derive(Default)]
 pub struct KeyPage {
-    /// The number of orders in the list, up to [`COUNT_LIMIT`] and one more.
+    /// The total count of the list, up to [`COUNT_LIMIT`] and one more.
     pub count: i64,
     /// Whether the list may have more orders than were counted.
     pub count_capped: bool,

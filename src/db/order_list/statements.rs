@@ -18,7 +18,7 @@ use super::scope::{COUNT_LIMIT, KeyPage, KeyRange, ListScope};
 
 /// The largest number of rows that an index scan reads.
 const MAX_SCAN: i64 = 50_000;
-/// The same if the filter reads another table for each row.
+/// The largest number of rows that an index scan reads if the filter reads another table for each row.
 const MAX_DEEP_SCAN: i64 = 10_000;
 
 /// An id and its sort columns.
@@ -170,7 +170,7 @@ fn push_matches(
     filter::push(query, uncovered, scope.rank);
 }
 
-/// Appends the count of matches, up to the limit.
+/// Appends the list's total count, bounded by [`COUNT_LIMIT`].
 fn push_count(
     query: &mut QueryBuilder<Postgres>,
     scope: ListScope<'_>,
@@ -290,7 +290,7 @@ fn push_scan(
     push_keyset(query, scope, after);
 }
 
-/// Appends the keyset condition: the row comes behind a key.
+/// Appends the seek condition of keyset pagination: only rows behind the key of the cursor.
 fn push_keyset(query: &mut QueryBuilder<Postgres>, scope: ListScope<'_>, after: Option<SortKey>) {
     let Some(SortKey { value, order_id }) = after else {
         return;
