@@ -40,7 +40,7 @@ impl Orders {
                 // Another customer's order is reported as not found.
                 self.find(caller.owner(), order_id).await?;
                 return Err(Error::Forbidden(
-                    "only staff and peer services may report news",
+                    "only staff and peer services may report a status",
                 ));
             }
             Role::Service if update.order_status.is_some() => {
@@ -151,7 +151,7 @@ fn payment_transition(order: &Order, update: &StatusUpdate) -> Result<Option<Ord
         "payment_status",
         order.state.payment_status,
         payment_status,
-        "the money cannot get there",
+        "the transition is not allowed",
     )?;
     Ok(is_ahead.then_some(OrderEvent::PaymentStatusChanged { payment_status }))
 }
@@ -174,7 +174,7 @@ fn shipping_transition(order: &Order, update: &StatusUpdate) -> Result<Option<Or
         "shipping_status",
         order.state.shipping_status,
         shipping_status,
-        "the parcel cannot get there",
+        "the transition is not allowed",
     )?;
     Ok(is_ahead.then_some(OrderEvent::ShippingStatusChanged {
         shipping_status,
