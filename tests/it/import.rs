@@ -178,7 +178,7 @@ async fn orders_are_imported_as_history() {
 }
 
 #[tokio::test]
-async fn an_imported_order_has_one_dated_event_and_no_fulfilment() {
+async fn an_imported_order_has_one_dated_event_and_no_saga() {
     let mut shop = ImportShop::new().await;
     shop.import(ORDERS, ITEMS).await.unwrap();
 

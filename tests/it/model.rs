@@ -1,7 +1,7 @@
 //! The saga protocol, explored exhaustively with a model checker: two workers with leases and
 //! epochs, requests in flight, and peers that execute requests sooner, later, twice or never. The
-//! decisions are those of `domain::plan` itself; everything around them (claims, writes, the
-//! requests for each plan) is modelled by hand after `db::fulfilments` and `fulfilment`. `policy`
+//! decisions are those of `domain::saga::plan` itself; everything around them (claims, writes, the
+//! requests for each plan) is modelled by hand after `db::sagas` and `saga`. `policy`
 //! explores the plan alone, with a database that loses writes, and peers that refuse what they have
 //! executed.
 //!
@@ -32,7 +32,7 @@ use stateright::{Checker, HasDiscoveries, Model, Property};
 use action::Action;
 use peers::Parcel;
 use protocol::{OURS, Protocol, cancelled_at_once};
-use states::{has_everything, has_nothing, is_swept, reached, stands};
+use states::{has_everything, has_nothing, is_checked, is_confirmed, reached};
 use system::{FaultBudget, SystemState};
 
 mod action;
@@ -50,17 +50,17 @@ struct SagaModel {
     budget: FaultBudget,
 }
 
-const ONE_CHARGE: &str = "at most one charge stands";
-const CALLED_OFF: &str =
-    "an order that is called off holds neither money nor goods, even before the sweep";
-const SWEPT: &str = "an order that is called off and swept has nothing";
-const STANDS: &str = "an order that stands and rests has everything, once";
-const PERSON: &str = "a person is needed only where the carrier has kept the parcel";
+const ONE_CHARGE: &str = "at most one charge is not refunded";
+const CANCELLED: &str =
+    "a cancelled order holds neither money nor goods, even before the late-arrival check";
+const CHECKED: &str = "a cancelled order has nothing after the late-arrival check";
+const CONFIRMED: &str = "a confirmed order with nothing in flight has everything, once";
+const STUCK: &str = "a saga is stuck only if the carrier has kept the parcel";
 
 const ONCE: &str = "a reservation that lapsed is counted once";
 
 /// All safety properties.
-const ALWAYS: [&str; 6] = [ONE_CHARGE, CALLED_OFF, SWEPT, STANDS, PERSON, ONCE];
+const ALWAYS: [&str; 6] = [ONE_CHARGE, CANCELLED, CHECKED, CONFIRMED, STUCK, ONCE];
 
 impl Model for SagaModel {
     type State = SystemState;
@@ -86,17 +86,17 @@ impl Model for SagaModel {
             Property::always(ONE_CHARGE, |_, state: &SystemState| {
                 state.peers.taken().count() <= 1
             }),
-            Property::always(CALLED_OFF, |_, state: &SystemState| {
+            Property::always(CANCELLED, |_, state: &SystemState| {
                 state.row.now.plan != Plan::Undone
                     || state.peers.taken().count() == 0 && state.peers.holding() == 0
             }),
-            Property::always(SWEPT, |_, state: &SystemState| {
-                !is_swept(state) || has_nothing(state)
+            Property::always(CHECKED, |_, state: &SystemState| {
+                !is_checked(state) || has_nothing(state)
             }),
-            Property::always(STANDS, |_, state: &SystemState| {
-                !stands(state) || has_everything(state)
+            Property::always(CONFIRMED, |_, state: &SystemState| {
+                !is_confirmed(state) || has_everything(state)
             }),
-            Property::always(PERSON, |_, state: &SystemState| {
+            Property::always(STUCK, |_, state: &SystemState| {
                 !matches!(state.row.now.plan, Plan::Stuck { .. })
                     || state.peers.parcels.contains(&Parcel::Left)
             }),
@@ -258,7 +258,7 @@ fn the_checker_rejects_not_found_as_refused() {
         doubts_what_is_not_found: false,
         ..OURS
     };
-    is_found_faulty(protocol, CALLED_OFF);
+    is_found_faulty(protocol, CANCELLED);
 }
 
 #[test]
@@ -276,7 +276,7 @@ fn the_checker_rejects_writes_without_fencing() {
         fences: false,
         ..OURS
     };
-    is_found_faulty(protocol, CALLED_OFF);
+    is_found_faulty(protocol, CANCELLED);
 }
 
 #[test]
@@ -306,7 +306,7 @@ fn the_checker_rejects_trusting_a_row_with_lost_progress() {
         cancels: 1,
         ..NONE
     };
-    is_found_faulty_with(budget, protocol, CALLED_OFF);
+    is_found_faulty_with(budget, protocol, CANCELLED);
 }
 
 #[test]
@@ -315,7 +315,7 @@ fn the_checker_rejects_undoing_during_an_open_step() {
         cancelled: cancelled_at_once,
         ..OURS
     };
-    is_found_faulty(protocol, CALLED_OFF);
+    is_found_faulty(protocol, CANCELLED);
 }
 
 #[test]
@@ -324,7 +324,7 @@ fn the_checker_rejects_a_lease_without_an_epoch() {
         raises_epochs: false,
         ..OURS
     };
-    is_found_faulty(protocol, CALLED_OFF);
+    is_found_faulty(protocol, CANCELLED);
 }
 
 #[test]
@@ -333,14 +333,14 @@ fn the_checker_rejects_leaving_a_surplus_parcel() {
         recalls_surplus: false,
         ..OURS
     };
-    is_found_faulty(protocol, STANDS);
+    is_found_faulty(protocol, CONFIRMED);
 }
 
 #[test]
 fn the_checker_rejects_cancelling_without_a_late_check() {
     let protocol = Protocol {
-        sweeps: false,
+        checks_late_arrivals: false,
         ..OURS
     };
-    is_found_faulty(protocol, SWEPT);
+    is_found_faulty(protocol, CHECKED);
 }

@@ -1,4 +1,4 @@
-//! The saga policy, `domain::plan`, explored exhaustively: every answer of every peer, crashes of
+//! The saga policy, `domain::saga::plan`, explored exhaustively: every answer of every peer, crashes of
 //! the worker and of the database at every point, and a cancel at any moment. A confirmed order
 //! always has everything, a cancelled order nothing.
 //!
@@ -13,13 +13,13 @@ use order_service::domain::step::Step;
 #[derive(Clone, Copy)]
 struct Policy {
     after: fn(Plan, StepOutcome) -> Plan,
-    taken_over: fn(Plan) -> Plan,
+    in_doubt: fn(Plan) -> Plan,
     cancelled: fn(Plan) -> Option<Plan>,
 }
 
 const OURS: Policy = Policy {
     after: Plan::after,
-    taken_over: Plan::in_doubt,
+    in_doubt: Plan::in_doubt,
     cancelled: Plan::after_cancel_request,
 };
 
@@ -179,7 +179,7 @@ impl PolicyState {
 
     fn next(&self, policy: &Policy) -> Vec<Self> {
         let plan = self.plan.plan();
-        let mut worlds = Vec::new();
+        let mut states = Vec::new();
         for (done, outcome) in self.attempts() {
             let after = (policy.after)(plan, outcome);
             let lazy = outcome == StepOutcome::Done && !after.is_settled();
@@ -189,49 +189,49 @@ impl PolicyState {
                 (plan, outcome),
                 (Plan::Recalling { .. }, StepOutcome::Refused)
             );
-            worlds.push(state);
+            states.push(state);
             // The worker dies before it writes the result.
-            let taken_over = (policy.taken_over)(plan);
-            worlds.push(Self {
+            let in_doubt = (policy.in_doubt)(plan);
+            states.push(Self {
                 done,
-                ..self.committed_as(taken_over, done, false)
+                ..self.committed_as(in_doubt, done, false)
             });
             // The database crashes as well and loses asynchronous commits.
-            for mark in &self.commits {
-                let taken_over = (policy.taken_over)(mark.plan());
-                worlds.push(Self {
+            for commit in &self.commits {
+                let in_doubt = (policy.in_doubt)(commit.plan());
+                states.push(Self {
                     done,
-                    ..self.committed_as(taken_over, done, false)
+                    ..self.committed_as(in_doubt, done, false)
                 });
             }
         }
         // A reservation expires, unless it was committed.
         if self.done & bit(Step::CommitStock) == 0 && !plan.is_settled() {
             let done = self.done & !bit(Step::ReserveStock);
-            worlds.push(Self {
+            states.push(Self {
                 done,
                 ..self.clone()
             });
         }
         if !self.cancel_requested {
-            worlds.push(Self {
+            states.push(Self {
                 cancel_requested: true,
                 ..self.clone()
             });
         } else if let Some(cancelled) = (policy.cancelled)(plan) {
-            worlds.push(self.committed_as(cancelled, self.done, false));
+            states.push(self.committed_as(cancelled, self.done, false));
         }
-        worlds
+        states
     }
 
     fn violation(&self) -> Option<String> {
         match self.plan.plan() {
             Plan::Completed if self.done != ALL => Some(format!(
-                "the order stands, but only {:04b} is done",
+                "the order is confirmed, but only {:04b} is done",
                 self.done
             )),
             Plan::Undone if self.done != 0 => Some(format!(
-                "the order is called off, but {:04b} is still done",
+                "the order is cancelled, but {:04b} is still done",
                 self.done
             )),
             _ => None,
@@ -258,9 +258,9 @@ fn explore(policy: Policy) -> (usize, Option<String>) {
 
 #[test]
 fn every_policy_path_ends_with_all_steps_or_none() {
-    let (worlds, violation) = explore(OURS);
+    let (states, violation) = explore(OURS);
     assert_eq!(violation, None);
-    assert!(worlds > 200, "only {worlds} worlds were reached");
+    assert!(states > 200, "only {states} states were reached");
 }
 
 #[test]
@@ -293,8 +293,8 @@ fn every_plan_is_reachable() {
 
 #[track_caller]
 fn is_found_faulty(policy: Policy) {
-    let (worlds, violation) = explore(policy);
-    assert!(violation.is_some(), "no fault found in {worlds} worlds");
+    let (states, violation) = explore(policy);
+    assert!(violation.is_some(), "no fault found in {states} states");
 }
 
 #[test]
@@ -337,7 +337,7 @@ fn the_checker_rejects_undoing_during_an_open_step() {
 #[test]
 fn the_checker_rejects_a_new_lease_holder_without_doubt() {
     is_found_faulty(Policy {
-        taken_over: |plan| plan,
+        in_doubt: |plan| plan,
         ..OURS
     });
 }
@@ -345,7 +345,7 @@ fn the_checker_rejects_a_new_lease_holder_without_doubt() {
 #[test]
 fn the_checker_rejects_doubting_only_the_last_recorded_step() {
     is_found_faulty(Policy {
-        taken_over: |plan| match plan {
+        in_doubt: |plan| match plan {
             Plan::Doing { step, .. } => Plan::Doing {
                 step,
                 doubt: Doubt::Step,

@@ -126,8 +126,8 @@ proptest! {
             prop_assert!(is_forward(state.payment_status, after.payment_status));
             prop_assert!(is_forward(state.shipping_status, after.shipping_status));
             // The database has the same constraint.
-            let called_off = [OrderStatus::Cancelling, OrderStatus::Cancelled];
-            prop_assert_eq!(after.cancel_reason.is_some(), called_off.contains(&after.order_status));
+            let cancelled = [OrderStatus::Cancelling, OrderStatus::Cancelled];
+            prop_assert_eq!(after.cancel_reason.is_some(), cancelled.contains(&after.order_status));
             // All derived events are included: there are no further ones.
             let (again, further) = after.after(Vec::new());
             prop_assert_eq!(&again, &after);

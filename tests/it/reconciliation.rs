@@ -88,20 +88,20 @@ impl Shop {
             .customer(5)
             .until_status(order_id, "CANCELLED")
             .await;
-        self.swept(order_id).await;
+        self.until_late_arrival_check(order_id).await;
         order_id
     }
 
-    async fn swept(&self, order_id: i64) {
-        crate::support::service::eventually("the order is swept", async || {
+    async fn until_late_arrival_check(&self, order_id: i64) {
+        crate::support::service::eventually("the late-arrival check is over", async || {
             let sql =
                 "select phase = 'undone' and due_at is null from fulfilments where order_id = $1";
-            let swept: bool = sqlx::query_scalar(sql)
+            let is_checked: bool = sqlx::query_scalar(sql)
                 .bind(order_id)
                 .fetch_one(&mut self.app.database.connection().await)
                 .await
                 .unwrap();
-            swept.then_some(())
+            is_checked.then_some(())
         })
         .await;
     }

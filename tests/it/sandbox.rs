@@ -110,7 +110,7 @@ impl SandboxShop {
     }
 
     async fn refund(&self, payment: &Value, key: &str, amount: &str) -> SandboxAnswer {
-        let body = json!({ "amount": amount, "reason": "called off", "idempotency_key": key });
+        let body = json!({ "amount": amount, "reason": "cancelled", "idempotency_key": key });
         self.post(&format!("/v1/payments/{payment}/refund"), body)
             .await
     }

@@ -178,7 +178,7 @@ async fn a_placement_joins_its_callers_trace_and_starts_another() {
 }
 
 #[tokio::test]
-async fn another_process_continues_the_trace_of_the_fulfilment() {
+async fn another_process_continues_the_trace_of_the_saga() {
     let collector = Collector::start().await;
     let fixture = TracedService::sending_to(&collector.url).await;
     let mut service = Service::start(&fixture.environment).await;
@@ -192,7 +192,7 @@ async fn another_process_continues_the_trace_of_the_fulfilment() {
 
     let mut other = Service::start(&fixture.environment).await;
     let asked = fixture.payment.traceparents().len();
-    eventually("the parcel is followed", async || {
+    eventually("the parcel is tracked", async || {
         let spans = collector.spans();
         let theirs = spans.into_iter().filter(of_order);
         let mut theirs = theirs.filter(|it| &it.resource["service.instance.id"] != instance);
@@ -206,7 +206,7 @@ async fn another_process_continues_the_trace_of_the_fulfilment() {
 }
 
 #[tokio::test]
-async fn a_cancel_links_to_the_fulfilment_that_it_started() {
+async fn a_cancel_links_to_the_saga_that_it_started() {
     let collector = Collector::start().await;
     let mut fixture = TracedService::sending_to(&collector.url).await;
     fixture.environment.set("FOLLOW_INTERVAL_MS", "3600000");

@@ -48,7 +48,7 @@ impl Row {
         let mut connection = app.database.connection().await;
         let mut numbers = Vec::new();
         for row in rows {
-            let called_off = matches!(row.order_status, "CANCELLING" | "CANCELLED");
+            let is_cancelled = matches!(row.order_status, "CANCELLING" | "CANCELLED");
             let created_at = OffsetDateTime::parse(row.created_at, &Rfc3339).unwrap();
             let number: i64 = sqlx::query_scalar(
                 "with placed as (
@@ -71,7 +71,7 @@ impl Row {
             .bind(row.order_status)
             .bind(row.payment_status)
             .bind(row.shipping_status)
-            .bind(called_off.then_some("staff"))
+            .bind(is_cancelled.then_some("staff"))
             .bind(row.total)
             .bind(row.tracking_no)
             .bind(created_at)

@@ -117,7 +117,7 @@ async fn visit(base: &str, number: usize, cancels: bool) -> Option<i64> {
 /// Waits until every order has settled and its late-arrival check is done, and judges them.
 async fn judge(base: &str, sandbox: &Sandbox, point: &str, number: usize) {
     let staff = Client::staff(base);
-    let orders = eventually("every order is called off", async || {
+    let orders = eventually("every order is cancelled", async || {
         let orders = all_orders(&staff).await;
         let settled = orders
             .iter()

@@ -23,7 +23,7 @@ async fn fail(conn: &mut PgConnection, table: &str, code: &str, times: u32) {
     conn.execute(AssertSqlSafe(sql)).await.unwrap();
 }
 
-async fn mend(conn: &mut PgConnection, table: &str) {
+async fn repair(conn: &mut PgConnection, table: &str) {
     let sql = format!("drop trigger fail on {table}; drop function fail(); drop sequence failures");
     conn.execute(AssertSqlSafe(sql)).await.unwrap();
 }
@@ -55,7 +55,7 @@ async fn give_way(app: &TestApp) {
             let cancelled = app.customer(5).cancel(placed.order_id()).await;
             assert_eq!(cancelled.status, 200, "{code} {table}: {cancelled:?}");
             assert!(failures(&mut conn).await > 3, "{code} {table}");
-            mend(&mut conn, table).await;
+            repair(&mut conn, table).await;
         }
     }
     assert_eq!(app.stored_orders().await, 9);
@@ -77,7 +77,7 @@ async fn an_endless_conflict_is_a_503_without_effect() {
     let repeats = "db_repeats_total{reason=\"conflict\"} 5";
     assert!(metrics.contains(repeats), "{metrics}");
     assert_eq!(app.stored_orders().await, 0);
-    mend(&mut conn, "orders").await;
+    repair(&mut conn, "orders").await;
     let placed = app
         .customer(5)
         .place_with_key("key-1", &cart("SKU0001", 1, "10.00"))
@@ -105,7 +105,7 @@ async fn a_deadlock_victim_is_retried_and_succeeds() {
     });
     let mut watching = app.database.connection().await;
     eventually(
-        "the service holds the fulfilment and waits for the order",
+        "the service holds the saga and waits for the order",
         async || {
             let waits: bool = sqlx::query_scalar(
                 "select exists (select from pg_stat_activity \

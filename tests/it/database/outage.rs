@@ -20,7 +20,7 @@ async fn ask_everything(app: &TestApp, order_id: i64) -> Vec<Reply> {
     let (customer, staff) = (app.customer(5), app.staff());
     let path = |verb: &str| format!("/v1/orders/{order_id}/{verb}/");
     let ops = |verb: &str| format!("/v1/ops/orders/{order_id}/{verb}/");
-    let (body, reason) = (cart("SKU0001", 1, "10.00"), json!({ "reason": "mended" }));
+    let (body, reason) = (cart("SKU0001", 1, "10.00"), json!({ "reason": "repaired" }));
     let resolution = json!({ "outcome": "cancelled", "reason": "by hand" });
     let shipped = json!({ "order_status": "SHIPPED" });
     let (tracking, update, retry, resolve) = (

@@ -126,8 +126,8 @@ async fn a_cancel_on_a_broken_connection_is_one_cancel_request() {
         assert_eq!(cancelled.status, 200, "{cut:?}: {cancelled:?}");
         assert_eq!(cancelled.body["order_status"], "CANCELLED");
         let history = customer.history(placed.order_id()).await;
-        let wishes = history.iter().filter(|code| *code == "cancel_requested");
-        assert_eq!(wishes.count(), 1, "{history:?}");
+        let requests = history.iter().filter(|code| *code == "cancel_requested");
+        assert_eq!(requests.count(), 1, "{history:?}");
         judge(&app.base, &app.sandbox, &[placed.order_id()]).await;
     }
 }
@@ -154,7 +154,7 @@ async fn an_update_on_a_broken_connection_is_written_once() {
 async fn a_decision_on_a_broken_connection_is_written_once() {
     for cut in [Cut::Before, Cut::After] {
         for (verb, body) in [
-            ("retry", json!({ "reason": "mended" })),
+            ("retry", json!({ "reason": "repaired" })),
             (
                 "resolve",
                 json!({ "outcome": "cancelled", "reason": "by hand" }),

@@ -18,7 +18,7 @@ const SETTINGS: &[(&str, &str)] = &[("FOLLOW_INTERVAL_MS", "86400000"), ("SWEEP_
 const LOST: usize = 40;
 
 /// The number of live charges and parcels of an order.
-fn held(ledger: &Ledger, order_id: i64) -> (usize, usize) {
+fn holdings(ledger: &Ledger, order_id: i64) -> (usize, usize) {
     let charges = ledger.charges.iter();
     let parcels = ledger.shipments.iter();
     (
@@ -79,7 +79,11 @@ async fn orders_lost_in_a_failover_are_found_and_ids_stay_unique() {
     let mut shared = 0;
     for order_id in &again {
         let both = usize::from(lost.contains(order_id));
-        assert_eq!(held(&ledger, *order_id), (1 + both, 1 + both), "{order_id}");
+        assert_eq!(
+            holdings(&ledger, *order_id),
+            (1 + both, 1 + both),
+            "{order_id}"
+        );
         shared += both;
     }
     assert!(shared > 0, "no number was given again");
@@ -138,7 +142,7 @@ async fn the_worker_of_a_lost_order_never_touches_its_successor() {
     assert_eq!(next.body["order_status"], "CONFIRMED");
     let lost = lost.await.unwrap();
     assert_eq!(lost.body["customer_id"], 5, "told of another's order");
-    assert_eq!(held(&sandbox.ledger(), number), (2, 1));
+    assert_eq!(holdings(&sandbox.ledger(), number), (2, 1));
     // The records that the lost order had by then.
     let found = [("orphan_charge", number), ("orphan_reservation", number)];
     reconcile(&shop.environment, &[])

@@ -127,15 +127,15 @@ async fn steps_whose_progress_was_lost_are_done_once() {
         })
         .await;
         shop.fail_over().await;
-        let marks = "select count(*) from order_events";
+        let events = "select count(*) from order_events";
         let mut conn = PgConnection::connect_with(&shop.servers.standby())
             .await
             .unwrap();
-        let marks: i64 = sqlx::query_scalar(marks)
+        let events: i64 = sqlx::query_scalar(events)
             .fetch_one(&mut conn)
             .await
             .unwrap();
-        assert_eq!(marks, 1, "nothing was lost before {operation:?}");
+        assert_eq!(events, 1, "nothing was lost before {operation:?}");
         let placed = placing.await.unwrap();
         // The second if the response came during an outage that outlasted the lease.
         assert!(

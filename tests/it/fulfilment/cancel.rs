@@ -71,7 +71,7 @@ async fn an_order_with_a_parcel_in_transit_cannot_be_cancelled() {
     app.sandbox.advance_parcels();
     let asked = async { app.customer(5).cancel(placed.order_id()).await };
     let heard = async {
-        eventually("the wish is recorded", async || {
+        eventually("the cancel request is stored", async || {
             let order = app.customer(5).details(placed.order_id()).await.body;
             (order["cancel_requested"] == true).then_some(())
         })
@@ -149,7 +149,7 @@ async fn updates_during_an_open_cancel_are_left_to_shipping() {
         .set_fault(Fault::new(Operation::Cancel, Kind::ErrorBefore));
     let asked = async { app.customer(5).cancel(placed.order_id()).await };
     let heard = async {
-        eventually("the wish is recorded", async || {
+        eventually("the cancel request is stored", async || {
             let order = app.customer(5).details(placed.order_id()).await.body;
             (order["cancel_requested"] == true).then_some(())
         })
@@ -207,7 +207,7 @@ async fn a_late_arrival_check_follows_a_compensation() {
     let app = TestApp::with(&[("SWEEP_AFTER_MS", "100")]).await;
     let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
     let cancelled = app.customer(5).cancel(placed.order_id()).await;
-    eventually("the sweep is over", async || {
+    eventually("the late-arrival check is over", async || {
         let mut conn = app.database.connection().await;
         let due: Option<bool> = sqlx::query_scalar("select due_at is not null from fulfilments")
             .fetch_one(&mut conn)

@@ -56,7 +56,7 @@ async fn claim(conn: &mut PgConnection) -> Claim {
     claims[0]
 }
 
-async fn held(conn: &mut PgConnection, claim: Claim) -> Saga {
+async fn loaded(conn: &mut PgConnection, claim: Claim) -> Saga {
     load(conn, claim).await.unwrap().unwrap()
 }
 
@@ -64,11 +64,11 @@ async fn held(conn: &mut PgConnection, claim: Claim) -> Saga {
 async fn a_superseded_lease_holder_writes_nothing() {
     let (_app, mut conn) = waiting_order().await;
     let lost = claim(&mut conn).await;
-    let fulfilment = held(&mut conn, lost).await;
+    let saga = loaded(&mut conn, lost).await;
     let current = claim(&mut conn).await;
     let undone = Saga {
         plan: Plan::Undone,
-        ..fulfilment.clone()
+        ..saga.clone()
     };
     let transition = Transition {
         saga: undone,
@@ -79,12 +79,12 @@ async fn a_superseded_lease_holder_writes_nothing() {
         cancel_decided: false,
         operation: ("undo", "reserve_stock"),
     };
-    let committed = commit(&mut conn, &fulfilment, &transition, &Actor::saga(), None).await;
+    let committed = commit(&mut conn, &saga, &transition, &Actor::saga(), None).await;
     assert_eq!(committed.unwrap(), CommitResult::Superseded);
     assert!(!renew(&mut conn, lost, LEASE).await.unwrap());
-    release_lease(&mut conn, &fulfilment).await.unwrap();
+    release_lease(&mut conn, &saga).await.unwrap();
     assert!(load(&mut conn, lost).await.unwrap().is_none());
-    let now = held(&mut conn, current).await;
+    let now = loaded(&mut conn, current).await;
     assert!(matches!(now.plan, Plan::Doing { .. }), "{:?}", now.plan);
 }
 
@@ -97,11 +97,11 @@ async fn a_new_lease_holder_doubts_the_steps_of_the_previous() {
     };
     // The order was due and had no holder.
     let first = claim(&mut conn).await;
-    assert_eq!(held(&mut conn, first).await.plan, charging(Doubt::None));
+    assert_eq!(loaded(&mut conn, first).await.plan, charging(Doubt::None));
     // The lease expired: its holder died, or will notice the loss.
     let second = claim(&mut conn).await;
     assert_eq!(
-        held(&mut conn, second).await.plan,
+        loaded(&mut conn, second).await.plan,
         charging(Doubt::StepAndLater)
     );
 }
@@ -149,21 +149,21 @@ async fn releasing_a_lease_after_lost_progress_records_doubt() {
     for (lost, doubt) in [(0, Doubt::None), (2, Doubt::StepAndLater)] {
         let (_app, mut conn) = waiting_order().await;
         let claimed = claim(&mut conn).await;
-        let mut fulfilment = held(&mut conn, claimed).await;
+        let mut saga = loaded(&mut conn, claimed).await;
         let step = Step::ChargePayment;
         sqlx::query("update fulfilments set step = 'charge_payment', doubt = null")
             .execute(&mut conn)
             .await
             .unwrap();
-        fulfilment.plan = Plan::Doing {
+        saga.plan = Plan::Doing {
             step,
             doubt: Doubt::None,
         };
         // As after a failover without the last progress updates.
-        fulfilment.turns += lost;
-        release_lease(&mut conn, &fulfilment).await.unwrap();
+        saga.turns += lost;
+        release_lease(&mut conn, &saga).await.unwrap();
         let next = claim(&mut conn).await;
-        let plan = held(&mut conn, next).await.plan;
+        let plan = loaded(&mut conn, next).await.plan;
         assert_eq!(plan, Plan::Doing { step, doubt });
     }
 }

@@ -41,7 +41,7 @@ async fn a_stuck_order_is_listed_with_its_reason_and_can_be_retried() {
     let path = format!("/v1/ops/orders/{order_id}/retry/");
     let retried = app
         .staff()
-        .post(&path, &json!({ "reason": "mended" }))
+        .post(&path, &json!({ "reason": "repaired" }))
         .await;
     assert_eq!(retried.status, 200, "{retried:?}");
     app.customer(5).until_status(order_id, "CANCELLED").await;

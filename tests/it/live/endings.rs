@@ -170,21 +170,21 @@ async fn subscribers_are_limited_in_total_and_per_caller() {
 
 #[tokio::test]
 async fn a_stream_stays_open_until_the_late_arrival_check() {
-    let sweep = ("SWEEP_AFTER_MS", "1000");
-    let app = TestApp::with(&[AT_REST, QUICK, sweep]).await;
+    let delay = ("SWEEP_AFTER_MS", "1000");
+    let app = TestApp::with(&[AT_REST, QUICK, delay]).await;
     let order_id = place(&app).await;
     assert_eq!(app.customer(5).cancel(order_id).await.status, 200);
     let mut listener = Subscriber::start(&app.customer(5), order_id, None).await;
-    let swept = async || {
+    let is_checked = async || {
         let sql = "select due_at is null from fulfilments where order_id = $1";
-        let swept: bool = sqlx::query_scalar(sql)
+        let is_checked: bool = sqlx::query_scalar(sql)
             .bind(order_id)
             .fetch_one(&mut app.database.connection().await)
             .await
             .unwrap();
-        swept
+        is_checked
     };
     let heard = listener.rest().await;
     assert_eq!(heard.last().unwrap().code, "order_cancelled");
-    assert!(swept().await, "ended before it was over");
+    assert!(is_checked().await, "ended before it was over");
 }

@@ -1,38 +1,38 @@
-//! Committing the result of a step attempt, as `fulfilment::drive` and `db::fulfilments::record`
+//! Committing the result of a step attempt, as `saga::execution` and `db::sagas::commit`
 //! do: under the claim's epoch and the order's version, or not at all.
 
 use order_service::domain::saga::plan::{Plan, StepOutcome};
 
 use super::protocol::Protocol;
 use super::system::{SagaRow, SystemState, spend};
-use super::worker::{Ending, Fulfilment, Stage, Unwritten, Worker};
+use super::worker::{Ending, SagaCopy, Stage, Unwritten, Worker};
 
 /// The values to write.
 struct Decision {
     plan: Plan,
     /// Whether there are events.
-    facts: bool,
+    has_events: bool,
     /// Whether this decides the cancel request.
     decided: bool,
 }
 
-fn on_cancel(current: &Fulfilment, protocol: &Protocol) -> Option<Decision> {
+fn on_cancel(current: &SagaCopy, protocol: &Protocol) -> Option<Decision> {
     let plan = (protocol.cancelled)(current.plan).filter(|_| current.cancel_requested)?;
     Some(Decision {
         plan,
-        facts: plan.is_undoing(),
+        has_events: plan.is_undoing(),
         decided: plan.is_undoing(),
     })
 }
 
-fn on_attempt(current: &Fulfilment, ending: &Ending) -> Decision {
+fn on_attempt(current: &SagaCopy, ending: &Ending) -> Decision {
     let plan = current.plan.after(ending.outcome);
-    let calls_off = matches!(
+    let compensates = matches!(
         (current.plan, ending.outcome),
         (Plan::Doing { .. } | Plan::Completed, StepOutcome::Refused)
             | (Plan::Recalling { .. }, StepOutcome::Done)
     );
-    let stands = matches!(
+    let stays_completed = matches!(
         (current.plan, ending.outcome),
         (Plan::Recalling { .. }, StepOutcome::Refused)
     );
@@ -40,22 +40,22 @@ fn on_attempt(current: &Fulfilment, ending: &Ending) -> Decision {
     let arrives = plan != current.plan && plan.is_settled() && plan != Plan::Completed;
     Decision {
         plan,
-        facts: ending.facts || calls_off || stands || arrives,
-        decided: calls_off || stands || stuck,
+        has_events: ending.has_events || compensates || stays_completed || arrives,
+        decided: compensates || stays_completed || stuck,
     }
 }
 
 /// The combined result of several consecutive attempts.
 #[derive(Clone, Copy)]
 struct PendingWrite {
-    after: Fulfilment,
+    after: SagaCopy,
     /// Whether there are events.
-    facts: bool,
+    has_events: bool,
     leased: bool,
     due: bool,
     /// Whether the parcel was tracked with nothing in flight, and did not change.
     quiet: bool,
-    stands: bool,
+    stays_completed: bool,
     /// Whether the commit may be asynchronous.
     lazy: bool,
     /// Whether the write may be delayed.
@@ -63,14 +63,14 @@ struct PendingWrite {
 }
 
 impl PendingWrite {
-    fn of(written: Fulfilment, ended: &[Ending]) -> Self {
+    fn of(written: SagaCopy, ended: &[Ending]) -> Self {
         let nothing = Self {
             after: written,
-            facts: false,
+            has_events: false,
             leased: true,
             due: true,
             quiet: false,
-            stands: false,
+            stays_completed: false,
             lazy: true,
             can_wait: true,
         };
@@ -98,7 +98,7 @@ impl PendingWrite {
         let lazy =
             outcome == Some(StepOutcome::Done) && !decision.plan.is_settled() && !decision.decided;
         Self {
-            after: Fulfilment {
+            after: SagaCopy {
                 plan: decision.plan,
                 turns: before.turns + 1,
                 lapsed: before.lapsed + u8::from(outcome == Some(StepOutcome::Lapsed)),
@@ -107,11 +107,11 @@ impl PendingWrite {
                 parcel: ending.and_then(|ending| ending.parcel).or(before.parcel),
                 ..before
             },
-            facts: self.facts || decision.facts,
+            has_events: self.has_events || decision.has_events,
             leased,
             due,
             quiet: ending.is_some_and(|ending| ending.quiet && ending.outcome == StepOutcome::Done),
-            stands: decision.plan == Plan::Completed && before.plan == Plan::Completed,
+            stays_completed: decision.plan == Plan::Completed && before.plan == Plan::Completed,
             lazy: self.lazy && lazy,
             can_wait: self.can_wait && lazy && matches!(decision.plan, Plan::Doing { .. }),
         }
@@ -249,7 +249,7 @@ impl SystemState {
                 _ if !protocol.counts_turns => {
                     if row.now.plan != since.plan {
                         let plan = row.now.plan.in_doubt();
-                        self.workers[w] = Worker::working(Fulfilment { plan, ..row.now });
+                        self.workers[w] = Worker::working(SagaCopy { plan, ..row.now });
                         return;
                     }
                 }
@@ -267,7 +267,7 @@ impl SystemState {
                 true => row.now.plan.in_doubt(),
                 false => row.now.plan,
             };
-            *since = Fulfilment { plan, ..row.now };
+            *since = SagaCopy { plan, ..row.now };
             *current = PendingWrite::of(*since, ended).after;
             if is_progress && ended.is_empty() {
                 return;
@@ -278,17 +278,17 @@ impl SystemState {
 
 impl SagaRow {
     /// Whether a conditional write on this known state succeeds.
-    fn is_as(&self, known: &Fulfilment, protocol: &Protocol) -> bool {
+    fn is_as(&self, known: &SagaCopy, protocol: &Protocol) -> bool {
         (known.epoch == self.now.epoch || !protocol.fences)
             && known.version == self.now.version
             && (known.turns == self.now.turns || !protocol.counts_turns)
     }
 
     /// Applies a write and returns the new state for its holder.
-    fn write(&mut self, pending: &PendingWrite, epoch: u8) -> Fulfilment {
-        let now = Fulfilment {
+    fn write(&mut self, pending: &PendingWrite, epoch: u8) -> SagaCopy {
+        let now = SagaCopy {
             epoch: self.now.epoch,
-            version: self.now.version + u8::from(pending.facts),
+            version: self.now.version + u8::from(pending.has_events),
             ..pending.after
         };
         self.now = now;
@@ -297,7 +297,7 @@ impl SagaRow {
         }
         self.leased = pending.leased;
         self.due = pending.due;
-        self.followed = pending.stands && (self.followed || pending.quiet);
-        Fulfilment { epoch, ..now }
+        self.is_tracked = pending.stays_completed && (self.is_tracked || pending.quiet);
+        SagaCopy { epoch, ..now }
     }
 }

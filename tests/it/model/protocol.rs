@@ -2,7 +2,7 @@
 
 use order_service::domain::saga::plan::{Doubt, Plan};
 
-/// The parts of the protocol that a variant can change. The rest of the policy is `domain::plan`
+/// The parts of the protocol that a variant can change. The rest of the policy is `domain::saga::plan`
 /// itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Protocol {
@@ -24,7 +24,7 @@ pub struct Protocol {
     /// A surplus parcel is recalled.
     pub recalls_surplus: bool,
     /// Records that arrive after a compensation are undone.
-    pub sweeps: bool,
+    pub checks_late_arrivals: bool,
 }
 
 /// The protocol of Order Service.
@@ -37,7 +37,7 @@ pub const OURS: Protocol = Protocol {
     remembers_doubt: true,
     raises_epochs: true,
     recalls_surplus: true,
-    sweeps: true,
+    checks_late_arrivals: true,
 };
 
 /// Compensates during an open step, as if nothing were in flight.

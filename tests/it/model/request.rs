@@ -1,4 +1,4 @@
-//! The requests of a worker for each plan, as the files of `fulfilment` send them. A look-up takes
+//! The requests of a worker for each plan, as the files of `saga::steps` send them. A look-up takes
 //! no time: a crash, a cancel or a late request between it and the following call equals one
 //! between that call's sending and its arrival.
 
@@ -7,11 +7,11 @@ use order_service::domain::step::Step;
 
 use super::peers::{Call, Parcel, Peers};
 use super::protocol::Protocol;
-use super::worker::{Ending, Fulfilment, Stage, Then};
+use super::worker::{Ending, SagaCopy, Stage, Then};
 
 /// Begins the attempt at the next step.
 pub fn attempt(
-    current: &Fulfilment,
+    current: &SagaCopy,
     peers: &Peers,
     protocol: &Protocol,
     key: u8,
@@ -28,7 +28,7 @@ pub fn attempt(
 }
 
 fn requests(
-    current: &Fulfilment,
+    current: &SagaCopy,
     peers: &Peers,
     protocol: &Protocol,
     key: u8,
@@ -84,11 +84,11 @@ fn requests(
             (calls, ending)
         }
         Plan::Completed => follow(current, peers, protocol),
-        Plan::Undone if !protocol.sweeps => (vec![], Ending::done(false)),
+        Plan::Undone if !protocol.checks_late_arrivals => (vec![], Ending::done(false)),
         Plan::Undone => {
             let calls = recalls(peers.live());
             let ending = Ending::done(!calls.is_empty());
-            return (calls, Then::SweepMoneyAndStock, ending);
+            return (calls, Then::UndoMoneyAndStock, ending);
         }
         Plan::Stuck { .. } => (vec![], Ending::done(false)),
     };
@@ -136,7 +136,7 @@ fn create(peers: &Peers, protocol: &Protocol, doubt: Doubt) -> (Vec<Call>, Endin
 }
 
 /// A surplus parcel is recalled; if the order's own parcel was recalled, the order is cancelled.
-fn follow(current: &Fulfilment, peers: &Peers, protocol: &Protocol) -> (Vec<Call>, Ending) {
+fn follow(current: &SagaCopy, peers: &Peers, protocol: &Protocol) -> (Vec<Call>, Ending) {
     let ours = |number: &u8| current.parcel.is_none_or(|ours| ours == *number);
     let surplus = peers
         .live()

@@ -11,8 +11,8 @@ use super::worker::{Stage, Worker};
 /// Interesting states, each of which must be reached.
 pub(super) fn reached() -> Vec<Property<SagaModel>> {
     vec![
-        Property::sometimes("an order stands", |_, state| stands(state)),
-        Property::sometimes("an order is called off", |_, state| is_swept(state)),
+        Property::sometimes("an order is confirmed", |_, state| is_confirmed(state)),
+        Property::sometimes("an order is cancelled", |_, state| is_checked(state)),
         Property::sometimes(
             "a worker does not know that it is superseded",
             |_, state: &SystemState| {
@@ -25,29 +25,32 @@ pub(super) fn reached() -> Vec<Property<SagaModel>> {
         Property::sometimes("two parcels are announced", |_, state: &SystemState| {
             state.peers.live().count() == 2
         }),
-        Property::sometimes("a surplus parcel was called back", |_, state| {
-            stands(state) && state.peers.parcels.contains(&Parcel::Cancelled)
-        }),
-        Property::sometimes("the sweep has something to do", |_, state: &SystemState| {
-            state.row.now.plan == Plan::Undone
-                && state.row.due
-                && state.is_settled()
-                && !has_nothing(state)
+        Property::sometimes("a surplus parcel was recalled", |_, state| {
+            is_confirmed(state) && state.peers.parcels.contains(&Parcel::Cancelled)
         }),
         Property::sometimes(
-            "the carrier keeps a parcel, and the order stands",
-            |_, state| stands(state) && state.peers.parcels.contains(&Parcel::Left),
+            "the late-arrival check has something to do",
+            |_, state: &SystemState| {
+                state.row.now.plan == Plan::Undone
+                    && state.row.due
+                    && state.is_settled()
+                    && !has_nothing(state)
+            },
         ),
-        Property::sometimes("a person is needed", |_, state: &SystemState| {
+        Property::sometimes(
+            "the carrier keeps a parcel, and the order is confirmed",
+            |_, state| is_confirmed(state) && state.peers.parcels.contains(&Parcel::Left),
+        ),
+        Property::sometimes("a saga is stuck", |_, state: &SystemState| {
             matches!(state.row.now.plan, Plan::Stuck { .. })
         }),
     ]
 }
 
-pub(super) fn stands(state: &SystemState) -> bool {
+pub(super) fn is_confirmed(state: &SystemState) -> bool {
     state.is_settled()
         && state.row.now.plan == Plan::Completed
-        && state.row.followed
+        && state.row.is_tracked
         && !state.row.now.cancel_requested
 }
 
@@ -59,7 +62,7 @@ pub(super) fn has_everything(state: &SystemState) -> bool {
         && peers.live().count() == 1
 }
 
-pub(super) fn is_swept(state: &SystemState) -> bool {
+pub(super) fn is_checked(state: &SystemState) -> bool {
     state.is_settled() && state.row.now.plan == Plan::Undone && !state.row.due
 }
 

@@ -6,19 +6,19 @@ use super::action::Action;
 use super::peers::{Call, Peers};
 use super::protocol::Protocol;
 use super::request::attempt;
-use super::worker::{Ending, Fulfilment, Stage, Worker};
+use super::worker::{Ending, SagaCopy, Stage, Worker};
 
 /// The row in `fulfilments`, with the relevant columns of `orders`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SagaRow {
-    pub now: Fulfilment,
+    pub now: SagaCopy,
     /// The state a failover may return to: without the last asynchronous commits.
-    pub flushed: Fulfilment,
+    pub flushed: SagaCopy,
     pub leased: bool,
     /// Whether the row is due at some time.
     pub due: bool,
     /// Whether the parcel was tracked with nothing in flight since the order was confirmed.
-    pub followed: bool,
+    pub is_tracked: bool,
 }
 
 /// The remaining faults.
@@ -59,7 +59,7 @@ const LATE: usize = 2;
 
 impl SystemState {
     pub fn start(left: FaultBudget) -> Self {
-        let now = Fulfilment {
+        let now = SagaCopy {
             epoch: 1,
             version: 1,
             plan: Plan::START,
@@ -75,7 +75,7 @@ impl SystemState {
                 flushed: now,
                 leased: true,
                 due: true,
-                followed: false,
+                is_tracked: false,
             },
             workers: [Worker::Idle, Worker::working(now)],
             late: Vec::new(),
@@ -287,7 +287,7 @@ impl SystemState {
                 ..*ending
             },
             _ => Ending {
-                facts: outcome != StepOutcome::Unclear,
+                has_events: outcome != StepOutcome::Unclear,
                 ..Ending::new(outcome)
             },
         };

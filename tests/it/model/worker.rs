@@ -6,7 +6,7 @@ use super::peers::{Call, Peers};
 
 /// The saga row, or a worker's copy of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Fulfilment {
+pub struct SagaCopy {
     pub epoch: u8,
     /// The order's version; it increases with each event.
     pub version: u8,
@@ -27,7 +27,7 @@ pub enum Worker {
     Idle,
     Working {
         /// The state including unwritten results.
-        current: Fulfilment,
+        current: SagaCopy,
         /// The state last read or written, and the results since then.
         unwritten: Unwritten,
         stage: Stage,
@@ -37,7 +37,7 @@ pub enum Worker {
 /// Results that a worker buffers in memory.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Unwritten {
-    pub since: Fulfilment,
+    pub since: SagaCopy,
     pub ended: Vec<Ending>,
     /// Whether the row has lost progress without recording the doubt.
     pub has_lost_progress: bool,
@@ -45,7 +45,7 @@ pub struct Unwritten {
 
 impl Worker {
     /// A worker that has just read or written the row.
-    pub fn working(row: Fulfilment) -> Self {
+    pub fn working(row: SagaCopy) -> Self {
         Self::Working {
             current: row,
             unwritten: Unwritten {
@@ -79,7 +79,7 @@ pub enum Then {
     /// None.
     End,
     /// Refunds every charge that is found, and releases the stock.
-    SweepMoneyAndStock,
+    UndoMoneyAndStock,
 }
 
 /// The result of an attempt, unless a call fails.
@@ -87,7 +87,7 @@ pub enum Then {
 pub struct Ending {
     pub outcome: StepOutcome,
     /// Whether there are events to write.
-    pub facts: bool,
+    pub has_events: bool,
     pub payment: Option<u8>,
     pub parcel: Option<u8>,
     /// Whether nothing was in flight when it began.
@@ -98,16 +98,16 @@ impl Ending {
     pub fn new(outcome: StepOutcome) -> Self {
         Self {
             outcome,
-            facts: false,
+            has_events: false,
             payment: None,
             parcel: None,
             quiet: false,
         }
     }
 
-    pub fn done(facts: bool) -> Self {
+    pub fn done(has_events: bool) -> Self {
         Self {
-            facts,
+            has_events,
             ..Self::new(StepOutcome::Done)
         }
     }
@@ -122,9 +122,9 @@ impl Stage {
         peers: &Peers,
         lapsed: u8,
     ) -> Self {
-        if calls.is_empty() && then == Then::SweepMoneyAndStock {
+        if calls.is_empty() && then == Then::UndoMoneyAndStock {
             calls.extend(peers.taken().map(Call::Refund));
-            ending.facts |= !calls.is_empty();
+            ending.has_events |= !calls.is_empty();
             calls.push(Call::Release(lapsed));
             return Self::Calling {
                 calls,

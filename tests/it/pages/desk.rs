@@ -87,7 +87,7 @@ async fn desk_decisions_need_a_reason() {
         let fields = [("decision", decision), ("reason", reason)];
         staff.post(&path, &fields).await
     };
-    let fields = [("decision", "retry"), ("reason", "mended")];
+    let fields = [("decision", "retry"), ("reason", "repaired")];
     let request = staff.form(&path, &fields);
     let foreign = request.header("origin", "https://evil.example");
     assert_page(&send(foreign).await, 403);

@@ -43,7 +43,7 @@ async fn every_call_matches_its_contract() {
     inventory.commit(TAG, "r-1", ORDER, false).await;
     payment.charge(TAG, &charge()).await;
     payment
-        .refund(TAG, "9", money("100.10"), "called off", ORDER)
+        .refund(TAG, "9", money("100.10"), "cancelled", ORDER)
         .await;
     payment.find(TAG, ORDER).await;
     shipping.create(TAG, &parcel()).await;
@@ -69,7 +69,7 @@ async fn every_call_matches_its_contract() {
         ),
         (
             "POST /v1/payments/9/refund",
-            r#"{"amount":100.10,"reason":"called off","idempotency_key":"f00d-charge_payment"}"#,
+            r#"{"amount":100.10,"reason":"cancelled","idempotency_key":"f00d-charge_payment"}"#,
         ),
         ("GET /v1/payments?order_id=42", ""),
         (

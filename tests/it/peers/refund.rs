@@ -7,7 +7,7 @@ use super::*;
 async fn refund(fixture: &PeersFixture) -> CallOutcome<()> {
     let payment = &fixture.peers.payment;
     payment
-        .refund(TAG, "9", money("100.10"), "called off", ORDER)
+        .refund(TAG, "9", money("100.10"), "cancelled", ORDER)
         .await
 }
 

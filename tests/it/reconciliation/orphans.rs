@@ -32,8 +32,8 @@ async fn peer_records_without_an_order_are_reported_untouched() {
 async fn records_of_an_earlier_database_are_not_matched() {
     let shop = Shop::open().await;
     let standing = shop.confirmed().await;
-    let called_off = shop.cancelled().await;
-    for order_id in [standing, called_off] {
+    let cancelled = shop.cancelled().await;
+    for order_id in [standing, cancelled] {
         let key = format!("an-earlier-life-{order_id}");
         shop.charge(order_id, "10.00", &key).await;
         shop.ship(order_id, &key).await;
@@ -41,11 +41,11 @@ async fn records_of_an_earlier_database_are_not_matched() {
     }
     let kinds = [
         ("orphan_charge", standing),
-        ("orphan_charge", called_off),
+        ("orphan_charge", cancelled),
         ("orphan_reservation", standing),
-        ("orphan_reservation", called_off),
+        ("orphan_reservation", cancelled),
         ("orphan_shipment", standing),
-        ("orphan_shipment", called_off),
+        ("orphan_shipment", cancelled),
     ];
     // Both reconciliation phases find each record, and report it once.
     shop.reconcile(&["--repair"])
@@ -58,7 +58,7 @@ async fn records_of_an_earlier_database_are_not_matched() {
         });
         charges.count()
     };
-    assert_eq!((live(standing), live(called_off)), (2, 1));
+    assert_eq!((live(standing), live(cancelled)), (2, 1));
 }
 
 #[tokio::test]

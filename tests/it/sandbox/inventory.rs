@@ -106,7 +106,7 @@ async fn a_repeated_reservation_is_idempotent() {
     assert_eq!(
         shop.reserve("r", one("SKU0001", 3)).await.0,
         409,
-        "another wish, the same id"
+        "another request, the same id"
     );
 }
 

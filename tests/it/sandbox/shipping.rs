@@ -86,10 +86,10 @@ async fn a_parcel_is_recalled_only_before_it_is_in_transit() {
         (409, &json!("the parcel is already under way"))
     );
     assert_eq!(shop.cancel(&json!(77)).await.0, 404);
-    let wish = json!({ "status": "DELIVERED" });
+    let body = json!({ "status": "DELIVERED" });
     let path = "/v1/shipments/2/status";
     assert_eq!(
-        shop.call(reqwest::Method::PATCH, path, Some(&wish)).await.0,
+        shop.call(reqwest::Method::PATCH, path, Some(&body)).await.0,
         422
     );
 }

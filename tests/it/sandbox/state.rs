@@ -13,7 +13,7 @@ fn kept_in(name: &str) -> (Settings, PathBuf) {
         .join("sandbox")
         .join(name);
     let _ = std::fs::remove_dir_all(&folder);
-    let file = folder.join("world.json");
+    let file = folder.join("state.json");
     let mut settings = settings();
     settings.state_file = Some(file.clone());
     (settings, file)
@@ -67,8 +67,8 @@ async fn changes_are_saved_soon_without_a_shutdown() {
     let saved = async {
         loop {
             let bytes = tokio::fs::read(&file).await.unwrap_or_default();
-            let world: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-            if world["payments"]["charges"][0]["idempotency_key"] == "c" {
+            let state: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+            if state["payments"]["charges"][0]["idempotency_key"] == "c" {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -86,7 +86,7 @@ async fn a_broken_state_file_is_named() {
     std::fs::write(&file, "{\"inventory\":").unwrap();
     let error = Sandbox::start(settings).await.unwrap_err().to_string();
     assert!(
-        error.contains("world.json") && error.contains("remove it"),
+        error.contains("state.json") && error.contains("remove it"),
         "{error}"
     );
 }

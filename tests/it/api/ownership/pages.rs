@@ -47,7 +47,7 @@ async fn call(visitor: &Visitor, method: &str, path: &str) -> Reply {
     }
     let mut form = Serializer::new(String::new());
     form.append_pair("version", "5");
-    form.extend_pairs([("decision", "retry"), ("reason", "mended")]);
+    form.extend_pairs([("decision", "retry"), ("reason", "repaired")]);
     let request = visitor
         .request(Method::POST, path)
         .header("content-type", "application/x-www-form-urlencoded");
