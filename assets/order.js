@@ -27,11 +27,11 @@ function follow() {
   };
   const stop = () => {
     source.close();
-    live.textContent = "Not live any more: reload the page for news.";
+    live.textContent = "Live updates have ended: reload the page.";
   };
   for (const code of live.dataset.codes.split(" ")) source.addEventListener(code, soon);
   source.addEventListener("open", () => {
-    if (!live.textContent) live.textContent = "Live: news appears by itself.";
+    if (!live.textContent) live.textContent = "Live: the page updates automatically.";
   });
   source.addEventListener("error", () => {
     // The server ended the stream: no more events are expected, or the limit of streams is reached.

@@ -54,7 +54,7 @@ impl<'de> Deserialize<'de> for TokenPayload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let claims = deserializer.deserialize_map(UniqueNames)?;
         let exp = claims.get("exp").and_then(Value::as_i64);
-        let exp = exp.ok_or_else(|| D::Error::custom("exp is no whole number"))?;
+        let exp = exp.ok_or_else(|| D::Error::custom("exp is not a whole number"))?;
         Ok(Self { exp, claims })
     }
 }
@@ -108,7 +108,7 @@ impl TokenPayload {
             (None, None) if role != Role::Customer && user_id.is_none() && sub.is_none() => {
                 role.as_str().to_owned()
             }
-            _ => return Err(TokenError::Nobody),
+            _ => return Err(TokenError::NoCustomer),
         };
         Ok(Principal {
             role,

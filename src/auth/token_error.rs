@@ -22,7 +22,7 @@ pub enum TokenError {
     NotAccess,
     /// It identifies no customer.
     #[error("the token names no customer: it needs a numeric user_id or sub")]
-    Nobody,
+    NoCustomer,
     /// The issuer's keys are not available, so the token cannot be verified.
     #[error("the keys that tokens are verified with are not available; try again")]
     NoKeys,

@@ -69,7 +69,7 @@ pub enum KeyError {
     )]
     Published,
     /// Not a public key for that algorithm.
-    #[error("is no public key in PEM for {0:?}")]
+    #[error("is not a public key in PEM for {0:?}")]
     NotAKey(Algorithm),
     /// An RSA key of a size that is not accepted.
     #[error("is an RSA key of less than {MIN_RSA_BITS} bits, or of more than 8192")]

@@ -14,7 +14,7 @@ use super::{Environment, Result};
 
 #[derive(Parser)]
 #[command(
-    after_help = "The files are those of the earlier shop: orders with order_id, customer_id, order_status, payment_status, order_total, created_at, items with order_item_id, order_id, product_id, sku, quantity, unit_price, and name where there is one. A bad row is named by line and column, and then nothing is imported; rows that are there already are left as they are."
+    after_help = "The files are those of the earlier shop: orders with order_id, customer_id, order_status, payment_status, order_total, created_at, items with order_item_id, order_id, product_id, sku, quantity, unit_price, and optionally name. Invalid rows are reported by line and column, and then nothing is imported. Rows that exist already stay unchanged."
 )]
 pub struct ImportArgs {
     /// CSV file of the orders

@@ -19,7 +19,7 @@ const BATCHES_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Parser)]
 #[command(
-    after_help = "Connects to PostgreSQL directly, not through a transaction pooler. May run while the service works, and beside other migrators. Applied migrations that only a newer release knows are left as they are."
+    after_help = "Connects to PostgreSQL directly, not through a transaction pooler. May run while the service works, and concurrently with other migrators. Applied migrations of a newer release stay unchanged."
 )]
 pub struct MigrateArgs {
     /// List the migrations, applied and pending, and change nothing

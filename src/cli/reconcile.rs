@@ -25,14 +25,13 @@ const INCOMPLETE: u8 = 2;
     after_help = "Ends with 0 when everything agrees or was repaired, 1 when findings remain or were handed to staff, 2 when not everything could be compared. What each finding means is in docs/operations.md."
 )]
 pub struct ReconcileArgs {
-    /// Orders accepted, and records made, since then, such as 2025-01-31T00:00:00Z; by default
-    /// RECONCILE_DAYS back
+    /// Start of the compared period, such as 2025-01-31T00:00:00Z; by default RECONCILE_DAYS back
     #[arg(long, value_parser = moment)]
     since: Option<OffsetDateTime>,
-    /// And before then; by default now
+    /// End of the compared period; by default now
     #[arg(long, value_parser = moment)]
     until: Option<OffsetDateTime>,
-    /// Seconds since the last change of an order that is compared; by default the longer of
+    /// Seconds for which an order must be unchanged to be compared; by default the longer of
     /// SWEEP_AFTER_MS and ten minutes
     #[arg(long, value_name = "SECONDS")]
     grace: Option<u32>,

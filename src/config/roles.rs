@@ -39,7 +39,7 @@ pub(super) fn roles(reader: &mut SettingsReader<'_>) -> Option<Roles> {
     if staff.iter().any(|name| service.contains(name)) {
         reader.reject(
             "JWT_STAFF_ROLES",
-            "and JWT_SERVICE_ROLES have a name in common; each stands for one of them",
+            "and JWT_SERVICE_ROLES have a name in common; a name may be in one of them only",
         );
     }
     Some(Roles {
@@ -53,7 +53,7 @@ pub(super) fn roles(reader: &mut SettingsReader<'_>) -> Option<Roles> {
 
 fn claim(text: &str) -> Result<String, String> {
     if TAKEN.contains(&text) {
-        return Err("is a claim that says something else".to_owned());
+        return Err("is a claim with another meaning".to_owned());
     }
     Ok(text.to_owned())
 }

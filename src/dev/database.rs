@@ -117,7 +117,7 @@ async fn migrate(options: &PgConnectOptions) -> Result {
 fn explain(error: MigrationError) -> Box<dyn std::error::Error + Send + Sync> {
     match error {
         MigrationError::Changed { .. } | MigrationError::Missing { .. } => format!(
-            "the tables were made by another version of this program ({error}); start anew with --fresh"
+            "the tables belong to another version of this program ({error}); use --fresh to recreate them"
         )
         .into(),
         other => other.into(),

@@ -257,7 +257,7 @@ pub async fn no_such_route() -> Problem {
 pub async fn no_such_method() -> Problem {
     Problem::new(
         ProblemKind::MethodNotAllowed,
-        "this path does not know this method; see the Allow header",
+        "this path does not support this method; see the Allow header",
     )
 }
 

@@ -148,7 +148,7 @@ impl ReconciliationRun {
         .await?;
         if written {
             let order_id = order.order_id.0;
-            tracing::error!(order_id, %step, reason, "the order is stuck until staff decide");
+            tracing::error!(order_id, %step, reason, "the saga is stuck until staff decide");
         }
         Ok(written)
     }

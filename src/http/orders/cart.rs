@@ -132,7 +132,7 @@ pub fn read(
     let lines = lines(&order, pricing, violations)?;
     let totals = totals(&lines, pricing);
     if totals.is_none() {
-        let detail = format!("must come to at most {MAX_AMOUNT} in all");
+        let detail = format!("must be at most {MAX_AMOUNT} in total");
         violations.add(order.pointer("items"), "too_large", detail);
     }
     Some(UnownedCart {

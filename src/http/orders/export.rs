@@ -127,7 +127,7 @@ enum ExportError {
 
 impl fmt::Display for ExportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the export cannot go on")
+        f.write_str("the export cannot continue")
     }
 }
 

@@ -43,7 +43,7 @@ async fn confirmation(
     let order = state.orders.details(&visitor.principal, order_id).await?;
     let order = OrderViewModel::new(&order, &visitor);
     if !order.can_be_cancelled {
-        let words = "This order cannot be cancelled as it now stands.".to_owned();
+        let words = "This order cannot be cancelled in its current state.".to_owned();
         let error = (StatusCode::CONFLICT, words);
         return show_with_error(state, visitor, order_id, Some(error)).await;
     }

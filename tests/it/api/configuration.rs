@@ -211,11 +211,11 @@ fn ambiguous_role_settings_are_refused() {
         // An end user could choose this role name.
         (
             &[("JWT_ROLE_CLAIM", "sub")],
-            "JWT_ROLE_CLAIM is a claim that says something else",
+            "JWT_ROLE_CLAIM is a claim with another meaning",
         ),
         (
             &[("JWT_STAFF_CLAIM", "user_id")],
-            "JWT_STAFF_CLAIM is a claim that says",
+            "JWT_STAFF_CLAIM is a claim with another meaning",
         ),
     ] {
         let text = faults(settings);

@@ -181,7 +181,9 @@ async fn a_form_cancels_only_the_version_that_was_shown() {
         let reply = visitor.post(&cancel, &[("version", &old)]).await;
         assert_page(&reply, 412);
         assert!(
-            reply.text.contains("has changed since you looked"),
+            reply
+                .text
+                .contains("has changed since you opened this page"),
             "{}",
             reply.text
         );
