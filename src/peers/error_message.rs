@@ -5,9 +5,6 @@ use serde_json::Value;
 use super::json;
 use super::one_line::one_line;
 
-/// Stands for a body of HTML, as proxies and frameworks send: its text is not read.
-pub(super) const HTML_PAGE: &str = "an HTML page";
-
 /// The fields that hold the message, the most specific first. Spring puts "Conflict" under `error` and
 /// the cause under `message`.
 const MESSAGE_FIELDS: [&str; 9] = [
@@ -22,19 +19,21 @@ const MESSAGE_FIELDS: [&str; 9] = [
     "title",
 ];
 
-/// The message of a body as one line; `None` if it has none.
+/// The message of a body as one line; `None` if it has none. An HTML page has none: proxies and frameworks
+/// send such pages, so that they say nothing about the business outcome.
 pub(super) fn read(body: &[u8]) -> Option<String> {
     let message = match crate::json::read::<Value>(body) {
         Ok(value) => of_json(&value)?,
-        Err(_) => of_text(&String::from_utf8_lossy(body)),
+        Err(_) if is_html(body) => return None,
+        Err(_) => String::from_utf8_lossy(body).into_owned(),
     };
     let line = one_line(&message);
     (!line.is_empty()).then_some(line)
 }
 
-fn of_text(text: &str) -> String {
-    let is_html = text.trim_start().starts_with('<') || text.contains("</");
-    if is_html { HTML_PAGE } else { text }.to_owned()
+/// Whether a body looks like HTML.
+pub(super) fn is_html(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"<") || body.windows(2).any(|pair| pair == b"</")
 }
 
 fn of_json(value: &Value) -> Option<String> {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::json;
 
-use super::error_message::{self, HTML_PAGE};
+use super::error_message;
 use super::outcome::{CallFailure, PeerRejection};
 
 /// A complete response.
@@ -30,18 +30,20 @@ impl PeerResponse {
         self.json()
     }
 
-    /// The peer's own message, if the body has one.
+    /// The peer's own message, if the body has one; an HTML page has none.
     pub fn message(&self) -> Option<String> {
         error_message::read(&self.body)
     }
 
+    /// Whether the body is an HTML page.
+    pub fn is_html(&self) -> bool {
+        error_message::is_html(&self.body)
+    }
+
     /// This response as a definite no.
     pub fn rejection(&self) -> PeerRejection {
-        PeerRejection::new(match self.message() {
-            Some(page) if page == HTML_PAGE => format!("answered {} with {page}", self.status),
-            Some(message) => message,
-            None => format!("answered {}", self.status),
-        })
+        let answered = || format!("answered {}", self.status);
+        PeerRejection::new(self.message().unwrap_or_else(answered))
     }
 
     /// This response as a retryable failure, because it does not say what the peer did.
@@ -54,6 +56,9 @@ impl PeerResponse {
         let said = format!("answered {} {what}", self.status);
         let reason = match self.message() {
             Some(message) => format!("{}: {message}", said.trim_end()),
+            None if self.is_html() => {
+                format!("{}: an HTML page", said.trim_end())
+            }
             None => said,
         };
         CallFailure {

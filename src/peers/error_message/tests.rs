@@ -28,12 +28,6 @@ fn every_error_format_yields_a_message() {
         (r#"["a", {"msg": "b"}]"#, "a; b"),
         (r#""just text""#, "just text"),
         ("plain\r\n  text\u{7}", "plain text"),
-        (
-            "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>Bad&nbsp;Gateway</h1>",
-            "an HTML page",
-        ),
-        ("  <br>", "an HTML page"),
-        ("no stock</p>", "an HTML page"),
         ("1 < 2, they say", "1 < 2, they say"),
     ] {
         assert_eq!(read(body.as_bytes()).as_deref(), Some(expected));
@@ -51,6 +45,9 @@ fn a_body_without_text_has_no_message() {
         "17",
         r#"{"detail": ""}"#,
         "\u{200b}",
+        "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>Bad&nbsp;Gateway</h1>",
+        "  <br>",
+        "no stock</p>",
     ] {
         assert_eq!(read(body.as_bytes()), None, "{body}");
     }

@@ -44,7 +44,8 @@ impl Inventory {
                 200 | 201 => read(&response, order_id, repeat),
                 404 if repeat => Ok(CallOutcome::Success(())),
                 400 | 409 if repeat && was_done(&response) => Ok(CallOutcome::Success(())),
-                400 | 404 => Ok(CallOutcome::Rejected(response.rejection())),
+                // An HTML page comes from a proxy or a framework: the request may not have reached Inventory.
+                400 | 404 if !response.is_html() => Ok(CallOutcome::Rejected(response.rejection())),
                 _ => Err(response.failure()),
             }
         };
