@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use sqlx::migrate::{Migrate as _, Migration};
-use sqlx::{AssertSqlSafe, Executor as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 use super::error::cause;
 use super::lock::LockRetries;
@@ -25,10 +25,14 @@ pub(super) async fn apply(
     let mode = Mode::of(migration);
     limit_lock_waits(conn, mode, policy.lock_timeout).await?;
     match mode {
-        Mode::Transaction | Mode::Statement => {
+        Mode::Transaction(_) | Mode::Statement | Mode::Concurrent => {
             let mut retries = LockRetries::new(version, policy);
-            while let Err(error) = conn.apply(TABLE, migration).await {
-                retries.after(cause(error), report).await?;
+            while let Err(error) = attempt(conn, migration, mode).await {
+                // Sends the rollback that sqlx has queued, so that no transaction stays open meanwhile.
+                let _ = conn.ping().await;
+                retries.after(error, report).await?;
+                let lock_timeout = retries.lock_timeout(conn).await?;
+                limit_lock_waits(conn, mode, lock_timeout).await?;
             }
         }
         Mode::ConcurrentIndex(index) => build_index(conn, migration, index, policy, report).await?,
@@ -41,7 +45,37 @@ pub(super) async fn apply(
     Ok(())
 }
 
-/// Sets the time limits of the session. Concurrent builds wait for locks without one: the requests of the
+/// Applies a file once. The tables that it names are locked before its first statement, so that an attempt
+/// that gets no lock loses no work.
+async fn attempt(
+    conn: &mut PgConnection,
+    migration: &Migration,
+    mode: Mode<'_>,
+) -> Result<(), sqlx::Error> {
+    let Mode::Transaction(Some(tables)) = mode else {
+        return conn
+            .apply(TABLE, migration)
+            .await
+            .map(|_| ())
+            .map_err(cause);
+    };
+    let mut transaction = conn.begin().await?;
+    lock_tables(&mut transaction, tables).await?;
+    transaction.apply(TABLE, migration).await.map_err(cause)?;
+    transaction.commit().await
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "names cannot be bound; these are part of a migration file"
+)]
+async fn lock_tables(conn: &mut PgConnection, tables: &str) -> Result<(), sqlx::Error> {
+    let sql = AssertSqlSafe(format!("lock table {tables} in access exclusive mode"));
+    conn.execute(sql).await?;
+    Ok(())
+}
+
+/// Sets the time limits of the session. Concurrent statements wait for locks without one: the requests of the
 /// service do not queue behind theirs, and a build that gave up would start from the beginning.
 async fn limit_lock_waits(
     conn: &mut PgConnection,
@@ -49,7 +83,7 @@ async fn limit_lock_waits(
     lock_timeout: Duration,
 ) -> Result<(), MigrationError> {
     let lock_timeout = match mode {
-        Mode::ConcurrentIndex(_) => Duration::ZERO,
+        Mode::ConcurrentIndex(_) | Mode::Concurrent => Duration::ZERO,
         _ => lock_timeout,
     };
     sqlx::query(

@@ -51,11 +51,16 @@ fn lock_id(database: &str) -> i64 {
     0x3d32_ad9e * i64::from(Crc::<u32>::new(&CRC_32_ISO_HDLC).checksum(database.as_bytes()))
 }
 
+/// Every so many attempts, one waits longer than PostgreSQL's `deadlock_timeout`.
+const LONG_WAIT_EVERY: u32 = 5;
+
 /// The attempts at one statement or transaction.
 pub(super) struct LockRetries {
     version: i64,
     policy: MigrationPolicy,
-    began: Instant,
+    /// The time spent in waits for locks and in pauses, without the work in between.
+    waited: Duration,
+    attempts: u32,
     pause: Duration,
 }
 
@@ -64,7 +69,8 @@ impl LockRetries {
         Self {
             version,
             policy,
-            began: Instant::now(),
+            waited: Duration::ZERO,
+            attempts: 0,
             pause: policy.first_pause,
         }
     }
@@ -81,7 +87,9 @@ impl LockRetries {
         if !code.is_some_and(|code| RETRIED.contains(&&*code)) {
             return Err(MigrationError::Failed { version, source });
         }
-        let waited = self.began.elapsed();
+        self.attempts += 1;
+        self.waited += self.policy.lock_timeout;
+        let waited = self.waited;
         if waited > self.policy.patience {
             return Err(MigrationError::LockTimeout {
                 version,
@@ -93,6 +101,25 @@ impl LockRetries {
         self.pause = (self.pause * 2).min(self.policy.longest_pause);
         report(MigrationProgress::Retrying { version, pause });
         tokio::time::sleep(pause).await;
+        self.waited += pause;
         Ok(())
+    }
+
+    /// How long the next attempt waits for a lock. PostgreSQL cancels an autovacuum that blocks a lock only
+    /// after `deadlock_timeout`, so that a short wait alone would never get past one.
+    pub(super) async fn lock_timeout(
+        &self,
+        conn: &mut PgConnection,
+    ) -> Result<Duration, sqlx::Error> {
+        if !self.attempts.is_multiple_of(LONG_WAIT_EVERY) {
+            return Ok(self.policy.lock_timeout);
+        }
+        let deadlock_timeout_ms: i64 = sqlx::query_scalar(
+            "select setting::bigint from pg_settings where name = 'deadlock_timeout'",
+        )
+        .fetch_one(conn)
+        .await?;
+        let deadlock_timeout = Duration::from_millis(deadlock_timeout_ms.unsigned_abs());
+        Ok(deadlock_timeout + self.policy.lock_timeout)
     }
 }

@@ -4,6 +4,9 @@ use std::fmt;
 
 use sqlx::migrate::Migration;
 
+/// The first line of a transaction that locks tables, followed by their names.
+const LOCK: &str = "-- lock:";
+
 /// The second line of a backfill.
 const REPEAT: &str = "-- repeat until no rows";
 
@@ -11,10 +14,14 @@ const REPEAT: &str = "-- repeat until no rows";
 /// transaction; then the file holds one statement, which must be safe to run again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode<'a> {
-    /// All statements in one transaction: the default.
-    Transaction,
+    /// All statements in one transaction: the default. `-- lock: orders, order_items` on the first line locks
+    /// these tables before the first statement; name all that existing rows make slow, in the order in which
+    /// a placement writes them.
+    Transaction(Option<&'a str>),
     /// One statement outside a transaction.
     Statement,
+    /// One statement with `concurrently` outside a transaction, other than the build of a named index.
+    Concurrent,
     /// `create index concurrently` of an index, outside a transaction.
     ConcurrentIndex(&'a str),
     /// A backfill: `-- repeat until no rows` on the second line. The statement changes one batch of rows in
@@ -27,22 +34,28 @@ pub enum Mode<'a> {
 impl<'a> Mode<'a> {
     /// The mode of a migration.
     pub fn of(migration: &'a Migration) -> Self {
-        if !migration.no_tx {
-            return Self::Transaction;
-        }
         let sql = migration.sql.as_str();
+        if !migration.no_tx {
+            let tables = sql.lines().next().and_then(|line| line.strip_prefix(LOCK));
+            return Self::Transaction(tables.map(str::trim));
+        }
         if sql.lines().nth(1).map(str::trim) == Some(REPEAT) {
             return Self::Batches;
         }
-        concurrent_index(sql).map_or(Self::Statement, Self::ConcurrentIndex)
+        match concurrent_index(sql) {
+            Some(index) => Self::ConcurrentIndex(index),
+            None if sql.to_ascii_lowercase().contains("concurrently") => Self::Concurrent,
+            None => Self::Statement,
+        }
     }
 }
 
 impl fmt::Display for Mode<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Transaction => f.write_str("in a transaction"),
-            Self::Statement => f.write_str("outside a transaction"),
+            Self::Transaction(None) => f.write_str("in a transaction"),
+            Self::Transaction(Some(tables)) => write!(f, "in a transaction that locks {tables}"),
+            Self::Statement | Self::Concurrent => f.write_str("outside a transaction"),
             Self::ConcurrentIndex(name) => write!(f, "builds the index {name} concurrently"),
             Self::Batches => f.write_str("in batches"),
         }
@@ -90,7 +103,11 @@ mod tests {
 
     #[test]
     fn first_lines_choose_how_a_migration_runs() {
-        mode("create index a on b (c)", Mode::Transaction);
+        mode("create index a on b (c)", Mode::Transaction(None));
+        mode(
+            "-- lock: a, b\nalter table a add c integer",
+            Mode::Transaction(Some("a, b")),
+        );
         mode("-- no-transaction\nvacuum orders", Mode::Statement);
         for sql in [
             "-- no-transaction\ncreate index concurrently a_idx on a (b)",
@@ -104,7 +121,7 @@ mod tests {
         );
         mode(
             "-- no-transaction\ncreate index concurrently on a (b)",
-            Mode::Statement,
+            Mode::Concurrent,
         );
     }
 }

@@ -99,3 +99,46 @@ async fn failed_transaction_leaves_nothing_behind() {
         .unwrap();
     assert!(!is_there);
 }
+
+#[tokio::test]
+async fn named_tables_are_locked_before_any_work_is_done() {
+    let app = TestApp::start().await;
+    let mut reader = app.database.connection().await;
+    reader.execute("create sequence attempts").await.unwrap();
+    reader.execute("begin").await.unwrap();
+    reader.execute("select * from orders").await.unwrap();
+    // A sequence keeps its value after a rollback: it counts how often the work began.
+    let migrations = with(&["-- lock: orders, order_items
+        select nextval('attempts');
+        alter table order_items add column note text;
+        alter table orders add column note text;"]);
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let migrating = tokio::spawn({
+        let (options, attempts) = (app.database.options.clone(), attempts.clone());
+        async move {
+            let mut count = |progress: MigrationProgress<'_>| {
+                if progress.to_string().contains("waits for a lock") {
+                    attempts.fetch_add(1, Ordering::Relaxed);
+                }
+            };
+            migrate(
+                &options,
+                &migrations,
+                MigrationPolicy::default(),
+                &mut count,
+            )
+            .await
+        }
+    });
+    eventually("the migration has tried several times", async || {
+        (attempts.load(Ordering::Relaxed) >= ATTEMPTS).then_some(())
+    })
+    .await;
+    reader.execute("commit").await.unwrap();
+    assert_eq!(migrating.await.unwrap().unwrap().applied, [NEXT]);
+    let begun: i64 = sqlx::query_scalar("select last_value from attempts")
+        .fetch_one(&mut reader)
+        .await
+        .unwrap();
+    assert_eq!(begun, 1);
+}
