@@ -58,7 +58,10 @@ pub fn service(state: HttpState) -> NormalizePath<Router> {
     let (orders, _) = orders::routes().split_for_parts();
     let (attention, _) = attention::routes().split_for_parts();
     let by_address = from_fn_with_state(state.clone(), edge::rate_limit::by_address);
-    let csrf = csrf::csrf_layer(state.public_url.as_deref());
+    let csrf = (
+        csrf::csrf_layer(state.public_url.as_deref()),
+        from_fn_with_state(state.clone(), csrf::require_secure_origin),
+    );
     let authenticated = orders
         .merge(attention)
         .merge(orders::aliases())

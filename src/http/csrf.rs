@@ -6,13 +6,20 @@
 //! from another kind of client, which holds no cookie that another site could abuse. In addition, the
 //! cookie is `SameSite=Strict`.
 //!
+//! The library compares hosts without their scheme. Where `PUBLIC_URL` is an `https` URL, a request whose
+//! `Origin` is not `https` is rejected as well, because anybody on the network can serve that host by `http`.
+//!
 //! Routes that only accept a bearer token need no protection, because browsers never add it by themselves.
 
+use axum::extract::{Request, State};
+use axum::http::header::ORIGIN;
+use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 use url::Url;
 
 use super::problem::{Problem, ProblemKind};
+use super::state::HttpState;
 
 /// The CSRF middleware. It rejects cross-origin requests with a problem.
 pub fn csrf_layer(public_url: Option<&Url>) -> CsrfLayer<fn(ProtectionError) -> Response> {
@@ -31,7 +38,28 @@ pub fn csrf_layer(public_url: Option<&Url>) -> CsrfLayer<fn(ProtectionError) -> 
     trusting.with_rejection_response(cross_origin)
 }
 
+/// Rejects forms from pages that were not loaded by `https`, if the service is reached by it.
+pub async fn require_secure_origin(
+    State(state): State<HttpState>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let is_insecure = |origin: &[u8]| !origin.starts_with(b"https://");
+    let origin = request.headers().get(ORIGIN);
+    if state.is_https()
+        && !request.method().is_safe()
+        && origin.is_some_and(|origin| is_insecure(origin.as_bytes()))
+    {
+        return rejection();
+    }
+    next.run(request).await
+}
+
 fn cross_origin(_: ProtectionError) -> Response {
+    rejection()
+}
+
+fn rejection() -> Response {
     Problem::new(
         ProblemKind::Forbidden,
         "the form was sent by another site; open the page here and send it again",
@@ -44,8 +72,7 @@ mod tests {
     use std::convert::Infallible;
 
     use axum::body::Body;
-    use axum::extract::Request;
-    use axum::http::header::{HOST, ORIGIN};
+    use axum::http::header::HOST;
     use axum::http::{HeaderName, StatusCode};
     use tower::{Layer as _, ServiceExt as _, service_fn};
 

@@ -128,6 +128,13 @@ async fn same_origin_forms_are_accepted() {
         let request = with_headers(visitor.form("/sign-out/", &[]), &[("origin", other)]);
         assert_page(&send(request).await, 403);
     }
+    // A page of the same host that was loaded by http may come from anybody on the network.
+    let insecure = app.base.clone();
+    let request = with_headers(
+        visitor.form("/sign-out/", &[]),
+        &[("origin", insecure.as_str())],
+    );
+    assert_page(&send(request).await, 403);
 }
 
 #[tokio::test]
