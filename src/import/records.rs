@@ -346,7 +346,7 @@ mod tests {
         long.extend(std::iter::repeat_n(b"1,2\n", MAX_RECORD_BYTES).flatten());
         let (line, problem) = read_to_the_error(&long);
         assert_eq!(line, 2);
-        assert!(problem.contains("more than a megabyte"), "{problem}");
+        assert!(problem.contains("longer than a megabyte"), "{problem}");
     }
 
     fn read_to_the_error(text: &[u8]) -> (u64, &'static str) {

@@ -139,7 +139,7 @@ async fn a_lease_is_renewed_while_its_order_is_in_progress() {
     assert_eq!(
         epoch,
         first_epoch(identity),
-        "somebody took it over from a holder who was alive"
+        "another worker claimed it from a live holder"
     );
     app.stop().await;
 }

@@ -149,7 +149,7 @@ async fn a_late_second_parcel_is_recalled() {
         .set_fault(Fault::new(Operation::Create, Kind::Again));
     let placed = app.customer(5).place(&cart("SKU0001", 1, "10.00")).await;
     assert_eq!(placed.status, 201, "{placed:?}");
-    let tracking_no = eventually("one of two parcels is called back", async || {
+    let tracking_no = eventually("one of two parcels is recalled", async || {
         let mut parcels = app.sandbox.ledger().shipments;
         let all = parcels.len();
         parcels.retain(|parcel| parcel.status != ParcelStatus::Cancelled);

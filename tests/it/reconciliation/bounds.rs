@@ -114,7 +114,7 @@ async fn an_order_with_an_undecided_cancel_is_in_progress() {
     let customer = shop.app.customer(5);
     let cancel =
         tokio::spawn(async move { customer.request(reqwest::Method::POST, &path).send().await });
-    eventually("the parcel is called back", async || {
+    eventually("the parcel is recalled", async || {
         let order = shop.app.customer(5).details(order_id).await.body;
         (order["order_status"] == "CANCELLING").then_some(())
     })

@@ -202,7 +202,7 @@ async fn serve(
     }
 }
 
-/// Keeps the connection open until the client gives up.
+/// Keeps the connection open until the client disconnects.
 async fn hold(mut stream: TcpStream) {
     let _ = stream.read(&mut [0]).await;
 }
