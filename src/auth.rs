@@ -54,7 +54,7 @@ pub struct AuthSettings {
 /// A token that was accepted.
 #[derive(Clone, Debug)]
 pub struct VerifiedToken {
-    /// The caller.
+    /// The caller that the token identifies.
     pub principal: Principal,
     /// When it expires, leeway included, in seconds since 1970.
     pub until: i64,

@@ -17,12 +17,12 @@ mod database;
 mod demo;
 mod files;
 
-pub use database::Database;
+pub use database::DevDatabase;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Settings of a dev environment.
-pub struct Settings {
+pub struct DevSettings {
     /// Folder that keeps the data between runs.
     pub folder: PathBuf,
     /// Whether to delete existing data first.
@@ -39,7 +39,7 @@ pub struct Settings {
 
 /// A running dev environment.
 pub struct DevEnvironment {
-    database: Database,
+    database: DevDatabase,
     sandbox: Sandbox,
     app: App,
     key: SecretString,
@@ -49,8 +49,8 @@ pub struct DevEnvironment {
 
 impl DevEnvironment {
     /// Starts all components.
-    pub async fn start(settings: Settings) -> Result<Self> {
-        let Settings {
+    pub async fn start(settings: DevSettings) -> Result<Self> {
+        let DevSettings {
             folder,
             fresh,
             port,
@@ -59,7 +59,7 @@ impl DevEnvironment {
             mut environment,
         } = settings;
         refuse_taken_ports(port, sandbox_ports)?;
-        let database = Database::start(&folder, fresh, &environment).await?;
+        let database = DevDatabase::start(&folder, fresh, &environment).await?;
         let key = files::secret_key(&folder, &environment)?;
         let state_file = folder.join("sandbox.json");
         if fresh {

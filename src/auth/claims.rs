@@ -92,7 +92,7 @@ impl TokenPayload {
         self.claims.get("iss").is_some_and(Value::is_string)
     }
 
-    /// The caller.
+    /// The caller that the claims identify: the role, and the customer id or name.
     pub fn principal(&self, roles: &Roles) -> Result<Principal, TokenError> {
         let kind = self.claims.get("token_type");
         if kind.is_some_and(|kind| kind != "access") {

@@ -48,7 +48,7 @@ struct CachedKeys {
     fetched_at: Instant,
 }
 
-/// The cache.
+/// Caches the issuer's published keys and refreshes them in the background.
 pub(super) struct KeyCache {
     source: Arc<dyn KeySource>,
     algorithm: Algorithm,

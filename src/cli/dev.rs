@@ -42,7 +42,7 @@ pub async fn run(args: DevArgs, mut environment: Environment) -> Result {
     if args.database_only {
         return database_only(&args, folder, &environment).await;
     }
-    let running = DevEnvironment::start(dev::Settings {
+    let running = DevEnvironment::start(dev::DevSettings {
         folder,
         fresh: args.fresh,
         port: args.port,
@@ -58,7 +58,7 @@ pub async fn run(args: DevArgs, mut environment: Environment) -> Result {
 }
 
 async fn database_only(args: &DevArgs, folder: PathBuf, environment: &Environment) -> Result {
-    let database = dev::Database::start(&folder, args.fresh, environment).await?;
+    let database = dev::DevDatabase::start(&folder, args.fresh, environment).await?;
     println!("DATABASE_URL={}", database.url());
     // A thread, because the runtime would wait for a blocking read at shutdown.
     let (closing, closed) = tokio::sync::oneshot::channel();

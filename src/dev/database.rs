@@ -18,7 +18,7 @@ const NAME: &str = "orders";
 const MAX_CONNECTIONS: u16 = 64;
 
 /// A migrated database.
-pub struct Database {
+pub struct DevDatabase {
     url: String,
     server: Option<Postgres>,
     url_file: Option<PathBuf>,
@@ -26,7 +26,7 @@ pub struct Database {
     _lock: Option<File>,
 }
 
-impl Database {
+impl DevDatabase {
     /// Connects to the configured database or starts the private server, and applies the migrations.
     pub async fn start(folder: &Path, fresh: bool, environment: &Environment) -> Result<Self> {
         if environment.has_database() {

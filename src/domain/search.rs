@@ -136,7 +136,7 @@ pub enum PagePosition {
 /// A query for one page of a list of orders.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OrderListQuery {
-    /// The conditions.
+    /// The conditions that every order of the list meets.
     pub filter: OrderFilter,
     /// The sort order.
     pub sort_by: SortBy,

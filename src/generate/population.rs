@@ -63,7 +63,7 @@ pub struct Population {
     last_item: i64,
 }
 
-/// A product.
+/// A product of the generated catalogue.
 #[derive(Clone, Debug)]
 pub struct Product {
     /// The product id.

@@ -47,7 +47,7 @@ impl Edge {
         }
     }
 
-    /// The limits.
+    /// The configured limits.
     pub fn limits(&self) -> &RequestLimits {
         &self.limits
     }

@@ -23,7 +23,6 @@ pub(super) trait ImportRow: Sized + Send + Sync + 'static {
     /// Parses a record. Returns `None` after recording every violation.
     fn read(fields: &mut RecordFields<'_>, currency: Currency) -> Option<Self>;
 
-    /// The value of the first column.
     fn id(&self) -> i64;
 
     /// The id of the order to which the row belongs.

@@ -17,7 +17,7 @@ use super::{Error, Expected, Orders, not_for_services};
 /// An order that is cancelled or being cancelled.
 #[derive(Clone, Debug)]
 pub struct Cancelled {
-    /// The order.
+    /// The order after the cancel request.
     pub order: Order,
     /// Whether this is a replay of an earlier request with the same idempotency key.
     pub replayed: bool,

@@ -19,7 +19,7 @@ use super::{Error, Orders, not_for_services};
 /// A placed order, as read when the wait is over.
 #[derive(Clone, Debug)]
 pub struct Placed {
-    /// The order.
+    /// The order with its current state.
     pub order: Order,
     /// Whether an earlier request with the same idempotency key placed it.
     pub replayed: bool,

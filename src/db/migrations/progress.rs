@@ -19,7 +19,7 @@ pub enum MigrationProgress<'a> {
     Retrying {
         /// The version of the migration.
         version: i64,
-        /// The pause.
+        /// The time until the next attempt.
         pause: Duration,
     },
     /// An invalid index, left by a failed build, is dropped before it is built again.

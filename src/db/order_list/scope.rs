@@ -8,7 +8,7 @@ pub const COUNT_LIMIT: i64 = 10_000;
 /// A whole list: its filter and sort order, without the position of a page.
 #[derive(Clone, Copy)]
 pub struct ListScope<'a> {
-    /// The conditions.
+    /// The conditions that every order of the list meets.
     pub filter: &'a OrderFilter,
     /// The only rank of the search text, for a part of a list by relevance.
     pub rank: Option<MatchRank>,
@@ -38,7 +38,7 @@ pub struct KeyPage {
     pub count: i64,
     /// Whether the list may have more orders than were counted.
     pub count_capped: bool,
-    /// The keys.
+    /// The keys in the order of the scan; one more than the page size if the list goes on.
     pub keys: Vec<SortKey>,
     /// The key at which a bounded index scan stopped, with fewer keys than the limit.
     pub stopped_at: Option<SortKey>,

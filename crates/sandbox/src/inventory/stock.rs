@@ -21,9 +21,9 @@ const DEFAULT_QUANTITY: u64 = 1000;
 pub struct Line {
     /// The product, if the request named it.
     pub product_id: Option<i64>,
-    /// The SKU.
+    /// The SKU of the ordered units.
     pub sku: String,
-    /// The number of units.
+    /// The number of ordered units.
     pub quantity: u32,
 }
 
@@ -32,26 +32,26 @@ pub struct Line {
 pub struct Allocation {
     /// The product of the line, or else of the stock row.
     pub product_id: Option<i64>,
-    /// The SKU.
+    /// The SKU of the reserved units.
     pub sku: String,
-    /// The warehouse.
+    /// The warehouse that holds the units.
     pub warehouse: String,
-    /// The number of units.
+    /// The number of reserved units.
     pub quantity: u64,
 }
 
 /// The stock of one SKU in one warehouse.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockRow {
-    /// The SKU.
+    /// The SKU of the stocked units.
     pub sku: String,
     /// The product, if known.
     pub product_id: Option<i64>,
-    /// The warehouse.
+    /// The warehouse that holds the units.
     pub warehouse: String,
     /// Units in the warehouse, reserved ones included.
     pub on_hand: u64,
-    /// Reserved units.
+    /// The part of `on_hand` that reservations hold.
     pub reserved: u64,
 }
 
