@@ -138,7 +138,7 @@ fn for_staff(caller: &Principal) -> Result<(), Error> {
 fn not_for_services(caller: &Principal) -> Result<(), Error> {
     match caller.role {
         Role::Service => Err(Error::Forbidden(
-            "peer services may only read an order and report news of it",
+            "peer services may only read an order and report its status",
         )),
         Role::Customer | Role::Staff => Ok(()),
     }

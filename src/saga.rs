@@ -1,4 +1,4 @@
-//! Executes sagas: [`worker`] claims them, `execution` drives one of them step by step, `steps` has each
+//! Executes sagas: [`worker`] claims them, `execution` runs one of them step by step, `steps` has each
 //! step beside its compensation. The decisions are those of `domain::saga`.
 //!
 //! The worker holds no connection while it calls a peer, and the claim's epoch fences every write.
@@ -15,6 +15,7 @@ use crate::peers::Peers;
 mod backoff;
 mod execution;
 mod flush;
+mod in_flight;
 mod keys;
 mod repair;
 mod steps;

@@ -5,7 +5,7 @@
 //!
 //! - A statement that waits longer than [`MigrationPolicy::lock_timeout`] for its lock fails, and is retried
 //!   with exponential backoff. A waiting `ALTER TABLE` makes every later query on the table queue behind it.
-//! - The first lines of a file choose how it runs: see [`Mode`](script::Mode).
+//! - The first lines of a file choose how it runs: see [`Mode`].
 //! - Concurrent migrators poll `pg_try_advisory_lock`. They never wait inside a statement, because
 //!   `create index concurrently` waits for all statements that are older than itself.
 //!

@@ -1,5 +1,5 @@
 //! Loads orders and lists. The two most frequent reads, one order and a customer's newest orders, go
-//! through a [`Batcher`].
+//! through a `Batcher`.
 
 use std::collections::HashMap;
 

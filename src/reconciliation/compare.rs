@@ -135,7 +135,7 @@ impl<'a> SettledOrder<'a> {
 
     fn unrefunded_charge(&self, record: &PaymentRecord, ownership: Ownership) -> Finding {
         let amount = record.amount.unwrap_or(self.order.order_total.decimal());
-        let detail = format!("{amount} not given back");
+        let detail = format!("{amount} not refunded");
         let remedy = match ownership {
             Ownership::Proven if !self.completed && self.is_total(record.amount) => {
                 Remedy::LateArrivalCheck

@@ -10,19 +10,10 @@ use crate::failpoints;
 
 use super::SagaExecutor;
 use super::backoff::{wait, with_jitter};
-use super::execution::{Execution, Iteration};
+use super::in_flight::{Execution, FlushReason, Iteration};
 
 /// The largest number of commit retries while the database is unavailable.
 const COMMIT_ATTEMPTS: i32 = 6;
-
-/// Why an execution is committed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FlushReason {
-    /// A step has ended.
-    Progress,
-    /// An open cancel request is executed.
-    CancelRequest,
-}
 
 impl SagaExecutor {
     /// Commits the pending results. After a conflict or an unknown commit it reads the row and decides again.

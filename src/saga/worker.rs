@@ -16,7 +16,7 @@ use crate::notifications::WakeUp;
 use super::SagaExecutor;
 
 impl SagaExecutor {
-    /// Runs until `stop`, then gives every lease back. From `drain` on, which comes before `stop` or with it,
+    /// Runs until `stop`, then releases every lease. From `drain` on, which comes before `stop` or with it,
     /// the worker claims no due sagas: other replicas claim them.
     pub async fn run(
         &self,
@@ -50,7 +50,7 @@ impl SagaExecutor {
                 }
             }
         }
-        // Queued sagas are leased to this process: `execute` gives their leases back at once.
+        // Queued sagas are leased to this process: `execute` releases their leases at once.
         wake_ups.close();
         while let Some(wake_up) = wake_ups.recv().await {
             self.on_wake_up(wake_up, &stop).await;

@@ -10,7 +10,7 @@ use crate::domain::saga::plan::Plan;
 use crate::domain::saga::{Claim, Doubt, Phase, Saga};
 use crate::domain::step::Step;
 
-/// Loads the saga of a claim; `None` when the claim is superseded or given back.
+/// Loads the saga of a claim; `None` when the claim is superseded or released.
 #[tracing::instrument(name = "db.fulfilments.load", skip_all)]
 pub async fn load(conn: &mut PgConnection, claim: Claim) -> Result<Option<Saga>, Error> {
     // The order first: a cancel request in between raises the order's version, so that a write that names

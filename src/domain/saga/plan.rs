@@ -158,7 +158,7 @@ impl Plan {
         }
     }
 
-    /// The position of a new lease holder, whose predecessor did not give the lease back, or of a worker
+    /// The position of a new lease holder, whose predecessor did not release the lease, or of a worker
     /// whose progress updates are lost: this step and the later ones are in doubt.
     pub fn in_doubt(self) -> Self {
         match self {

@@ -28,9 +28,9 @@ pub struct RetryPolicy {
 pub enum NextRun {
     /// At once, by the same worker, whose lease continues.
     Now,
-    /// After exactly this delay, by any worker: the lease is given back.
+    /// After exactly this delay, by any worker: the lease is released.
     After(Duration),
-    /// After a backoff with jitter, by any worker: the lease is given back.
+    /// After a backoff with jitter, by any worker: the lease is released.
     Retry(Backoff),
     /// Never, unless a cancel request or staff ask for it.
     Never,

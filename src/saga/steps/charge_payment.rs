@@ -7,7 +7,7 @@ use crate::saga::{CallKeys, SagaExecutor, may_be_ours};
 
 use super::{looked_up, result_of};
 
-/// The reason of a refund, as Payment is told.
+/// The reason of a refund that Payment receives.
 const CANCELLED: &str = "order cancelled";
 
 impl SagaExecutor {

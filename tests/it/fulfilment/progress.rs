@@ -78,13 +78,10 @@ async fn buffered_progress_is_flushed_during_a_slow_call() {
     let slow = Fault::new(Operation::Charge, Kind::Delay).after_ms(600);
     app.sandbox.set_fault(slow.times(1));
     let order_id = placed(&app).await.order_id();
-    eventually(
-        "the reservation is told, and no more than that",
-        async || {
-            let codes = app.staff().history(order_id).await;
-            (codes == ["order_placed", "stock_reserved"]).then_some(())
-        },
-    )
+    eventually("only the reservation is reported", async || {
+        let codes = app.staff().history(order_id).await;
+        (codes == ["order_placed", "stock_reserved"]).then_some(())
+    })
     .await;
     let order = app.staff().details(order_id).await.body;
     assert_eq!(order["version"], 2);
@@ -143,7 +140,7 @@ async fn a_cancel_during_a_slow_step_after_quick_ones_takes_effect() {
     let slow = Fault::new(Operation::Charge, Kind::Delay).after_ms(600);
     app.sandbox.set_fault(slow.times(1));
     let order_id = placed(&app).await.order_id();
-    eventually("the reservation is told", async || {
+    eventually("the reservation is reported", async || {
         let codes = app.staff().history(order_id).await;
         (codes.len() == 2).then_some(())
     })
