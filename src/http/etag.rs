@@ -11,7 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use crate::domain::ids::OrderId;
 use crate::domain::principal::Principal;
-use crate::orders::{Error, Expected, Orders};
+use crate::orders::{self, Expected, Orders};
 
 use super::body::Violations;
 use super::problem::Problem;
@@ -121,8 +121,8 @@ pub fn expected(headers: &HeaderMap, order_id: OrderId, violations: &mut Violati
 }
 
 /// The problem of a rejected write. If the order has changed, it carries the present version and tag.
-pub fn write_problem(error: Error, caller: &Principal) -> Problem {
-    let Error::VersionMismatch { order_id, version } = error else {
+pub fn write_problem(error: orders::Error, caller: &Principal) -> Problem {
+    let orders::Error::VersionMismatch { order_id, version } = error else {
         return error.into();
     };
     let tag = EntityTag::new(Representation::Details, order_id, version, caller);

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::auth::TokenError;
 use crate::domain::ids::OrderId;
-use crate::orders::{Error, StateConflict};
+use crate::orders::{self, StateConflict};
 
 mod kind;
 mod schema;
@@ -181,53 +181,53 @@ impl IntoResponse for Problem {
     }
 }
 
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
+impl From<orders::Error> for Problem {
+    fn from(error: orders::Error) -> Self {
         match error {
-            Error::NotFound(_) | Error::NothingHere => {
+            orders::Error::NotFound(_) | orders::Error::NothingHere => {
                 Self::new(ProblemKind::NotFound, error.to_string())
             }
-            Error::Forbidden(why) => Self::new(ProblemKind::Forbidden, why),
-            Error::StateConflict(conflict @ StateConflict::NotCancellable { .. }) => {
+            orders::Error::Forbidden(why) => Self::new(ProblemKind::Forbidden, why),
+            orders::Error::StateConflict(conflict @ StateConflict::NotCancellable { .. }) => {
                 Self::new(ProblemKind::CannotCancel, conflict.to_string())
             }
-            Error::StateConflict(conflict @ StateConflict::NotStuck { .. }) => {
+            orders::Error::StateConflict(conflict @ StateConflict::NotStuck { .. }) => {
                 Self::new(ProblemKind::NothingToDecide, conflict.to_string())
             }
-            Error::StateConflict(
+            orders::Error::StateConflict(
                 conflict @ (StateConflict::Transition { .. }
                 | StateConflict::AlreadyCancelling { .. }),
             ) => Self::new(ProblemKind::InvalidTransition, conflict.to_string()),
-            Error::VersionMismatch { .. } => Self::new(
+            orders::Error::VersionMismatch { .. } => Self::new(
                 ProblemKind::PreconditionFailed,
                 format!("{error}; read it again, and send its ETag as If-Match"),
             ),
-            Error::TooManyListeners => Self::new(
+            orders::Error::TooManyListeners => Self::new(
                 ProblemKind::Unavailable,
                 "the limit of streams is reached, or the process is stopping; try again",
             )
             .retry_after(5),
-            Error::TooManyListenersOfCaller(most) => Self::new(
+            orders::Error::TooManyListenersOfCaller(most) => Self::new(
                 ProblemKind::TooManyListeners,
                 format!("you follow {most} orders already; end a stream first"),
             )
             .retry_after(5),
-            Error::KeyReused => Self::new(
+            orders::Error::KeyReused => Self::new(
                 ProblemKind::IdempotencyKeyReused,
                 "this Idempotency-Key was used before with another request; use a new one",
             ),
-            Error::Busy => Self::new(
+            orders::Error::Busy => Self::new(
                 ProblemKind::Conflict,
                 "the order is being changed by others; try again",
             )
             .retry_after(1),
-            Error::Unavailable(cause) => Self::new(
+            orders::Error::Unavailable(cause) => Self::new(
                 ProblemKind::Unavailable,
                 "the database is not available; try again with the same key",
             )
             .retry_after(1)
             .caused_by(cause),
-            Error::Database(_) | Error::Crashed(_) => {
+            orders::Error::Database(_) | orders::Error::Crashed(_) => {
                 Self::new(ProblemKind::Internal, INTERNAL_DETAIL).caused_by(error)
             }
         }

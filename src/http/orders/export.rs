@@ -18,7 +18,7 @@ use crate::domain::search::{OrderListQuery, PagePosition};
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
 use crate::http::query::QueryParameters;
-use crate::orders::{Error, OrderListPage, Orders};
+use crate::orders::{self, OrderListPage, Orders};
 
 use super::params::{FilterParams, FormatParams};
 use super::search::{FILTERS, filter, sorting};
@@ -121,7 +121,7 @@ fn read(
 /// The error that ends an export early.
 #[derive(Debug)]
 enum ExportError {
-    Read(Error),
+    Read(orders::Error),
     Write(csv::Error),
 }
 

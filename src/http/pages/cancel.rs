@@ -9,7 +9,7 @@ use crate::domain::ids::OrderId;
 use crate::http::extract::PathOrder;
 use crate::http::problem::Problem;
 use crate::http::state::HttpState;
-use crate::orders::{Error, Expected};
+use crate::orders::{self, Expected};
 
 use super::assets;
 use super::forms::FormFields;
@@ -70,8 +70,10 @@ pub async fn cancel(
     let caller = &visitor.principal;
     match state.orders.cancel(caller, order_id, None, expected).await {
         Ok(_) => Ok(redirect(&format!("/v1/orders/{order_id}/details/"))),
-        Err(Error::VersionMismatch { .. }) => confirmation(&state, visitor, order_id, true).await,
-        Err(Error::StateConflict(conflict)) => {
+        Err(orders::Error::VersionMismatch { .. }) => {
+            confirmation(&state, visitor, order_id, true).await
+        }
+        Err(orders::Error::StateConflict(conflict)) => {
             let words = format!("Nothing was changed: {conflict}.");
             let error = (StatusCode::CONFLICT, words);
             show_with_error(&state, visitor, order_id, Some(error)).await

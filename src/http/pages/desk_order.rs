@@ -14,7 +14,7 @@ use crate::http::attention::MAX_REASON_CHARS;
 use crate::http::extract::PathOrder;
 use crate::http::problem::Problem;
 use crate::http::state::HttpState;
-use crate::orders::{Error, Resolution, SagaStatus, Tracking};
+use crate::orders::{self, Resolution, SagaStatus, Tracking};
 
 use super::assets;
 use super::display::DisplayTime;
@@ -85,7 +85,7 @@ pub async fn decide(
                 .resolve(caller, order_id, decision, reason.to_owned());
             match decided.await {
                 Ok(_) => return Ok(redirect(&format!("/desk/orders/{order_id}/"))),
-                Err(Error::StateConflict(conflict)) => (
+                Err(orders::Error::StateConflict(conflict)) => (
                     StatusCode::CONFLICT,
                     format!("Nothing was changed: {conflict}."),
                 ),

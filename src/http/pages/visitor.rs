@@ -15,7 +15,7 @@ use crate::http::log_fields::LoggedCaller;
 use crate::http::problem::Problem;
 use crate::http::session;
 use crate::http::state::HttpState;
-use crate::orders::Error;
+use crate::orders;
 
 use super::render::redirect;
 
@@ -53,10 +53,10 @@ impl Visitor {
     ///
     /// # Errors
     /// `Forbidden` for customers and peer services.
-    pub fn require_staff(&self) -> Result<(), Error> {
+    pub fn require_staff(&self) -> Result<(), orders::Error> {
         match self.is_staff() {
             true => Ok(()),
-            false => Err(Error::Forbidden("the desk is for staff")),
+            false => Err(orders::Error::Forbidden("the desk is for staff")),
         }
     }
 }
