@@ -8,6 +8,8 @@ pub mod money;
 pub mod order;
 pub mod principal;
 pub mod saga;
+#[cfg(test)]
+pub mod samples;
 pub mod search;
 pub mod status;
 pub mod step;

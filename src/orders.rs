@@ -26,8 +26,6 @@ mod list;
 mod live;
 mod place;
 mod resolve;
-#[cfg(test)]
-mod samples;
 mod settle;
 mod timeline;
 mod update_status;

@@ -169,7 +169,7 @@ fn too_late(order: &Order) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::orders::samples::order;
+    use crate::domain::samples::order;
 
     #[test]
     fn an_open_order_gets_a_cancel_request() {

@@ -179,9 +179,9 @@ fn cancelled(order: &Order) -> Result<Vec<OrderEvent>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::samples::order;
     use crate::domain::status::{OrderStatus, ShippingStatus};
     use crate::domain::step::Step;
-    use crate::orders::samples::order;
 
     const STUCK: Plan = Plan::Stuck {
         step: Step::ChargePayment,

@@ -246,7 +246,7 @@ fn no_transition<S: Status>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::orders::samples::order;
+    use crate::domain::samples::order;
 
     fn confirmed() -> Order {
         let mut order = order();

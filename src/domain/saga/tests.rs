@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::*;
 use crate::domain::event::OrderEvent;
-use crate::domain::ids::{CustomerId, OrderId};
-use crate::domain::money::{Currency, Money};
-use crate::domain::order::{OrderState, Totals};
+use crate::domain::samples::order;
 use crate::domain::status::{OrderStatus, PaymentStatus, ShippingStatus};
 use crate::domain::step::Step;
 
@@ -21,28 +18,7 @@ const POLICY: RetryPolicy = RetryPolicy {
 };
 
 fn saga() -> Saga {
-    let currency = Currency::from_code("USD").unwrap();
-    let zero = Money::zero(currency);
-    let order = Order {
-        order_id: OrderId(1),
-        customer_id: CustomerId(5),
-        currency,
-        totals: Totals {
-            subtotal: zero,
-            tax: zero,
-            shipping_fee: zero,
-            order_total: zero,
-        },
-        items: Vec::new(),
-        payment_method: None,
-        shipping_address: None,
-        state: OrderState::placed(),
-        cancel_requested: false,
-        version: 1,
-        created_at: OffsetDateTime::UNIX_EPOCH,
-        updated_at: OffsetDateTime::UNIX_EPOCH,
-    };
-    Saga::placed(order, Uuid::from_u128(7))
+    Saga::placed(order(), Uuid::from_u128(7))
 }
 
 fn at(plan: Plan) -> Saga {
