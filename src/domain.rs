@@ -9,7 +9,7 @@ pub mod order;
 pub mod principal;
 pub mod saga;
 #[cfg(test)]
-pub mod samples;
+pub(crate) mod samples;
 pub mod search;
 pub mod status;
 pub mod step;

@@ -7,7 +7,7 @@ use crate::domain::money::{Currency, Money};
 use crate::domain::order::{Order, OrderState, Totals};
 
 /// An order that was just placed.
-pub fn order() -> Order {
+pub(crate) fn order() -> Order {
     let currency = Currency::from_code("USD").unwrap();
     let zero = Money::zero(currency);
     Order {
