@@ -99,13 +99,14 @@ impl SagaExecutor {
         }
         let result = self.attempt_within_lease(execution).await;
         self.count(execution.saga.plan, &result);
+        // The pending results are deferrable, each for itself, so the last one decides for all of them.
+        let transition = execution.saga.apply(&result, policy);
         execution.pending.push(result);
-        if execution.synced_at.elapsed() < self.settings.progress_delay {
-            let transition = execution.persisted.apply_all(&execution.pending, policy);
-            if transition.is_deferrable() {
-                execution.saga = transition.saga;
-                return Ok(Iteration::Continue);
-            }
+        if execution.synced_at.elapsed() < self.settings.progress_delay
+            && transition.is_deferrable()
+        {
+            execution.saga = transition.saga;
+            return Ok(Iteration::Continue);
         }
         self.flush(execution, FlushReason::Progress).await
     }
